@@ -1,0 +1,3 @@
+//! The rules of delivery, pure: when next, how fast, when to stop.
+
+pub mod route;

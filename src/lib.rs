@@ -1,0 +1,87 @@
+//! Postrider carries a blog's posts to its readers.
+//!
+//! One program reads the Markdown posts of a static site, writes RSS, Atom and JSON feeds, freezes e-mail
+//! editions when a digest is due, and delivers each edition to each subscriber over SMTP, once.
+//!
+//! # The flow
+//!
+//! Data flows one way:
+//!
+//! ```text
+//! posts ──▶ feeds                                              publish
+//!   └─────▶ editions ──▶ deliveries                            freeze
+//!                            └──▶ messages ──▶ the reply       dispatch
+//! ```
+//!
+//! [`publish`] reads the posts and writes the feeds. [`freeze`] decides which slots are due, renders the edition, and
+//! enqueues one delivery per reader, in one transaction. [`dispatch`] claims what is due, commits the intent to
+//! send, talks to the server, and records its reply. None of the three knows another: they meet in the ledger, which
+//! is the [`store`]. So each can be killed at any moment and run again, and two processes can share the work.
+//!
+//! # The layers
+//!
+//! A file uses its own folder and what stands above it in this list, never what stands below. `tests/architecture.rs`
+//! reads the list from here and holds it against the source.
+//!
+//! ```layers
+//! base   address clock random token
+//! nouns  html schedule reply post feed template subscriber edition delivery message report config
+//! world  site output store transport
+//! work   publish freeze dispatch subscribe
+//! faces  web daemon cli
+//! ```
+//!
+//! *base* knows nothing of ours. *nouns* are pure: no files, no sockets, no clock; each owns its part of the
+//! configuration. *world* is the only code that touches the disk, the database and the network. *work* are the verbs; each
+//! meets the others only in the ledger. *faces* turn a person's wish into one verb and its result into words; they hold no
+//! SQL and no SMTP. `config` stands last among the nouns because it gathers the settings of all of them.
+//!
+//! The core is synchronous: plain threads and bounded channels. tokio lives only in [`web`] and inside a session of
+//! `transport::smtp`, unseen from above.
+//!
+//! # The promises
+//!
+//! * **P1** Nobody is skipped, nobody is mailed twice: one delivery per (subscriber, occasion), a UNIQUE constraint. After a
+//!   crash at most one delivery per open connection is in doubt, and `status` lists it by address. We never say "exactly
+//!   once": after the final dot and before the reply, SMTP cannot tell (RFC 1047).
+//! * **P2** The intent is durable before the act; no transaction spans a network call; a resend carries the same bytes.
+//! * **P3** An edition never changes once it is frozen. Leaving takes effect to the last moment.
+//! * **P4** A post has one identity for life.
+//! * **P5** A feed is replaced whole or not at all, and unchanged means untouched.
+//! * **P6** An unreadable state is never a first run. No state, no mail.
+//! * **P7** Every e-mail to a reader leaves by the ledger.
+//! * **P8** One bad post neither stops the run nor vanishes.
+//! * **P9** A GET never changes anything.
+//! * **P10** No tracking.
+
+pub mod address;
+pub mod clock;
+pub mod random;
+pub mod token;
+
+pub mod html;
+pub mod schedule;
+pub mod reply;
+pub mod post;
+pub mod feed;
+pub mod template;
+pub mod subscriber;
+pub mod edition;
+pub mod delivery;
+pub mod message;
+pub mod report;
+pub mod config;
+
+pub mod output;
+pub mod site;
+pub mod store;
+pub mod transport;
+
+pub mod dispatch;
+pub mod freeze;
+pub mod publish;
+pub mod subscribe;
+
+pub mod cli;
+pub mod daemon;
+pub mod web;

@@ -1,0 +1,123 @@
+//! A post: a source document of the blog, as its generator would read it.
+
+pub mod problem;
+
+use crate::html::CleanHtml;
+use chrono::{DateTime, FixedOffset};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use url::Url;
+
+pub use problem::Problem;
+
+/// What the whole site says of itself: the `[site]` table over the generator's own configuration.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The site's title.
+    pub title: String,
+    /// Where it is served; ends in `/`. Every relative link is resolved against the post's own URL under it.
+    pub url: Url,
+    /// One sentence about it.
+    pub description: Option<String>,
+    /// BCP 47 language tag.
+    pub language: String,
+    /// For dates that carry no zone, and for schedules.
+    pub timezone: Tz,
+    /// Who writes it, where a post does not say.
+    pub author: Option<Person>,
+}
+
+/// An author.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// The name to show.
+    pub name: String,
+    /// Published in feeds where it is given.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// The person's page.
+    #[serde(default)]
+    pub url: Option<Url>,
+}
+
+/// The permanent identity of a post: the id of its feed entries. An absolute IRI.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct PostId(pub String);
+
+impl fmt::Display for PostId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A source document, read but not rendered. It is published, and its time has come.
+#[derive(Clone, Debug)]
+pub struct Post {
+    /// Where it lies, relative to the configuration file, with `/`.
+    pub path: String,
+    /// Plain text: no markup, no entities, no control characters, never empty.
+    pub title: String,
+    /// When it was published, in the zone in which the site shows it.
+    pub published: DateTime<FixedOffset>,
+    /// The front matter's own date of change, if it has one.
+    pub updated: Option<DateTime<FixedOffset>>,
+    /// The slug in its URL.
+    pub slug: String,
+    /// Its permanent link.
+    pub url: Url,
+    /// Its authors; the site's where it names none.
+    pub authors: Vec<Person>,
+    /// Its categories, without doubles.
+    pub categories: Vec<String>,
+    /// Its tags, without doubles.
+    pub tags: Vec<String>,
+    /// BCP 47, where it differs from the site's or the post says it.
+    pub language: Option<String>,
+    /// `guid` or `id` in the front matter: the author's own permanent id.
+    pub guid: Option<String>,
+    /// The author's own summary or description, plain text.
+    pub summary: Option<String>,
+    /// The picture that stands for it.
+    pub image: Option<Image>,
+    /// Whether it goes into feeds (`feed: false`).
+    pub in_feeds: bool,
+    /// Whether it goes into digests (`digest: false`).
+    pub in_digests: bool,
+    /// A change of it is not worth announcing (`minor: true`).
+    pub minor: bool,
+    /// The source below the front matter, line ends as `\n`.
+    pub body: String,
+    /// Hex SHA-256 of what a reader sees: title, body, summary, image. `updated` follows it.
+    pub fingerprint: String,
+}
+
+/// A picture, absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// Where it is.
+    pub url: Url,
+    /// What it shows, in words.
+    pub alt: String,
+}
+
+/// What was rendered of a post.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Content {
+    /// The whole post.
+    pub html: CleanHtml,
+    /// Its beginning, up to the excerpt separator.
+    pub excerpt: CleanHtml,
+    /// Plain text of one or a few sentences, at most 300 characters: the author's own, or the excerpt's.
+    pub summary: String,
+}
+
+/// A file that is a post but is not published now, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hidden {
+    /// As [`Post::path`].
+    pub path: String,
+    /// `draft`, `unpublished`, `future`, `expired`, `no date`.
+    pub reason: String,
+}
