@@ -53,3 +53,48 @@ impl Stopwatch {
 fn machine() -> DateTime<Utc> {
     DateTime::<Utc>::from(SystemTime::now())
 }
+
+/// A length of time as people write it: `90s`, `15m`, `24h`, `3d`, `2w`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub TimeDelta);
+
+impl Span {
+    /// That many hours.
+    pub const fn hours(hours: i64) -> Self {
+        Span(TimeDelta::hours(hours))
+    }
+
+    /// In milliseconds.
+    pub fn millis(self) -> i64 {
+        self.0.num_milliseconds()
+    }
+}
+
+impl std::str::FromStr for Span {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not a length of time; write a number and its unit: 90s, 15m, 24h or 3d");
+        let unit = text.trim().chars().last().ok_or_else(wrong)?;
+        let number: i64 = text.trim().trim_end_matches(unit).trim().parse().map_err(|_| wrong())?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            'w' => 604_800,
+            _ => return Err(wrong()),
+        };
+        // Ten years: beyond it somebody mistyped, and below it no sum of dates can overflow.
+        number
+            .checked_mul(seconds)
+            .filter(|s| (0..=315_360_000).contains(s))
+            .map(|s| Span(TimeDelta::seconds(s)))
+            .ok_or_else(wrong)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}

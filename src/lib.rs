@@ -28,7 +28,7 @@
 //! nouns  html schedule reply post feed template subscriber edition delivery message report config
 //! world  site output store transport
 //! work   publish freeze dispatch subscribe
-//! faces  web daemon cli
+//! faces  web cli
 //! ```
 //!
 //! *base* knows nothing of ours. *nouns* are pure: no files, no sockets, no clock; each owns its part of the
@@ -82,6 +82,5 @@ pub mod freeze;
 pub mod publish;
 pub mod subscribe;
 
-pub mod cli;
-pub mod daemon;
 pub mod web;
+pub mod cli;
