@@ -1,4 +1,13 @@
 //! HTML that is safe to hand on: made only here, so that nothing unclean can reach a feed or a mail.
+//!
+//! [`clean`] is the one way to a [`CleanHtml`]; [`mail::narrow`] the one way to what mail clients can show.
+
+pub mod mail;
+mod markup;
+mod sanitise;
+mod text;
+
+pub use sanitise::clean;
 
 /// Sanitised HTML with every URL absolute. Its constructor is private to this folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -8,5 +17,28 @@ impl CleanHtml {
     /// The markup.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether there is nothing to see: no text, no picture.
+    pub fn is_empty(&self) -> bool {
+        let shows = ["<img", "<audio", "<video", "<math"].iter().any(|element| self.0.contains(element));
+        !shows && text::words(&self.0).is_empty()
+    }
+
+    /// Readable plain text, its lines at most `width` characters long where words allow (0: never wrapped). Lists,
+    /// quotes and code keep their shape; a link is its text followed by `<url>`.
+    pub fn to_text(&self, width: usize) -> String {
+        text::with_links(&self.0, width)
+    }
+
+    /// For tests of what takes clean HTML.
+    #[cfg(test)]
+    pub(crate) fn for_tests(markup: &str) -> Self {
+        CleanHtml(markup.to_owned())
+    }
+
+    /// The words alone on one line: no links, no pictures, white space collapsed.
+    pub fn to_words(&self) -> String {
+        text::words(&self.0)
     }
 }

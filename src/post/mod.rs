@@ -1,6 +1,17 @@
 //! A post: a source document of the blog, as its generator would read it.
 
+pub mod date;
+pub mod dialect;
+pub mod excerpt;
+pub mod front_matter;
+pub mod generator;
+pub mod identity;
+pub mod liquid;
+pub mod markdown;
+pub mod permalink;
 pub mod problem;
+pub mod settings;
+pub mod text;
 
 use crate::html::CleanHtml;
 use chrono::{DateTime, FixedOffset};
@@ -10,6 +21,7 @@ use std::fmt;
 use url::Url;
 
 pub use problem::Problem;
+pub use settings::Settings;
 
 /// What the whole site says of itself: the `[site]` table over the generator's own configuration.
 #[derive(Clone, Debug)]

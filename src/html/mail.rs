@@ -1,0 +1,265 @@
+//! What mail clients can show of a post: no players, no folding, no pictures over plain http. Promises markup in which
+//! every element is closed, from a list of elements that Outlook, Gmail and Apple Mail all know.
+
+use super::CleanHtml;
+use super::markup::{self, Tag, Token};
+use std::fmt::Write;
+
+/// Clean HTML, narrowed for mail. Its constructor is private to this file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailHtml(String);
+
+impl MailHtml {
+    /// The markup.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What stands for an element in a mail.
+enum Shape {
+    /// This element, with these of its attributes.
+    Element(&'static str, &'static [&'static str]),
+    /// Its content alone.
+    Content,
+    /// Nothing, its content neither.
+    Nothing,
+}
+
+/// Narrows `html` to what mail clients show.
+pub fn narrow(html: &CleanHtml) -> MailHtml {
+    let mut out = String::with_capacity(html.as_str().len());
+    let mut open: Vec<&'static str> = Vec::new();
+    let mut skipped = 0_usize;
+    for token in markup::tokens(html.as_str()) {
+        match token {
+            Token::Text(text) if skipped == 0 => out.push_str(text),
+            Token::Text(_) => {}
+            Token::Start(tag) => {
+                let nothing = matches!(shape(tag.name), Shape::Nothing);
+                if markup::is_void(tag.name) {
+                    if skipped == 0 {
+                        void(&tag, &mut out);
+                    }
+                } else if skipped > 0 || nothing {
+                    skipped += 1;
+                } else {
+                    open.push(start(&tag, &mut out));
+                }
+            }
+            Token::End(name) if markup::is_void(name) => {}
+            Token::End(_) if skipped > 0 => skipped -= 1,
+            Token::End(_) => out.push_str(open.pop().unwrap_or_default()),
+        }
+    }
+    while let Some(end) = open.pop() {
+        out.push_str(end);
+    }
+    MailHtml(out)
+}
+
+/// Writes what stands for a start tag; returns what stands for its end.
+fn start(tag: &Tag<'_>, out: &mut String) -> &'static str {
+    match tag.name {
+        "summary" => {
+            out.push_str("<p><strong>");
+            return "</strong></p>";
+        }
+        "audio" | "video" => {
+            out.push_str("<p>");
+            if let Some(target) = tag.attribute("src") {
+                media(&target, out);
+            }
+            return "</p>";
+        }
+        _ => {}
+    }
+    let Shape::Element(name, attributes) = shape(tag.name) else { return "" };
+    element(name, attributes, tag, out);
+    END_TAGS.iter().find(|end| &end[2..end.len() - 1] == name).copied().unwrap_or_default()
+}
+
+fn void(tag: &Tag<'_>, out: &mut String) {
+    match tag.name {
+        "br" | "hr" => {
+            let _ = write!(out, "<{}>", tag.name);
+        }
+        "source" => {
+            // Those of a picture have no `src`; the picture's own image stands for them.
+            if let Some(target) = tag.attribute("src") {
+                media(&target, out);
+            }
+        }
+        "img" => match tag.attribute("src") {
+            Some(source) if source.starts_with("https:") => {
+                out.push_str("<img");
+                for name in ["src", "alt", "title", "width", "height"] {
+                    let value = tag.attribute(name);
+                    let value = if name == "alt" { value.or(Some(String::new())) } else { value };
+                    let measure = matches!(name, "width" | "height");
+                    if let Some(value) = value.filter(|value| !measure || value.bytes().all(|b| b.is_ascii_digit())) {
+                        let _ = write!(out, " {name}=\"{}\"", markup::escape(&value));
+                    }
+                }
+                out.push('>');
+            }
+            // Mail clients warn of pictures over plain http, or do not load them.
+            Some(source) => {
+                let alt = tag.attribute("alt").filter(|alt| !alt.trim().is_empty());
+                let _ = write!(out, "{}", markup::escape(&alt.unwrap_or_else(|| last_part(&source).to_owned())));
+            }
+            None => {}
+        },
+        _ => {}
+    }
+}
+
+fn element(name: &str, attributes: &[&str], tag: &Tag<'_>, out: &mut String) {
+    let _ = write!(out, "<{name}");
+    for (key, value) in tag.attributes() {
+        if attributes.contains(&key) || matches!(key, "dir" | "lang") {
+            let _ = write!(out, " {key}=\"{value}\"");
+        }
+    }
+    out.push('>');
+}
+
+fn media(target: &str, out: &mut String) {
+    let _ = write!(out, "<a href=\"{}\">{}</a> ", markup::escape(target), markup::escape(last_part(target)));
+}
+
+/// The file's name in a URL.
+fn last_part(url: &str) -> &str {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    path.trim_end_matches('/').rsplit('/').next().filter(|part| !part.is_empty()).unwrap_or(url)
+}
+
+const END_TAGS: &[&str] = &[
+    "</p>",
+    "</h2>",
+    "</h3>",
+    "</h4>",
+    "</h5>",
+    "</h6>",
+    "</a>",
+    "</strong>",
+    "</em>",
+    "</u>",
+    "</s>",
+    "</code>",
+    "</pre>",
+    "</blockquote>",
+    "</ul>",
+    "</ol>",
+    "</li>",
+    "</dl>",
+    "</dt>",
+    "</dd>",
+    "</table>",
+    "</thead>",
+    "</tbody>",
+    "</tfoot>",
+    "</tr>",
+    "</th>",
+    "</td>",
+    "</caption>",
+    "</sub>",
+    "</sup>",
+    "</small>",
+    "</span>",
+    "</div>",
+];
+
+fn shape(name: &str) -> Shape {
+    use Shape::{Content, Element, Nothing};
+    match name {
+        "p" => Element("p", &["align"]),
+        // The mail's own title is the only h1.
+        "h1" | "h2" => Element("h2", &[]),
+        "h3" => Element("h3", &[]),
+        "h4" => Element("h4", &[]),
+        "h5" => Element("h5", &[]),
+        "h6" => Element("h6", &[]),
+        "a" => Element("a", &["href", "title"]),
+        "strong" | "b" => Element("strong", &[]),
+        "em" | "i" | "cite" | "dfn" | "var" => Element("em", &[]),
+        "u" | "ins" => Element("u", &[]),
+        "s" | "del" | "strike" => Element("s", &[]),
+        "code" | "kbd" | "samp" | "tt" => Element("code", &[]),
+        "pre" => Element("pre", &[]),
+        "blockquote" => Element("blockquote", &[]),
+        "ul" => Element("ul", &[]),
+        "ol" => Element("ol", &["start", "type"]),
+        "li" => Element("li", &["value"]),
+        "dl" => Element("dl", &[]),
+        "dt" => Element("dt", &[]),
+        "dd" => Element("dd", &[]),
+        "table" => Element("table", &["align"]),
+        "thead" => Element("thead", &[]),
+        "tbody" => Element("tbody", &[]),
+        "tfoot" => Element("tfoot", &[]),
+        "tr" => Element("tr", &[]),
+        "th" => Element("th", &["colspan", "rowspan", "align"]),
+        "td" => Element("td", &["colspan", "rowspan", "align"]),
+        "caption" => Element("caption", &[]),
+        "sub" => Element("sub", &[]),
+        "sup" => Element("sup", &[]),
+        "small" => Element("small", &[]),
+        "span" | "abbr" | "bdi" | "bdo" | "mark" | "q" | "time" => Element("span", &["title"]),
+        "div" | "figure" | "figcaption" | "details" | "section" | "article" | "aside" | "header" | "footer"
+        | "main" | "nav" | "center" | "address" => Element("div", &["align"]),
+        "annotation" | "rp" | "track" | "colgroup" => Nothing,
+        _ => Content,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail(html: &str) -> String {
+        let clean = crate::html::clean(html, &"https://a.example/p".parse().expect("a URL"));
+        narrow(&clean).0
+    }
+
+    #[test]
+    fn what_mail_clients_know_stays() {
+        for kept in [
+            "<p>a <strong>b</strong> <em>c</em> <code>d</code></p>",
+            "<ol start=\"3\"><li>a</li></ol>",
+            "<table><tbody><tr><th colspan=\"2\">a</th><td align=\"right\">b</td></tr></tbody></table>",
+            "<blockquote><p dir=\"rtl\">a</p></blockquote>",
+            "<pre><code>a &lt; b\n</code></pre>",
+            "<img src=\"https://a.example/i.png\" alt=\"A\" width=\"10\" height=\"20\">",
+        ] {
+            assert_eq!(mail(kept), kept);
+        }
+    }
+
+    #[test]
+    fn what_they_do_not_know_is_flattened() {
+        for (html, expected) in [
+            ("<h1 id=x class=y>a</h1>", "<h2>a</h2>"),
+            ("<details><summary>More</summary>inside</details>", "<div><p><strong>More</strong></p>inside</div>"),
+            (
+                "<video poster=p.png><source src=v.mp4>No video</video>",
+                "<p><a href=\"https://a.example/v.mp4\">v.mp4</a> No video</p>",
+            ),
+            ("<audio src=/a.mp3></audio>", "<p><a href=\"https://a.example/a.mp3\">a.mp3</a> </p>"),
+            (
+                "<picture><source srcset=a.webp><img src=a.png></picture>",
+                "<img src=\"https://a.example/a.png\" alt=\"\">",
+            ),
+            (
+                "<figure><img src=a.png alt=A width=50%><figcaption>c</figcaption></figure>",
+                "<div><img src=\"https://a.example/a.png\" alt=\"A\"><div>c</div></div>",
+            ),
+            ("<img src=http://b.example/i.png alt=Words>", "Words"),
+            ("<img src=http://b.example/i.png?x=1>", "i.png"),
+            ("<math><semantics><mi>x</mi><annotation>\\x</annotation></semantics></math>", "x"),
+            ("<font color=red>a<b>b</b></font>", "a<strong>b</strong>"),
+        ] {
+            assert_eq!(mail(html), expected, "{html}");
+        }
+    }
+}
