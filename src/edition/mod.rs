@@ -1,1 +1,3 @@
 //! edition: to come.
+
+pub mod compose;

@@ -1,0 +1,466 @@
+//! Posts to subject, HTML and text: what every reader of one variant gets, finished but for the link by which each leaves.
+//!
+//! Pure: the same ingredients give the same bytes. The HTML is small enough that no mail program clips it.
+
+use crate::html::mail::narrow;
+use crate::post::{Content, Post, PostId, Site};
+use crate::template::context::{Digest, Edition, Link, Links, Named, Post as Shown, Site as ShownSite};
+use crate::template::text::{COLUMNS, direction, one_line, shorten, wrap};
+use crate::template::{Error, Templates};
+use chrono::{DateTime, FixedOffset};
+
+/// Stands in a [`Composition`] where each reader's own unsubscribe link goes. It cannot occur in a post.
+pub const UNSUBSCRIBE_LINK: &str = "POSTRIDER-UNSUBSCRIBE-LINK";
+
+/// Gmail cuts a message's HTML at 102 KiB, and with it the footer. The rest is for the links of the readers.
+const HTML_LIMIT: usize = 80 * 1024;
+
+/// Longer subjects are cut by every mail program.
+const SUBJECT_LIMIT: usize = 150;
+
+/// A post that the edition holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    /// Its identity.
+    pub id: &'a PostId,
+    /// What its author says of it.
+    pub post: &'a Post,
+    /// What was rendered of it.
+    pub content: &'a Content,
+}
+
+/// How much of each post a digest shows: `digest.content`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContentKind {
+    /// Title, date, summary, link.
+    #[default]
+    Summary,
+    /// The whole post, as far as the mail stays small enough.
+    Full,
+}
+
+/// All that a mail's content depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Ingredients<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// The digest's name.
+    pub digest: &'a str,
+    /// The slot, in the digest's zone.
+    pub date: DateTime<FixedOffset>,
+    /// The folder of its templates: `digest`.
+    pub layout: &'a str,
+    /// The template of the subject; else the layout's `subject.txt.j2`.
+    pub subject: Option<&'a str>,
+    /// How much of each post.
+    pub content: ContentKind,
+    /// Beyond it, posts stand below as title and link. At least one is shown.
+    pub max_posts: usize,
+    /// The posts, in the order in which they stand in the mail. An empty edition has nothing to say and is not composed.
+    pub items: &'a [Item<'a>],
+    /// Where the sender can be reached by post: some laws demand it.
+    pub postal_address: Option<&'a str>,
+    /// The templates.
+    pub templates: &'a Templates,
+}
+
+/// What is stored of a variant, with [`UNSUBSCRIBE_LINK`] in place of the link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Composition {
+    /// One line, not empty, at most 150 characters, not encoded.
+    pub subject: String,
+    /// What mail programs show after the subject.
+    pub preheader: String,
+    /// The whole document, its styles in the elements.
+    pub html: String,
+    /// The text part, lines ending in `\n`.
+    pub text: String,
+}
+
+/// Composes the mail. Posts that would make it larger than 80 KiB are shown shorter, the last first.
+pub fn compose(i: &Ingredients) -> Result<Composition, Error> {
+    let shown = i.max_posts.clamp(1, i.items.len().max(1)).min(i.items.len());
+    let mut view = Digest {
+        site: site(i.site),
+        digest: Named { name: plain(i.digest) },
+        edition: Edition { date: day(&i.date), subject: String::new(), preheader: String::new() },
+        posts: i.items[..shown].iter().map(|item| show(item, i)).collect(),
+        more: i.items[shown..].iter().map(|item| link(item.post)).collect(),
+        unlisted: 0,
+        links: Links { unsubscribe: UNSUBSCRIBE_LINK.to_owned() },
+        postal_address: i.postal_address.map(address).filter(|a| !a.is_empty()),
+    };
+    let subject = match i.subject {
+        Some(source) => i.templates.render_source(&format!("(subject of the digest {})", i.digest), source, &view)?,
+        None => i.templates.render(&format!("{}/subject.txt.j2", i.layout), &view)?,
+    };
+    let subject = one_line(&subject, SUBJECT_LIMIT);
+    view.edition.subject = if subject.is_empty() { shorten(&view.site.title, SUBJECT_LIMIT) } else { subject };
+    view.edition.preheader = preheader(&view);
+
+    let (html_name, text_name) = (format!("{}/body.html.j2", i.layout), format!("{}/body.txt.j2", i.layout));
+    let html = |view: &Digest| inline(&html_name, i.templates.render(&html_name, view)?);
+    let (view, html) = fit(view, html)?;
+    let text = tidy(&i.templates.render(&text_name, &view)?);
+    for (name, body) in [(html_name, &html), (text_name, &text)] {
+        if !body.contains(UNSUBSCRIBE_LINK) {
+            return Err(Error::NoUnsubscribe { name });
+        }
+    }
+    Ok(Composition { subject: view.edition.subject, preheader: view.edition.preheader, html, text })
+}
+
+/// Writes the styles into the elements, where no mail program drops them.
+fn inline(name: &str, html: String) -> Result<String, Error> {
+    // The template marks the style block that stays: media queries, behind the meta elements that must come first.
+    let inliner = css_inline::CSSInliner::options()
+        .keep_style_tags(false)
+        .load_remote_stylesheets(false)
+        .minify_css(true)
+        .build();
+    inliner.inline(&html).map_err(|e| Error::Css { name: name.to_owned(), what: e.to_string() })
+}
+
+/// The view and its HTML; where that is too large, after as few steps of [`shortened`] as bring it below the limit.
+fn fit(view: Digest, render: impl Fn(&Digest) -> Result<String, Error>) -> Result<(Digest, String), Error> {
+    let html = render(&view)?;
+    if html.len() <= HTML_LIMIT {
+        return Ok((view, html));
+    }
+    let full = view.posts.iter().filter(|post| post.html.is_some()).count();
+    // Every step makes it smaller, so the first that fits is found by halving: a dozen renderings at most.
+    let (mut too_large, mut fits) = (0, full + 2 * view.posts.len().saturating_sub(1) + view.more.len());
+    let last = shortened(&view, full, fits);
+    let mut best = (render(&last)?, last);
+    while too_large + 1 < fits {
+        let steps = (too_large + fits) / 2;
+        let shorter = shortened(&view, full, steps);
+        let html = render(&shorter)?;
+        if html.len() > HTML_LIMIT {
+            too_large = steps;
+        } else {
+            fits = steps;
+            best = (html, shorter);
+        }
+    }
+    Ok((best.1, best.0))
+}
+
+/// The view with so many things taken out of it, from the end: whole posts become summaries, then summaries become links, then
+/// links become a number. The first post stays.
+fn shortened(view: &Digest, full: usize, steps: usize) -> Digest {
+    let mut view = view.clone();
+    let summaries = steps.min(full);
+    for post in view.posts.iter_mut().rev().filter(|post| post.html.is_some()).take(summaries) {
+        post.html = None;
+        post.text = None;
+    }
+    let links = (steps - summaries).min(view.posts.len().saturating_sub(1));
+    let moved = view.posts.split_off(view.posts.len() - links);
+    view.more.splice(0..0, moved.into_iter().map(|post| Link { title: post.title, url: post.url, date: post.date }));
+    let unlisted = (steps - summaries - links).min(view.more.len());
+    view.more.truncate(view.more.len() - unlisted);
+    view.unlisted += unlisted;
+    view
+}
+
+fn show(item: &Item, i: &Ingredients) -> Shown {
+    let post = item.post;
+    let language = post.language.as_deref().unwrap_or(&i.site.language);
+    let full = i.content == ContentKind::Full && !item.content.html.as_str().trim().is_empty();
+    let Link { title, url, date } = link(post);
+    Shown {
+        title,
+        url,
+        date,
+        author: one_line(&plain(&post.authors.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join(", ")), 200),
+        summary: one_line(&plain(&item.content.summary), 600),
+        html: full.then(|| plain(narrow(&item.content.html).as_str())),
+        text: full.then(|| plain(item.content.html.to_text(COLUMNS).trim_matches('\n'))),
+        language: language.to_owned(),
+        dir: direction(language).to_owned(),
+    }
+}
+
+fn link(post: &Post) -> Link {
+    Link { title: one_line(&plain(&post.title), 300), url: plain(post.url.as_str()), date: day(&post.published) }
+}
+
+/// The site as templates see it.
+pub fn site(site: &Site) -> ShownSite {
+    let address = format!("{}{}", site.url.host_str().unwrap_or_default(), site.url.path().trim_end_matches('/'));
+    ShownSite {
+        title: one_line(&plain(&site.title), 200),
+        url: plain(site.url.as_str()),
+        address,
+        description: site.description.as_deref().map(|d| one_line(&plain(d), 300)).filter(|d| !d.is_empty()),
+        language: site.language.clone(),
+        dir: direction(&site.language).to_owned(),
+    }
+}
+
+/// An address on one line, however many it has in the configuration.
+fn address(text: &str) -> String {
+    let lines = text.lines().map(|line| line.trim().trim_end_matches(',')).filter(|line| !line.is_empty());
+    one_line(&plain(&lines.collect::<Vec<_>>().join(", ")), 300)
+}
+
+/// Breaks up the marker where somebody wrote it into a post: it would be replaced by the reader's link.
+fn plain(text: &str) -> String {
+    text.replace(UNSUBSCRIBE_LINK, "POSTRIDER UNSUBSCRIBE LINK")
+}
+
+fn day(date: &DateTime<FixedOffset>) -> String {
+    date.format("%-d %B %Y").to_string()
+}
+
+/// What stands after the subject in the list of mails: the other titles, or the one post's summary. Shorter than 40
+/// characters, and mail programs fill it up with whatever comes next.
+fn preheader(view: &Digest) -> String {
+    let (first, others) = view.posts.split_first().map_or((None, &[][..]), |(first, others)| (Some(first), others));
+    let mut titles: Vec<&str> = others.iter().map(|post| post.title.as_str()).collect();
+    titles.extend(view.more.iter().map(|link| link.title.as_str()));
+    let summary = first.map(|post| post.summary.as_str()).filter(|summary| !summary.is_empty());
+    let mut parts = Vec::new();
+    if !titles.is_empty() {
+        parts.push(format!("Also: {}", titles.join(" · ")));
+    }
+    parts.extend(summary.map(str::to_owned));
+    parts.extend(view.site.description.clone());
+    parts.push(format!("New on {}, {}, {}", view.site.title, view.site.address, view.edition.date));
+    let mut said = String::new();
+    for part in parts {
+        if said.chars().count() >= 40 {
+            break;
+        }
+        if !said.is_empty() {
+            said.push_str(" – ");
+        }
+        said.push_str(&part);
+    }
+    shorten(&said, 130)
+}
+
+/// No trailing blanks, at most two empty lines together, no line so long that a mail server might break it (a URL stays whole).
+fn tidy(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut empty = 0;
+    for line in text.trim_start_matches('\n').lines().map(str::trim_end) {
+        empty = if line.is_empty() { empty + 1 } else { 0 };
+        if empty > 2 {
+            continue;
+        }
+        if line.chars().count() > 400 {
+            out.push_str(&wrap(line, COLUMNS))
+        } else {
+            out.push_str(line)
+        }
+        out.push('\n');
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+/// Sample posts from `tests/corpus/digest`, for the tests here and of the message.
+#[cfg(test)]
+pub(crate) mod sample {
+    use super::*;
+    use crate::html::CleanHtml;
+    use crate::post::Person;
+    use serde::Deserialize;
+    use url::Url;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Case {
+        pub(crate) digest: String,
+        pub(crate) date: DateTime<FixedOffset>,
+        pub(crate) subject: Option<String>,
+        pub(crate) content: ContentKind,
+        pub(crate) max_posts: usize,
+        pub(crate) public_url: Option<Url>,
+        pub(crate) inbox: Option<crate::address::EmailAddress>,
+        pub(crate) mail: String,
+        pub(crate) site: CaseSite,
+        pub(crate) post: Vec<CasePost>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct CaseSite {
+        pub(crate) title: String,
+        url: Url,
+        description: Option<String>,
+        pub(crate) language: Option<String>,
+    }
+
+    #[derive(Clone, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct CasePost {
+        pub(crate) title: String,
+        pub(crate) url: Url,
+        pub(crate) published: DateTime<FixedOffset>,
+        #[serde(default)]
+        pub(crate) authors: Vec<String>,
+        #[serde(default)]
+        pub(crate) summary: String,
+        pub(crate) html: String,
+        pub(crate) language: Option<String>,
+    }
+
+    impl Case {
+        pub(crate) fn read(name: &str) -> Self {
+            let path = format!("{}/tests/corpus/digest/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+            toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap_or_else(|e| panic!("{path}: {e}"))
+        }
+
+        pub(crate) fn compose(
+            &self,
+            templates: &Templates,
+            postal_address: Option<&str>,
+        ) -> Result<Composition, Error> {
+            let site = Site {
+                title: self.site.title.clone(),
+                url: self.site.url.clone(),
+                description: self.site.description.clone(),
+                language: self.site.language.clone().unwrap_or_else(|| "en".into()),
+                timezone: chrono_tz::UTC,
+                author: None,
+            };
+            let posts: Vec<(PostId, Post, Content)> = self.post.iter().map(CasePost::build).collect();
+            let items: Vec<Item> = posts.iter().map(|(id, post, content)| Item { id, post, content }).collect();
+            compose(&Ingredients {
+                site: &site,
+                digest: &self.digest,
+                date: self.date,
+                layout: "digest",
+                subject: self.subject.as_deref(),
+                content: self.content,
+                max_posts: self.max_posts,
+                items: &items,
+                postal_address,
+                templates,
+            })
+        }
+    }
+
+    impl CasePost {
+        fn build(&self) -> (PostId, Post, Content) {
+            let post = Post {
+                path: "posts/sample.md".into(),
+                title: self.title.clone(),
+                published: self.published,
+                updated: None,
+                slug: "sample".into(),
+                url: self.url.clone(),
+                authors: self.authors.iter().map(|name| Person { name: name.clone(), ..Person::default() }).collect(),
+                categories: Vec::new(),
+                tags: Vec::new(),
+                language: self.language.clone(),
+                guid: None,
+                summary: None,
+                image: None,
+                in_feeds: true,
+                in_digests: true,
+                minor: false,
+                body: String::new(),
+                fingerprint: String::new(),
+            };
+            let html = CleanHtml::for_tests(&self.html);
+            let content = Content { excerpt: html.clone(), html, summary: self.summary.clone() };
+            (PostId(self.url.to_string()), post, content)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sample::Case;
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn every_post_is_there_and_further_ones_as_links() {
+        let case = Case::read("weekly");
+        let mail = case.compose(&Templates::embedded(), Some("1 Sample Street, Chicago IL")).unwrap();
+        assert_eq!(mail.subject, "Field Notes: The eels are back in the mill stream");
+        for post in &case.post {
+            for body in [&mail.html, &mail.text] {
+                assert!(body.contains(post.title.as_str()) && body.contains(post.url.as_str()), "{}", post.title);
+            }
+        }
+        for body in [&mail.html, &mail.text] {
+            assert!(body.contains("1 Sample Street, Chicago IL"));
+            assert_eq!(body.matches(UNSUBSCRIBE_LINK).count(), 1);
+        }
+        let style = &mail.html[mail.html.find("<style").unwrap()..mail.html.find("</style>").unwrap()];
+        assert!(style.len() < 8 * 1024 && style.contains("prefers-color-scheme") && style.contains("639px"), "{style}");
+    }
+
+    #[test]
+    fn the_preheader_fills_its_line() {
+        let mut cases: Vec<Case> = ["weekly", "full", "mixed"].map(Case::read).into();
+        cases.push(Case {
+            post: vec![sample::CasePost { summary: String::new(), ..Case::read("full").post[0].clone() }],
+            ..Case::read("full")
+        });
+        for case in cases {
+            let said = case.compose(&Templates::embedded(), None).unwrap().preheader;
+            assert!((40..=130).contains(&said.chars().count()), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_title_is_text_and_cannot_be_the_marker() {
+        let mail = Case::read("mixed").compose(&Templates::embedded(), None).unwrap();
+        assert!(!mail.html.contains("<script") && !mail.html.contains("<b>"), "{}", mail.html);
+        for body in [&mail.html, &mail.text] {
+            assert_eq!(body.matches(UNSUBSCRIBE_LINK).count(), 1);
+            assert!(body.contains("POSTRIDER UNSUBSCRIBE LINK") && body.contains("{{ site.url }}"));
+        }
+    }
+
+    #[test]
+    fn a_mail_that_grows_too_large_is_shortened_from_its_end() {
+        let mut case = Case::read("full");
+        let first = case.post[0].clone();
+        for n in 0..12 {
+            let html = format!("<p>Post {n}.</p>{}", "<p>All work and no play makes a dull mail.</p>".repeat(200));
+            case.post.push(sample::CasePost { title: format!("Long {n}"), html, ..first.clone() });
+        }
+        let mail = case.compose(&Templates::embedded(), None).unwrap();
+        assert!(mail.html.len() <= HTML_LIMIT && mail.html.len() > HTML_LIMIT / 2, "{}", mail.html.len());
+        assert!(mail.html.contains("Post 0.") && !mail.html.contains("Post 11.") && mail.html.contains("Long 11"));
+        assert!(mail.text.contains("Post 0.") && !mail.text.contains("Post 11.") && mail.text.contains("Long 11"));
+
+        case.post = vec![sample::CasePost { html: "<p>x</p>".repeat(20_000), ..first.clone() }];
+        case.post.extend(vec![first; 2_000]);
+        let mail = case.compose(&Templates::embedded(), None).unwrap();
+        assert!(mail.html.len() <= HTML_LIMIT && mail.html.contains(" more on the site"), "{}", mail.html.len());
+    }
+
+    #[test]
+    fn the_subject_is_one_line_and_never_empty() {
+        let mut case = Case::read("weekly");
+        for (template, expected) in [
+            ("  {{ posts|length }}\nnew\tposts ", "3 new posts"),
+            ("", "Field Notes"),
+            ("{{ digest.name }} {{ edition.date }}", "weekly 23 November 2026"),
+        ] {
+            case.subject = Some(template.to_owned());
+            assert_eq!(case.compose(&Templates::embedded(), None).unwrap().subject, expected);
+        }
+        case.subject = Some("{{ post.title }}".to_owned());
+        let error = case.compose(&Templates::embedded(), None).unwrap_err().to_string();
+        assert!(error.starts_with("the template (subject of the digest weekly), line 1,"), "{error}");
+    }
+
+    #[test]
+    fn a_template_must_let_readers_leave() {
+        let own = BTreeMap::from([("digest/body.txt.j2".to_owned(), "{{ posts[0].title }}".to_owned())]);
+        let error = Case::read("weekly").compose(&Templates::with_overrides(own).unwrap(), None).unwrap_err();
+        assert!(matches!(error, Error::NoUnsubscribe { name } if name == "digest/body.txt.j2"));
+    }
+}

@@ -1,0 +1,219 @@
+//! What a template can use: plain strings and lists, one type per kind of template, each with a sample.
+
+use serde::Serialize;
+
+/// For `digest/subject.txt.j2`, `body.txt.j2` and `body.html.j2`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Digest {
+    /// The site whose posts these are.
+    pub site: Site,
+    /// The digest as configured.
+    pub digest: Named,
+    /// This issue of it.
+    pub edition: Edition,
+    /// The posts shown with summary or content, newest as selected first. Never empty.
+    pub posts: Vec<Post>,
+    /// The posts beyond `max_posts`: title and link.
+    pub more: Vec<Link>,
+    /// How many posts found no room at all; they stand on the site.
+    pub unlisted: usize,
+    /// Where else a reader can go.
+    pub links: Links,
+    /// The sender's postal address, on one line, or nothing.
+    pub postal_address: Option<String>,
+}
+
+/// The site.
+#[derive(Clone, Debug, Serialize)]
+pub struct Site {
+    /// Its title.
+    pub title: String,
+    /// Its front page.
+    pub url: String,
+    /// Its host and path, as one would say it: `example.org`.
+    pub address: String,
+    /// One sentence about it, or nothing.
+    pub description: Option<String>,
+    /// BCP 47.
+    pub language: String,
+    /// `ltr` or `rtl`.
+    pub dir: String,
+}
+
+/// A digest's name.
+#[derive(Clone, Debug, Serialize)]
+pub struct Named {
+    /// As configured: `weekly`.
+    pub name: String,
+}
+
+/// One issue.
+#[derive(Clone, Debug, Serialize)]
+pub struct Edition {
+    /// The day of its slot in the digest's zone: `22 November 2026`.
+    pub date: String,
+    /// The finished subject; empty while the subject itself is rendered.
+    pub subject: String,
+    /// What mail programs show after the subject, 40 to 130 characters; empty while the subject is rendered.
+    pub preheader: String,
+}
+
+/// A post that is shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct Post {
+    /// Plain text.
+    pub title: String,
+    /// Its permanent link.
+    pub url: String,
+    /// `22 November 2026`, in the post's own zone.
+    pub date: String,
+    /// Its authors' names, joined with commas; empty where there are none.
+    pub author: String,
+    /// Plain text of one or a few sentences; may be empty.
+    pub summary: String,
+    /// The whole post as clean HTML for mail, or nothing where summaries are sent. To be used with `|safe`.
+    pub html: Option<String>,
+    /// The whole post as text in 72 columns, or nothing where summaries are sent.
+    pub text: Option<String>,
+    /// BCP 47.
+    pub language: String,
+    /// `ltr` or `rtl`.
+    pub dir: String,
+}
+
+/// A post that is only named.
+#[derive(Clone, Debug, Serialize)]
+pub struct Link {
+    /// Plain text.
+    pub title: String,
+    /// Its permanent link.
+    pub url: String,
+    /// As [`Post::date`].
+    pub date: String,
+}
+
+/// Links that are the reader's own.
+#[derive(Clone, Debug, Serialize)]
+pub struct Links {
+    /// Ends this subscription: an `https:` or a `mailto:` link. Both bodies must show it.
+    pub unsubscribe: String,
+}
+
+/// For `web/unsubscribe.html.j2`: the page behind the link, which changes nothing until its button is pressed.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnsubscribePage {
+    /// The site.
+    pub site: Site,
+    /// The subscriber's address, masked: the link may have been forwarded. Empty where nobody of that id is left.
+    pub address: String,
+    /// Where the form goes: the page's own URL.
+    pub action: String,
+}
+
+/// For `web/done.html.j2`: something the reader asked for was done.
+#[derive(Clone, Debug, Serialize)]
+pub struct DonePage {
+    /// The site.
+    pub site: Site,
+    /// The headline: `You are unsubscribed`.
+    pub title: String,
+    /// One or two sentences.
+    pub message: String,
+}
+
+/// For `web/error.html.j2`: something did not work.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorPage {
+    /// The site.
+    pub site: Site,
+    /// The headline.
+    pub title: String,
+    /// What happened, and what the reader can do.
+    pub message: String,
+}
+
+impl Site {
+    /// A site to try templates with.
+    pub fn sample() -> Self {
+        Site {
+            title: "Field Notes".into(),
+            url: "https://example.org/".into(),
+            address: "example.org".into(),
+            description: Some("Walks, waters and what lives in them.".into()),
+            language: "en".into(),
+            dir: "ltr".into(),
+        }
+    }
+}
+
+impl Digest {
+    /// A digest to try templates with: a summary, a whole post, and a further one.
+    pub fn sample() -> Self {
+        let post = Post {
+            title: "The eels are back".into(),
+            url: "https://example.org/2026/11/eels/".into(),
+            date: "22 November 2026".into(),
+            author: "Ada Lovelace".into(),
+            summary: "After forty years the eels have come up the mill stream again, and nobody knows why.".into(),
+            html: None,
+            text: None,
+            language: "en".into(),
+            dir: "ltr".into(),
+        };
+        let whole = Post {
+            title: "Tea & <tags>".into(),
+            author: String::new(),
+            html: Some("<p>A kettle, a <em>stove</em>, and time.</p>".into()),
+            text: Some("A kettle, a stove, and time.".into()),
+            ..post.clone()
+        };
+        Digest {
+            site: Site::sample(),
+            digest: Named { name: "weekly".into() },
+            edition: Edition {
+                date: "23 November 2026".into(),
+                subject: "Field Notes: The eels are back".into(),
+                preheader: "After forty years the eels have come up the mill stream again.".into(),
+            },
+            posts: vec![post, whole],
+            more: vec![Link {
+                title: "A gate".into(),
+                url: "https://example.org/2026/11/gate/".into(),
+                date: "20 November 2026".into(),
+            }],
+            unlisted: 2,
+            links: Links { unsubscribe: "https://news.example.org/unsubscribe/sample".into() },
+            postal_address: Some("1 Sample Street, Chicago IL".into()),
+        }
+    }
+}
+
+impl UnsubscribePage {
+    /// A page to try templates with.
+    pub fn sample() -> Self {
+        UnsubscribePage { site: Site::sample(), address: "a…@e….org".into(), action: "/unsubscribe/sample".into() }
+    }
+}
+
+impl DonePage {
+    /// A page to try templates with.
+    pub fn sample() -> Self {
+        DonePage {
+            site: Site::sample(),
+            title: "You are unsubscribed".into(),
+            message: "No further mail of this kind will come.".into(),
+        }
+    }
+}
+
+impl ErrorPage {
+    /// A page to try templates with.
+    pub fn sample() -> Self {
+        ErrorPage {
+            site: Site::sample(),
+            title: "This link does not work".into(),
+            message: "It is not complete. Open it from the mail again, or answer the mail with the word “unsubscribe”."
+                .into(),
+        }
+    }
+}
