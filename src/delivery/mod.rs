@@ -1,3 +1,160 @@
-//! The rules of delivery, pure: when next, how fast, when to stop.
+//! The rules of delivery, pure: what a try leaves behind, when next, how fast, when to stop.
 
+pub mod breaker;
+pub mod pace;
+pub mod retry;
 pub mod route;
+
+use crate::clock::Span;
+use crate::reply::{Outcome, Refusal};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use std::fmt;
+
+pub use pace::Rate;
+
+/// The `[delivery]` table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// How many connections to the server are open at once.
+    pub connections: usize,
+    /// Limits, all of which hold.
+    pub rates: Vec<Rate>,
+    /// Counted from a delivery's first attempt.
+    pub give_up_after: Span,
+    /// What is done with a delivery whose reply never came.
+    pub uncertain: Uncertain,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { connections: 4, rates: Vec::new(), give_up_after: Span::hours(72), uncertain: Uncertain::Resend }
+    }
+}
+
+/// What is done with a delivery whose reply never came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Uncertain {
+    /// Sent again, once, with the same bytes; if that reply fails to come too, held.
+    Resend,
+    /// Held until a person decides.
+    Hold,
+}
+
+/// The state of a delivery in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Waits for its time. With past attempts it is what people call deferred.
+    Queued,
+    /// The intent is committed: the body may be on its way.
+    Sending,
+    /// The server took it.
+    Accepted,
+    /// The server will never take it, or we gave up.
+    Refused,
+    /// It may have been taken; it waits to be sent once more.
+    Uncertain,
+    /// It may have been taken; a person decides.
+    Held,
+    /// Withdrawn before it was sent.
+    Cancelled,
+}
+
+impl State {
+    /// As the store writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Queued => "queued",
+            State::Sending => "sending",
+            State::Accepted => "accepted",
+            State::Refused => "refused",
+            State::Uncertain => "uncertain",
+            State::Held => "held",
+            State::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the ledger knows of a delivery when its try has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried {
+    /// Tries so far, this one included.
+    pub attempts: i64,
+    /// When the first one began.
+    pub first_at: DateTime<Utc>,
+    /// How often it was sent again in doubt, this try included.
+    pub resends: i64,
+}
+
+/// What a try leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The state from now on.
+    pub state: State,
+    /// When it is due again, where it is.
+    pub due: Option<DateTime<Utc>>,
+    /// Whether the address is suppressed for it.
+    pub suppress: bool,
+    /// Given up rather than refused.
+    pub expired: bool,
+}
+
+/// Decides what a try leaves behind. `jitter` is a number from 0 to 1.
+pub fn judge(outcome: Outcome, tried: Tried, settings: &Settings, now: DateTime<Utc>, jitter: f64) -> Verdict {
+    let end = |state| Verdict { state, due: None, suppress: false, expired: false };
+    match outcome {
+        Outcome::Accepted => end(State::Accepted),
+        Outcome::Refused(refusal) => Verdict { suppress: refusal == Refusal::Hard, ..end(State::Refused) },
+        Outcome::Unknown => match settings.uncertain {
+            Uncertain::Resend if tried.resends == 0 => {
+                Verdict { due: Some(retry::after(tried.attempts, now, jitter)), ..end(State::Uncertain) }
+            }
+            _ => end(State::Held),
+        },
+        Outcome::Deferred(_) if retry::expired(tried.attempts, tried.first_at, now, settings.give_up_after) => {
+            Verdict { expired: true, ..end(State::Refused) }
+        }
+        Outcome::Deferred(_) => Verdict { due: Some(retry::after(tried.attempts, now, jitter)), ..end(State::Queued) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reply::Fault;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn a_reply_that_never_came_is_resent_once_and_then_held() {
+        let settings = Settings::default();
+        let now = DateTime::UNIX_EPOCH;
+        let tried = |resends| Tried { attempts: 1 + resends, first_at: now, resends };
+        let judged = |settings: &Settings, resends| judge(Outcome::Unknown, tried(resends), settings, now, 0.0).state;
+        assert_eq!(judged(&settings, 0), State::Uncertain);
+        assert_eq!(judged(&settings, 1), State::Held);
+        assert_eq!(judged(&Settings { uncertain: Uncertain::Hold, ..settings }, 0), State::Held);
+    }
+
+    #[test]
+    fn giving_up_takes_the_time_and_three_attempts() {
+        let settings = Settings::default();
+        let first_at = DateTime::UNIX_EPOCH;
+        let late = first_at + TimeDelta::hours(73);
+        let judged = |attempts, now| {
+            let tried = Tried { attempts, first_at, resends: 0 };
+            judge(Outcome::Deferred(Fault::Recipient), tried, &settings, now, 0.5)
+        };
+        assert_eq!(judged(2, late).state, State::Queued);
+        assert_eq!(judged(9, first_at).state, State::Queued);
+        let given_up = judged(3, late);
+        assert!(given_up.state == State::Refused && given_up.expired && !given_up.suppress);
+    }
+}

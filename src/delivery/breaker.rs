@@ -1,0 +1,87 @@
+//! The breaker: many refusals of one kind in a short time are our fault, not the readers', and stop the run.
+
+use crate::reply::{Fault, Outcome, Refusal};
+use std::collections::VecDeque;
+
+/// Ten refusals in a row, or 20 of the last 100, of the same kind.
+const IN_A_ROW: usize = 10;
+const OF_WINDOW: usize = 20;
+const WINDOW: usize = 100;
+/// Lost connections in a row, without one message taken, after which the server is called broken.
+const LOST_IN_A_ROW: usize = 20;
+
+/// Watches outcomes as they come, of all connections together.
+#[derive(Debug, Default)]
+pub struct Breaker {
+    recent: VecDeque<(String, Outcome)>,
+    lost: usize,
+}
+
+/// Why it tripped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tripped {
+    /// Refusals of one kind; with the deliveries that they hit.
+    Refusals(Refusal, Vec<String>),
+    /// The server drops one connection after another.
+    Connections,
+}
+
+impl Breaker {
+    /// Takes in one outcome; says so where it trips. A trip forgets what was seen.
+    pub fn watch(&mut self, delivery: &str, outcome: Outcome) -> Option<Tripped> {
+        self.lost = if outcome == Outcome::Deferred(Fault::Connection) { self.lost + 1 } else { 0 };
+        if self.lost >= LOST_IN_A_ROW {
+            self.lost = 0;
+            return Some(Tripped::Connections);
+        }
+        self.recent.push_back((delivery.to_owned(), outcome));
+        if self.recent.len() > WINDOW {
+            self.recent.pop_front();
+        }
+        let Outcome::Refused(kind @ (Refusal::Hard | Refusal::Policy)) = outcome else { return None };
+        let same = |(_, o): &&(String, Outcome)| *o == Outcome::Refused(kind);
+        let in_a_row = self.recent.iter().rev().take_while(same).count();
+        if in_a_row < IN_A_ROW && self.recent.iter().filter(same).count() < OF_WINDOW {
+            return None;
+        }
+        let hit = self.recent.iter().filter(same).map(|(delivery, _)| delivery.clone()).collect();
+        self.recent.clear();
+        Some(Tripped::Refusals(kind, hit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HARD: Outcome = Outcome::Refused(Refusal::Hard);
+    const POLICY: Outcome = Outcome::Refused(Refusal::Policy);
+
+    fn trips(outcomes: impl IntoIterator<Item = Outcome>) -> Option<usize> {
+        let mut breaker = Breaker::default();
+        outcomes.into_iter().enumerate().position(|(n, o)| breaker.watch(&n.to_string(), o).is_some())
+    }
+
+    #[test]
+    fn ten_in_a_row_or_twenty_of_a_hundred_of_one_kind() {
+        assert_eq!(trips([HARD; 10]), Some(9));
+        assert_eq!(trips([HARD, POLICY].repeat(9)), None);
+        assert_eq!(trips([HARD, Outcome::Accepted, Outcome::Accepted].repeat(30)), Some(57));
+        assert_eq!(trips([HARD, Outcome::Accepted].into_iter().chain([Outcome::Accepted; 8]).cycle().take(500)), None);
+        assert_eq!(trips([Outcome::Refused(Refusal::Mailbox); 50]), None);
+    }
+
+    #[test]
+    fn it_names_the_deliveries_that_were_hit() {
+        let mut breaker = Breaker::default();
+        breaker.watch("fine", Outcome::Accepted);
+        let tripped = (0..10).filter_map(|n| breaker.watch(&n.to_string(), POLICY)).last();
+        let hit = (0..10).map(|n| n.to_string()).collect();
+        assert_eq!(tripped, Some(Tripped::Refusals(Refusal::Policy, hit)));
+    }
+
+    #[test]
+    fn a_server_that_drops_every_connection_is_called_broken() {
+        assert_eq!(trips([Outcome::Deferred(Fault::Connection); 20]), Some(19));
+    }
+}
