@@ -1,6 +1,51 @@
 //! Finished RFC 5322 bytes and their envelope.
+//!
+//! An edition's variant becomes a [`Skeleton`] once: headers and MIME-encoded body with holes. Each delivery fills the holes
+//! ([`Skeleton::splice`]), which costs microseconds and gives the same bytes each time.
+
+pub mod settings;
+pub mod header;
+pub mod list;
+pub mod quoted;
+pub mod skeleton;
+pub mod verp;
 
 use crate::address::EmailAddress;
+
+pub use list::List;
+pub use settings::Settings;
+pub use skeleton::{Personal, Skeleton, skeleton};
+pub use verp::envelope_from;
+
+/// Why no message can be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A body without the link by which a reader leaves.
+    #[error("the {part} part holds no unsubscribe link\n  help: let its template show {{{{ links.unsubscribe }}}}")]
+    NoUnsubscribe {
+        /// `HTML` or `text`.
+        part: &'static str,
+    },
+    /// The address that bounces come back to has no room for its tag (RFC 5321 section 4.5.3.1.1).
+    #[error(
+        "mail.bounces is too long: with a delivery's tag the part before the @ has {octets} octets, and 64 are allowed\n  help: use a shorter one, for example bounces@"
+    )]
+    BouncesTooLong {
+        /// How many it would have.
+        octets: usize,
+    },
+    /// A delivery or its mark cannot stand in an address.
+    #[error("a delivery's id or mark holds characters that cannot stand in an address")]
+    BadTag,
+    /// What the store holds is not a message.
+    #[error(
+        "the stored message of an edition is damaged: {what}\n  help: restore the store from a backup, or cancel the edition"
+    )]
+    Damaged {
+        /// What is missing or double.
+        what: String,
+    },
+}
 
 /// MAIL FROM and RCPT TO (RFC 5321 section 2.3.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
