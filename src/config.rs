@@ -1,1 +1,377 @@
-//! config: to come.
+//! config.toml: gathers the settings of all nouns. Unknown keys are errors with their line and the nearest known key.
+
+use crate::address::EmailAddress;
+use crate::{delivery, edition, feed, message, post, subscriber};
+use chrono_tz::Tz;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use url::Url;
+
+/// The whole configuration, as written. Paths are relative to [`Config::root`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `[site]`; what it leaves out the generator's own configuration may give.
+    #[serde(default)]
+    pub site: SiteTable,
+    /// `[posts]`
+    #[serde(default)]
+    pub posts: post::Settings,
+    /// `[feeds]`
+    #[serde(default)]
+    pub feeds: feed::Settings,
+    /// `[mail]`
+    pub mail: Option<message::Settings>,
+    /// `[delivery]`
+    #[serde(default)]
+    pub delivery: delivery::Settings,
+    /// `[[digest]]`, in order.
+    #[serde(default, rename = "digest")]
+    pub digests: Vec<edition::Settings>,
+    /// `[subscribers]`
+    #[serde(default)]
+    pub subscribers: subscriber::Settings,
+    /// `[web]`
+    #[serde(default)]
+    pub web: Web,
+    /// `[store]`
+    #[serde(default)]
+    pub store: Store,
+    /// Where the file lies.
+    #[serde(skip)]
+    pub path: PathBuf,
+    /// The folder that relative paths start from.
+    #[serde(skip)]
+    pub root: PathBuf,
+}
+
+/// `[site]`, every part optional.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SiteTable {
+    /// The title.
+    pub title: Option<String>,
+    /// Where it is served.
+    pub url: Option<Url>,
+    /// One sentence.
+    pub description: Option<String>,
+    /// BCP 47.
+    pub language: Option<String>,
+    /// IANA.
+    pub timezone: Option<Tz>,
+    /// Who writes it.
+    pub author: Option<post::Person>,
+}
+
+/// `[web]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Web {
+    /// Where `serve` listens.
+    pub listen: SocketAddr,
+    /// Under which address the world reaches it: links in mails begin with it.
+    pub public_url: Option<Url>,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Web { listen: SocketAddr::from(([127, 0, 0, 1], 8025)), public_url: None }
+    }
+}
+
+/// `[store]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// `sqlite:FILE` or `postgres://…`.
+    pub url: String,
+    /// Whether a missing store is an error rather than a first run (P6).
+    pub must_exist: bool,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Store { url: "sqlite:postrider.db".to_owned(), must_exist: false }
+    }
+}
+
+/// Why a configuration cannot be used: what, where, what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something at a line of the file.
+    #[error("{path}:{line}: {message}")]
+    At {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, and the remedy.
+        message: String,
+    },
+    /// Something about the file as a whole.
+    #[error("{path}: {message}")]
+    Whole {
+        /// The file.
+        path: String,
+        /// What is wrong, and the remedy.
+        message: String,
+    },
+}
+
+/// Parts of the contract that this version does not have yet; a key without effect would be a lie.
+const LATER: [(&str, &str); 9] = [
+    ("hub", "WebSub"),
+    ("feed", "further feeds"),
+    ("dkim", "DKIM signatures; let the relay sign"),
+    ("require_live", "waiting for a post's URL to answer"),
+    ("inbox", "reading a mailbox"),
+    ("theme", "themes"),
+    ("relay", "several relays"),
+    ("hooks", "hooks"),
+    ("keep", "retention"),
+];
+
+impl Config {
+    /// Reads the text of a configuration file. `lookup` resolves `${NAME}`; a name that it does not know stays as it is until
+    /// the setting is used, see [`resolved`].
+    pub fn parse(text: &str, path: &Path, lookup: impl Fn(&str) -> Option<String>) -> Result<Config, Error> {
+        let shown = path.display().to_string();
+        let expanded = expand(text.trim_start_matches('\u{FEFF}'), lookup);
+        let table: toml::Table = toml::from_str(&expanded).map_err(|e| at(&shown, &expanded, &e))?;
+        if !["feeds", "mail", "posts"].iter().any(|key| table.contains_key(*key)) {
+            return Err(Error::Whole { path: shown, message: not_ours(&table) });
+        }
+        let mut config: Config = toml::from_str(&expanded).map_err(|e| at(&shown, &expanded, &e))?;
+        config.root = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        config.path = path.to_owned();
+        config.check().map_err(|message| Error::Whole { path: shown, message })?;
+        Ok(config)
+    }
+
+    /// Relations between settings, which no type can hold.
+    fn check(&self) -> Result<(), String> {
+        for (at, digest) in self.digests.iter().enumerate() {
+            if self.digests[..at].iter().any(|d| d.name == digest.name) {
+                return Err(format!(
+                    "two [[digest]] tables are named {:?}; give each its own name",
+                    digest.name.as_str()
+                ));
+            }
+            if digest.max_posts == 0 {
+                return Err(format!("digest {:?}: max_posts is 0; leave it out for 20", digest.name.as_str()));
+            }
+        }
+        if !self.digests.is_empty() && self.mail.is_none() {
+            return Err("there is a [[digest]] but no [mail]; add a [mail] table with `from`".to_owned());
+        }
+        if !(1..=200).contains(&self.delivery.connections) {
+            return Err(format!("delivery.connections is {}; use 1 to 200", self.delivery.connections));
+        }
+        if self.feeds.limit == 0 {
+            return Err("feeds.limit is 0; use 1 or more, or leave it out for 20".to_owned());
+        }
+        if let Some(url) = self.web.public_url.as_ref().filter(|u| !matches!(u.scheme(), "http" | "https")) {
+            return Err(format!("web.public_url begins with {:?}; use https://", url.scheme()));
+        }
+        Ok(())
+    }
+
+    /// The site, from `[site]` and, for what that leaves out, from the generator's own configuration.
+    pub fn site(&self, generator: SiteTable) -> Result<post::Site, Error> {
+        let missing = |key: &str, example: &str| Error::Whole {
+            path: self.path.display().to_string(),
+            message: format!(
+                "site.{key} is missing, and the site's own configuration does not give it\n  help: add {key} = {example:?} to [site]"
+            ),
+        };
+        let own = self.site.clone();
+        let mut url = own.url.or(generator.url).ok_or_else(|| missing("url", "https://example.org/"))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err(missing("url", "https://example.org/"));
+        }
+        if !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
+        }
+        Ok(post::Site {
+            title: own
+                .title
+                .or(generator.title)
+                .filter(|t| !t.trim().is_empty())
+                .ok_or_else(|| missing("title", "Field Notes"))?,
+            url,
+            description: own.description.or(generator.description),
+            language: own.language.or(generator.language).unwrap_or_else(|| "en".to_owned()),
+            timezone: own.timezone.or(generator.timezone).unwrap_or(Tz::UTC),
+            author: own.author.or(generator.author),
+        })
+    }
+
+    /// A path of the configuration, from the folder of the file.
+    pub fn path_of(&self, path: &Path) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// The digests that a reader without a choice gets: those that say `default`, else the first.
+    pub fn default_digests(&self) -> Vec<&str> {
+        let said: Vec<_> = self.digests.iter().filter(|d| d.default).map(|d| d.name.as_str()).collect();
+        match said.is_empty() {
+            true => self.digests.first().map(|d| d.name.as_str()).into_iter().collect(),
+            false => said,
+        }
+    }
+
+    /// Where a reader's mail to us goes: the address that the unsubscribe mailto names.
+    pub fn mailbox_for_readers(&self) -> Option<&EmailAddress> {
+        let mail = self.mail.as_ref()?;
+        Some(mail.bounces.as_ref().or(mail.reply_to.as_ref().map(|m| &m.address)).unwrap_or(&mail.from.address))
+    }
+}
+
+/// A setting's text where it is used: an error that names the variable where `${NAME}` is still in it.
+pub fn resolved<'a>(text: &'a str, key: &str) -> Result<&'a str, String> {
+    match holes(text).next() {
+        None => Ok(text),
+        Some((_, name)) => {
+            Err(format!("{key} holds ${{{name}}}, and the environment has no {name}; set it, or write the value"))
+        }
+    }
+}
+
+/// Puts the values of `${NAME}` in, escaped for a TOML string, before anything is parsed, so that lines stay what they are.
+fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = 0;
+    for (range, name) in holes(text) {
+        let Some(value) = lookup(name) else { continue };
+        out.push_str(&text[rest..range.start]);
+        for c in value.chars() {
+            match c {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                c if c.is_control() => out.push_str(&format!("\\u{:04X}", c as u32)),
+                c => out.push(c),
+            }
+        }
+        rest = range.end;
+    }
+    out.push_str(&text[rest..]);
+    out
+}
+
+fn holes(text: &str) -> impl Iterator<Item = (std::ops::Range<usize>, &str)> {
+    text.match_indices("${").filter_map(|(at, _)| {
+        let name = &text[at + 2..at + 2 + text[at + 2..].find('}')?];
+        let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        good.then(|| (at..at + 2 + name.len() + 1, name))
+    })
+}
+
+fn not_ours(table: &toml::Table) -> String {
+    let whose = if table.contains_key("base_url") {
+        "It looks like Zola's."
+    } else if table.keys().any(|k| k.eq_ignore_ascii_case("baseURL")) {
+        "It looks like Hugo's."
+    } else {
+        "Ours has [posts], [feeds] or [mail]."
+    };
+    format!(
+        "this is not a configuration of Postrider. {whose}\n  help: put ours into postrider.toml, or name it with --config"
+    )
+}
+
+fn at(path: &str, text: &str, error: &toml::de::Error) -> Error {
+    let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    Error::At { path: path.to_owned(), line, message: explain(error.message()) }
+}
+
+/// serde's words for an unknown key, with the nearest known one.
+fn explain(message: &str) -> String {
+    let Some(rest) = message.strip_prefix("unknown field `") else { return message.to_owned() };
+    let Some((key, known)) = rest.split_once('`') else { return message.to_owned() };
+    if let Some((_, what)) = LATER.iter().find(|(later, _)| *later == key) {
+        return format!("`{key}`: this version does not have that yet ({what})\n  help: delete the key");
+    }
+    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    match known.iter().min_by_key(|k| distance(key, k)).filter(|k| distance(key, k) <= 3) {
+        Some(nearest) => format!("the key `{key}` is not known\n  help: did you mean `{nearest}`?"),
+        None => format!("the key `{key}` is not known\n  help: known here are {}", known.join(", ")),
+    }
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.chars().enumerate() {
+            let substitute = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[row.len() - 1]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, Error> {
+        Config::parse(text, Path::new("blog/config.toml"), |name| (name == "PASS").then(|| "a\"b\\c".to_owned()))
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line_and_the_nearest() {
+        let error = parse("[site]\ntitle = \"x\"\n[feeds]\nlimti = 3\n").unwrap_err().to_string();
+        assert_eq!(error, "blog/config.toml:4: the key `limti` is not known\n  help: did you mean `limit`?");
+        let error = parse("[posts]\n[theme]\n").unwrap_err().to_string();
+        assert!(error.contains("does not have that yet"), "{error}");
+    }
+
+    #[test]
+    fn a_variable_is_put_in_escaped_and_a_missing_one_is_an_error_where_it_is_used() {
+        let config =
+            parse("[mail]\nfrom = \"a@example.org\"\npassword = \"${PASS}\"\n[subscribers]\nsecret = \"${NONE}\"")
+                .unwrap();
+        assert_eq!(config.mail.unwrap().password.as_deref(), Some("a\"b\\c"));
+        let error = resolved(&config.subscribers.secret[0], "subscribers.secret").unwrap_err();
+        assert_eq!(
+            error,
+            "subscribers.secret holds ${NONE}, and the environment has no NONE; set it, or write the value"
+        );
+    }
+
+    #[test]
+    fn a_generators_own_file_is_told_from_ours() {
+        assert!(parse("base_url = \"https://x.org\"").unwrap_err().to_string().contains("Zola's"));
+        assert!(parse("baseURL = \"https://x.org\"").unwrap_err().to_string().contains("Hugo's"));
+    }
+
+    #[test]
+    fn what_types_cannot_hold_is_checked() {
+        let error = |text: &str| parse(text).unwrap_err().to_string();
+        assert!(error("[posts]\n[[digest]]\nname = \"a\"\nschedule = \"0 9 * * MON\"").contains("no [mail]"));
+        assert!(error("[posts]\n[[digest]]\nname = \"A b\"\nschedule = \"0 9 * * MON\"").contains("config.toml:3: "));
+        assert!(error("[posts]\n[[digest]]\nname = \"a\"\nschedule = \"0 9 31 2 *\"").contains("config.toml:4: "));
+    }
+
+    #[test]
+    fn the_site_is_ours_over_the_generators() {
+        let config = parse("[site]\nurl = \"https://example.org/blog\"\n[posts]\n").unwrap();
+        let site = config.site(SiteTable {
+            title: Some("T".into()),
+            url: Url::parse("https://x.org").ok(),
+            ..Default::default()
+        });
+        assert_eq!(site.unwrap().url.as_str(), "https://example.org/blog/");
+        assert!(
+            config
+                .site(SiteTable::default())
+                .unwrap_err()
+                .to_string()
+                .contains("add title = \"Field Notes\" to [site]")
+        );
+    }
+}

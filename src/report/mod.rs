@@ -1,1 +1,215 @@
-//! report: to come.
+//! The JSON shapes of the contract: what `--json` prints. Things outside rely on every name here.
+
+use crate::post::{Hidden, Problem};
+use serde::Serialize;
+
+/// `run --json`, `build --json`, `plan --json`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Run {
+    /// What was read.
+    pub posts: Posts,
+    /// What was written, or would be.
+    pub feeds: Vec<Feed>,
+    /// Editions; `build` has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub editions: Option<Vec<Edition>>,
+    /// `plan` alone: where each digest stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digests: Option<Vec<Digest>>,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Posts {
+    /// Source files.
+    pub read: usize,
+    /// Posts that are published now.
+    pub published: usize,
+    /// Posts that are not, and why.
+    pub hidden: Vec<Hidden>,
+    /// What is wrong with the input.
+    pub problems: Vec<Problem>,
+}
+
+/// A feed.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Feed {
+    /// Its file.
+    pub path: String,
+    /// How many entries it has.
+    pub entries: usize,
+    /// Whether its bytes changed, or would.
+    pub changed: bool,
+    /// `plan` alone: what changes.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<Difference>,
+}
+
+/// What a reader of a feed would see change: ids of entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Not there before.
+    pub new: Vec<String>,
+    /// There before, with other content.
+    pub updated: Vec<String>,
+    /// No longer there.
+    pub gone: Vec<String>,
+}
+
+/// An edition and what became of it. Counts are of the whole edition and disjoint.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Edition {
+    /// `weekly/2026-11-23`
+    pub id: String,
+    /// The digest.
+    pub digest: String,
+    /// waiting, open, held, done, cancelled.
+    pub state: String,
+    /// Its subject.
+    pub subject: String,
+    /// Ids of its posts.
+    pub posts: Vec<String>,
+    /// The sum of the counts below.
+    pub recipients: i64,
+    /// Taken by the server.
+    pub accepted: i64,
+    /// To be tried again.
+    pub deferred: i64,
+    /// Refused for good.
+    pub refused: i64,
+    /// In doubt, to be sent once more.
+    pub uncertain: i64,
+    /// In doubt, waiting for a person.
+    pub held: i64,
+    /// Not tried yet.
+    pub queued: i64,
+    /// Withdrawn.
+    pub cancelled: i64,
+    /// `plan` alone: who would not get it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not: Option<Not>,
+}
+
+/// Readers of a digest who do not get an edition, by reason.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Not {
+    /// Must not be mailed.
+    pub suppressed: i64,
+    /// Left.
+    pub unsubscribed: i64,
+    /// Not confirmed.
+    pub pending: i64,
+    /// Paused.
+    pub paused: i64,
+    /// Their topics leave nothing.
+    #[serde(rename = "no posts")]
+    pub no_posts: i64,
+}
+
+/// Where a digest stands.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Digest {
+    /// Its name.
+    pub name: String,
+    /// The slot in question, RFC 3339.
+    pub slot: Option<String>,
+    /// Whether an edition is due.
+    pub due: bool,
+    /// Why, or why not.
+    pub reason: String,
+    /// The next slot.
+    pub next: Option<String>,
+}
+
+/// `status --json`
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Status {
+    /// The latest editions of each digest.
+    pub editions: Vec<Edition>,
+    /// In doubt.
+    pub uncertain: Vec<Named>,
+    /// Sent again in doubt.
+    pub resent: Vec<Named>,
+    /// In doubt, waiting for a person.
+    pub held: Vec<Named>,
+    /// Where each digest stands.
+    pub digests: Vec<Digest>,
+}
+
+/// A delivery by address.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Named {
+    /// The edition.
+    pub edition: String,
+    /// The address, in full: the author asked.
+    pub address: String,
+    /// When it was last tried, RFC 3339.
+    pub at: Option<String>,
+}
+
+/// `why --json`
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Why {
+    /// The address.
+    pub address: String,
+    /// Where it stands.
+    pub status: String,
+    /// What happened, oldest first.
+    pub events: Vec<Event>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Event {
+    /// When, RFC 3339.
+    pub at: String,
+    /// What.
+    pub kind: String,
+    /// In which edition.
+    pub edition: Option<String>,
+    /// Where in the SMTP dialogue.
+    pub stage: Option<String>,
+    /// The reply code.
+    pub code: Option<i64>,
+    /// The enhanced status.
+    pub enhanced: Option<String>,
+    /// The server's words, or ours.
+    pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shapes_are_the_contract() {
+        let run = Run {
+            posts: Posts {
+                read: 2,
+                published: 1,
+                hidden: vec![Hidden { path: "posts/a.md".into(), reason: "draft".into() }],
+                problems: vec![Problem {
+                    path: "posts/b.md".into(),
+                    line: Some(3),
+                    message: "m".into(),
+                    help: "h".into(),
+                }],
+            },
+            feeds: vec![Feed {
+                path: "public/rss.xml".into(),
+                entries: 1,
+                changed: true,
+                difference: Some(Difference::default()),
+            }],
+            editions: Some(vec![Edition {
+                id: "weekly/2026-11-23".into(),
+                not: Some(Not::default()),
+                ..Edition::default()
+            }]),
+            digests: Some(vec![Digest::default()]),
+        };
+        insta::assert_json_snapshot!("plan", run);
+        insta::assert_json_snapshot!("status", Status { held: vec![Named::default()], ..Status::default() });
+        insta::assert_json_snapshot!("why", Why { events: vec![Event::default()], ..Why::default() });
+    }
+}
