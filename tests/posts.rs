@@ -1,0 +1,243 @@
+//! Small blogs in `tests/corpus/posts`, each file beside what must come of it. A new case is a new file; with
+//! `UPDATE_CORPUS=1` the expectations are written, to be read critically.
+
+use postrider::post::settings::Settings;
+use postrider::post::{Post, Problem, Site};
+use postrider::site::{self, Blog};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+#[test]
+fn every_post_of_the_corpus_is_read_as_expected() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/posts");
+    let mut wrong = Vec::new();
+    for blog in folders(&corpus) {
+        let read = read(&blog);
+        let mut cases = Vec::new();
+        files(&blog, &mut cases);
+        for case in cases {
+            let path = case.strip_prefix(&blog).expect("below it").to_str().expect("UTF-8");
+            let found = report(&read, path);
+            let expected = PathBuf::from(format!("{}.expected", case.display()));
+            if std::env::var_os("UPDATE_CORPUS").is_some() {
+                std::fs::write(&expected, &found).expect("writable");
+            } else if std::fs::read_to_string(&expected).unwrap_or_default() != found {
+                wrong.push(format!("{}\n{found}", expected.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} cases are read otherwise:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn reading_twice_gives_the_same() {
+    let blog = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/posts/jekyll");
+    let (first, second) = (read(&blog), read(&blog));
+    let prints =
+        |blog: &Blog| blog.posts.iter().map(|post| (post.path.clone(), post.fingerprint.clone())).collect::<Vec<_>>();
+    assert_eq!(prints(&first), prints(&second));
+    assert_eq!(first.problems, second.problems);
+    assert!(first.posts.is_sorted_by(|a, b| a.published >= b.published));
+}
+
+#[test]
+fn it_does_not_matter_where_the_folder_begins() {
+    let blog = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/posts/jekyll");
+    let whole = read(&blog);
+    for (dir, prefix) in [
+        ("_posts", "_posts/"),
+        ("./notes", "notes/"),
+        ("notes/_posts", "notes/_posts/"),
+        ("../jekyll/_posts", "../jekyll/_posts/"),
+    ] {
+        let part = read_dir(&blog, dir);
+        assert!(!part.posts.is_empty(), "{dir}");
+        for post in part.posts {
+            assert!(post.path.starts_with(prefix), "{}", post.path);
+            let same = whole.posts.iter().find(|other| post.path.ends_with(&other.path)).expect("in the whole");
+            assert_eq!((&post.url, &post.categories), (&same.url, &same.categories));
+        }
+    }
+}
+
+#[test]
+fn our_permalink_goes_before_the_generators_but_not_before_the_posts_own() {
+    let blog = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/posts/jekyll");
+    let settings = Settings { dir: vec![".".into()], permalink: Some("pretty".into()), ..Settings::default() };
+    let blog = read_with(&settings, &blog);
+    let url = |name: &str| {
+        let post = blog.posts.iter().find(|post| post.path.ends_with(name)).expect("there");
+        post.url.path().to_owned()
+    };
+    assert_eq!(url("24-2-5-Short-Name.markdown"), "/blog/2024/02/05/Short-Name/");
+    assert_eq!(url("2024-05-01-Above.md"), "/blog/notes/own/second/third%20one/2024/05/01/Above/");
+    assert_eq!(url("2024-05-04-permalink.md"), "/blog/2024/a/b/x-24");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_in_circles_are_survived() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("a")).expect("a folder");
+    std::fs::write(folder.path().join("a/2024-01-01-x.md"), "x").expect("writable");
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("a/up")).expect("a link");
+    std::os::unix::fs::symlink("nowhere", folder.path().join("a/2024-01-02-dangling.md")).expect("a link");
+    let blog = read_dir(folder.path(), ".");
+    assert_eq!(blog.posts.iter().map(|post| &*post.path).collect::<Vec<_>>(), ["a/2024-01-01-x.md"]);
+}
+
+#[test]
+fn a_missing_folder_says_what_to_set() {
+    let settings = Settings { dir: vec!["nowhere".into()], ..Settings::default() };
+    let error = site::generator(&settings, Path::new(env!("CARGO_MANIFEST_DIR"))).expect_err("it is not there");
+    assert!(
+        error.to_string().ends_with("nowhere does not exist; set `dir` in [posts] to the folder that holds them"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_megabyte_of_anything_is_read_soon() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pieces = [
+        "> ",
+        "* ",
+        "[",
+        "[a](",
+        "![",
+        "**a ",
+        "`",
+        "<div>",
+        "<b>",
+        "<p><b>",
+        "|a",
+        "{% if x %}",
+        "{{ x",
+        "{%",
+        "\\",
+        "&",
+        "a\n\n",
+        "<!--",
+        "{: .a}",
+        "[^1]: ",
+        "# ",
+        "$$",
+        "\"",
+        "{% raw %}",
+        "1. a\n   ",
+        "<iframe src=x>",
+        "<a href=x>",
+        "~~~\n",
+        ": a\n",
+    ];
+    for (number, piece) in pieces.iter().enumerate() {
+        let text = format!("---\ntitle: x\n---\n{}", piece.repeat(100_000 / piece.len()));
+        std::fs::write(folder.path().join(format!("2024-01-01-{number}.md")), text).expect("writable");
+    }
+    let blog = read_dir(folder.path(), ".");
+    assert_eq!(blog.posts.len(), pieces.len(), "{:?}", blog.problems);
+    for post in &blog.posts {
+        let (content, _) = blog.render(post);
+        content.html.to_text(78);
+        postrider::html::mail::narrow(&content.html);
+    }
+}
+
+fn read(blog: &Path) -> Blog {
+    read_dir(blog, ".")
+}
+
+fn read_dir(root: &Path, dir: &str) -> Blog {
+    read_with(&Settings { dir: vec![dir.into()], ..Settings::default() }, root)
+}
+
+fn read_with(settings: &Settings, root: &Path) -> Blog {
+    let generator = site::generator(settings, root).expect("a sound configuration");
+    let site = Site {
+        title: "Field Notes".into(),
+        url: generator.url.clone().unwrap_or_else(|| "https://example.org/".parse().expect("a URL")),
+        description: None,
+        language: "en".into(),
+        timezone: generator.timezone.unwrap_or_default(),
+        author: None,
+    };
+    let now = "2026-11-23T12:00:00Z".parse().expect("a date");
+    site::read(settings, &site, &generator, root, now).expect("a readable folder")
+}
+
+/// All that was made of a file, for a person to compare.
+fn report(blog: &Blog, path: &str) -> String {
+    let mut report = String::new();
+    for hidden in blog.hidden.iter().filter(|hidden| hidden.path == path) {
+        let _ = writeln!(report, "hidden: {}", hidden.reason);
+    }
+    let mut problems: Vec<Problem> = blog.problems.iter().filter(|problem| problem.path == path).cloned().collect();
+    let post = blog.posts.iter().find(|post| post.path == path);
+    let rendered = post.map(|post| blog.render(post));
+    if let Some(post) = post {
+        facts(post, &mut report);
+    }
+    if let Some((_, more)) = &rendered {
+        problems.extend(more.iter().cloned());
+    }
+    for problem in problems {
+        let line = problem.line.map_or("-".to_owned(), |line| line.to_string());
+        let _ = writeln!(report, "problem: line {line}: {}\n  help: {}", problem.message, problem.help);
+    }
+    if let Some((content, _)) = rendered {
+        let _ = writeln!(report, "summary: {}", content.summary);
+        let _ = writeln!(report, "--- html\n{}", content.html.as_str().trim_end());
+        if content.excerpt != content.html {
+            let _ = writeln!(report, "--- excerpt\n{}", content.excerpt.as_str().trim_end());
+        }
+    }
+    if report.is_empty() { "not a post\n".into() } else { report }
+}
+
+fn facts(post: &Post, report: &mut String) {
+    let mut fact = |name: &str, value: String| {
+        if !value.is_empty() {
+            let _ = writeln!(report, "{name}: {value}");
+        }
+    };
+    fact("title", post.title.clone());
+    fact("published", post.published.to_rfc3339());
+    fact("updated", post.updated.map(|date| date.to_rfc3339()).unwrap_or_default());
+    fact("url", post.url.to_string());
+    fact("slug", post.slug.clone());
+    fact("categories", post.categories.join(" | "));
+    fact("tags", post.tags.join(" | "));
+    let person = |person: &postrider::post::Person| {
+        let more = [person.email.clone(), person.url.as_ref().map(ToString::to_string)];
+        let more: String = more.into_iter().flatten().map(|more| format!(" <{more}>")).collect();
+        person.name.clone() + &more
+    };
+    fact("authors", post.authors.iter().map(person).collect::<Vec<_>>().join(" | "));
+    fact("language", post.language.clone().unwrap_or_default());
+    fact("guid", post.guid.clone().unwrap_or_default());
+    fact("image", post.image.as_ref().map(|image| format!("{} ({})", image.url, image.alt)).unwrap_or_default());
+    let flags = [(!post.in_feeds, "not in feeds"), (!post.in_digests, "not in digests"), (post.minor, "minor")];
+    fact("flags", flags.iter().filter(|(set, _)| *set).map(|(_, flag)| *flag).collect::<Vec<_>>().join(", "));
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("the corpus").map(|entry| entry.expect("readable").path());
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+/// Files that could be posts, also those that must not be taken for one.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path()) {
+        if entry.is_dir() && !entry.ends_with("_includes") && !entry.ends_with("_data") {
+            files(&entry, found);
+        } else if entry
+            .extension()
+            .is_some_and(|extension| extension == "md" || extension == "html" || extension == "markdown")
+        {
+            found.push(entry);
+        }
+    }
+    found.sort();
+}
