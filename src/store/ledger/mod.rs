@@ -1,0 +1,318 @@
+//! The ledger: what delivery works on. One thread owns the write connection and takes named commands; what all connections
+//! of this process wait for is done in one commit, and no caller goes on before that commit is on the disk (P2).
+//!
+//! A delivery's life: Queued → (claim: a lease on a Queued row, handed back silently) → *begin*: Sending, committed → the
+//! server → *settle*: Accepted, Refused, Queued again, Uncertain or Held. *recover* judges what the dead left Sending.
+
+mod work;
+
+use super::lock::{self, Life};
+use super::sql::{Connection, Write};
+use super::{Error, Store};
+use crate::address::EmailAddress;
+use crate::delivery::{Rate, Uncertain, Verdict};
+use crate::reply::Sent;
+use chrono::{DateTime, Utc};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+/// A row that this worker may send: for as long as its lease, and if nobody withdraws it before it begins.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The delivery.
+    pub id: String,
+    /// Who gets it.
+    pub subscriber: String,
+    /// The edition.
+    pub edition: String,
+    /// Its rendering.
+    pub variant: String,
+    /// Where it goes.
+    pub address: EmailAddress,
+    /// The name beside it.
+    pub name: Option<String>,
+    /// When the edition was released: the mail's Date, the same at every resend.
+    pub date: DateTime<Utc>,
+}
+
+/// What a claim found.
+#[derive(Debug)]
+pub enum Claim {
+    /// These.
+    Rows(Vec<Claimed>),
+    /// The rates allow none for that many milliseconds.
+    Wait(i64),
+    /// Nothing is due. The next is due then, if any is.
+    Nothing(Option<DateTime<Utc>>),
+}
+
+/// A try that has begun: the intent is durable.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun {
+    /// Its number, from 1.
+    pub attempt: i64,
+    /// When the delivery's first try began.
+    pub first_at: DateTime<Utc>,
+    /// How often it was sent again in doubt, this try included.
+    pub resends: i64,
+}
+
+/// A try that has ended.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// The delivery.
+    pub delivery: String,
+    /// The try.
+    pub attempt: i64,
+    /// When it ended.
+    pub at: DateTime<Utc>,
+    /// What the server said.
+    pub sent: Sent,
+    /// What that leaves behind.
+    pub verdict: Verdict,
+}
+
+/// What was found of the dead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Deliveries in doubt that are sent again.
+    pub uncertain: u64,
+    /// Deliveries in doubt that wait for a person.
+    pub held: u64,
+}
+
+enum Command {
+    Claim {
+        limit: i64,
+        rates: Vec<Rate>,
+        now: DateTime<Utc>,
+        answer: SyncSender<Result<Claim, Error>>,
+    },
+    Begin {
+        settle: Option<Settled>,
+        delivery: String,
+        now: DateTime<Utc>,
+        answer: SyncSender<Result<Option<Begun>, Error>>,
+    },
+    Settle {
+        settle: Settled,
+        answer: SyncSender<Result<(), Error>>,
+    },
+    /// A try that never began on the wire: nothing is counted against anybody.
+    Return {
+        delivery: String,
+        attempt: i64,
+        answer: SyncSender<Result<(), Error>>,
+    },
+    Release {
+        deliveries: Vec<String>,
+        answer: SyncSender<Result<(), Error>>,
+    },
+    Undo {
+        deliveries: Vec<String>,
+        now: DateTime<Utc>,
+        answer: SyncSender<Result<(), Error>>,
+    },
+    Recover {
+        policy: Uncertain,
+        now: DateTime<Utc>,
+        answer: SyncSender<Result<Recovered, Error>>,
+    },
+    Finish {
+        answer: SyncSender<Result<(), Error>>,
+    },
+    Hold {
+        before: DateTime<Utc>,
+        answer: SyncSender<Result<Vec<String>, Error>>,
+    },
+}
+
+/// The handle on the writer thread. Its worker lives until it is dropped.
+pub struct Ledger {
+    worker: String,
+    commands: Option<SyncSender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How long others leave a claimed row alone. A worker that is merely slow loses rows, never sends one twice: begin asks again.
+const LEASE: i64 = 120_000;
+/// Commands that share one commit at most.
+const GROUP: usize = 256;
+
+impl Ledger {
+    /// Begins the life of a worker. `transport` is written beside what it sends.
+    pub fn start(store: &Store, worker: String, transport: String) -> Result<Ledger, Error> {
+        let place = store.place().clone();
+        let beside = place.file().map(PathBuf::from);
+        let (commands, inbox) = sync_channel(GROUP);
+        let (ready, started) = sync_channel(1);
+        let id = worker.clone();
+        let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || {
+            // The connection is made and dropped here: the PostgreSQL driver wants no other runtime around it, and the lock lives in it.
+            let begun = place.connect().and_then(|mut connection| {
+                let life = lock::begin(&mut connection, beside.as_deref(), &id)?;
+                Ok((connection, life))
+            });
+            match begun {
+                Ok((connection, life)) => {
+                    let _ = ready.send(Ok(()));
+                    Writer { connection, worker: id, transport, beside, _life: life }.serve(&inbox);
+                }
+                Err(error) => drop(ready.send(Err(error))),
+            }
+        });
+        let thread = thread.map_err(|e| Error::Unavailable(format!("no thread for the ledger: {e}")))?;
+        started.recv().map_err(|_| gone())??;
+        Ok(Ledger { worker, commands: Some(commands), thread: Some(thread) })
+    }
+
+    /// The worker's id.
+    pub fn worker(&self) -> &str {
+        &self.worker
+    }
+
+    /// Takes up to `limit` due rows, within the rates.
+    pub fn claim(&self, limit: i64, rates: &[Rate], now: DateTime<Utc>) -> Result<Claim, Error> {
+        self.ask(|answer| Command::Claim { limit, rates: rates.to_vec(), now, answer })
+    }
+
+    /// Records how the connection's last try ended and makes the next delivery Sending, in one commit; returns after it. None: the
+    /// reader left, was suppressed, or the row is no longer ours; nothing may be sent.
+    pub fn begin(&self, settle: Option<Settled>, delivery: &str, now: DateTime<Utc>) -> Result<Option<Begun>, Error> {
+        self.ask(|answer| Command::Begin { settle, delivery: delivery.to_owned(), now, answer })
+    }
+
+    /// Records how a try ended.
+    pub fn settle(&self, settle: Settled) -> Result<(), Error> {
+        self.ask(|answer| Command::Settle { settle, answer })
+    }
+
+    /// Takes back a try of which nothing reached the server.
+    pub fn take_back(&self, delivery: &str, attempt: i64) -> Result<(), Error> {
+        self.ask(|answer| Command::Return { delivery: delivery.to_owned(), attempt, answer })
+    }
+
+    /// Hands claimed rows back.
+    pub fn release(&self, deliveries: Vec<String>) -> Result<(), Error> {
+        self.ask(|answer| Command::Release { deliveries, answer })
+    }
+
+    /// After the breaker tripped: refused deliveries are queued again and what they suppressed is not.
+    pub fn undo(&self, deliveries: Vec<String>, now: DateTime<Utc>) -> Result<(), Error> {
+        self.ask(|answer| Command::Undo { deliveries, now, answer })
+    }
+
+    /// Judges what dead workers left.
+    pub fn recover(&self, policy: Uncertain, now: DateTime<Utc>) -> Result<Recovered, Error> {
+        self.ask(|answer| Command::Recover { policy, now, answer })
+    }
+
+    /// Marks the editions done of which nothing is left to do.
+    pub fn finish_editions(&self) -> Result<(), Error> {
+        self.ask(|answer| Command::Finish { answer })
+    }
+
+    /// Holds the open editions without an attempt since `before`; their ids.
+    pub fn hold_rested(&self, before: DateTime<Utc>) -> Result<Vec<String>, Error> {
+        self.ask(|answer| Command::Hold { before, answer })
+    }
+
+    fn ask<T>(&self, command: impl FnOnce(SyncSender<Result<T, Error>>) -> Command) -> Result<T, Error> {
+        let (answer, answered) = sync_channel(1);
+        self.commands.as_ref().ok_or_else(gone)?.send(command(answer)).map_err(|_| gone())?;
+        answered.recv().map_err(|_| gone())?
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn gone() -> Error {
+    Error::Unavailable("the connection to the store was lost".to_owned())
+}
+
+struct Writer {
+    connection: Connection,
+    worker: String,
+    transport: String,
+    beside: Option<PathBuf>,
+    _life: Life,
+}
+
+/// An answer that is given once the commit is on the disk.
+type Answer = Box<dyn FnOnce(Result<(), Error>)>;
+
+impl Writer {
+    fn serve(mut self, inbox: &Receiver<Command>) {
+        while let Ok(first) = inbox.recv() {
+            let mut commands = vec![first];
+            while commands.len() < GROUP
+                && let Ok(next) = inbox.try_recv()
+            {
+                commands.push(next);
+            }
+            let mut answers: Vec<Answer> = Vec::with_capacity(commands.len());
+            let worker = self.worker.clone();
+            let done = self.connection.transaction(Write::Shared, |c| {
+                for command in commands {
+                    let (answer, failed) = run(c, &worker, &self.transport, self.beside.as_deref(), command);
+                    answers.push(answer);
+                    // Nothing of a group is committed of which one statement failed: PostgreSQL would turn the COMMIT into a rollback
+                    // and say so to nobody.
+                    failed.map_or(Ok(()), Err)?;
+                }
+                Ok::<_, Error>(())
+            });
+            let failed = done.is_err();
+            for answer in answers {
+                answer(done.clone());
+            }
+            // A PostgreSQL session that failed may have lost the lock that says we live: no further body on its strength.
+            if failed && !self.connection.is_sqlite() {
+                return;
+            }
+        }
+        // A clean end leaves nothing claimed; what is Sending stays, to be judged.
+        let _ = work::release_all(&mut self.connection, &self.worker);
+    }
+}
+
+fn run(
+    c: &mut Connection,
+    worker: &str,
+    transport: &str,
+    beside: Option<&std::path::Path>,
+    command: Command,
+) -> (Answer, Option<Error>) {
+    match command {
+        Command::Claim { limit, rates, now, answer } => when_done(answer, work::claim(c, worker, limit, &rates, now)),
+        Command::Begin { settle, delivery, now, answer } => {
+            let settled = settle.map_or(Ok(()), |s| work::settle(c, worker, &s));
+            when_done(answer, settled.and_then(|()| work::begin(c, worker, transport, &delivery, now)))
+        }
+        Command::Settle { settle, answer } => when_done(answer, work::settle(c, worker, &settle)),
+        Command::Return { delivery, attempt, answer } => {
+            when_done(answer, work::take_back(c, worker, &delivery, attempt))
+        }
+        Command::Release { deliveries, answer } => when_done(answer, work::release(c, worker, &deliveries)),
+        Command::Undo { deliveries, now, answer } => when_done(answer, work::undo(c, &deliveries, now)),
+        Command::Recover { policy, now, answer } => when_done(answer, work::recover(c, worker, beside, policy, now)),
+        Command::Finish { answer } => when_done(answer, work::finish_editions(c)),
+        Command::Hold { before, answer } => when_done(answer, work::hold_rested(c, before)),
+    }
+}
+
+/// The caller learns of a result only when it is committed. A lost row is the caller's affair alone; any other error is the
+/// whole group's.
+fn when_done<T: 'static>(answer: SyncSender<Result<T, Error>>, result: Result<T, Error>) -> (Answer, Option<Error>) {
+    let failed = result.as_ref().err().filter(|e| !matches!(e, Error::Lost(_))).cloned();
+    // A caller that is no longer there does not need its answer.
+    (Box::new(move |committed| drop(answer.send(committed.and(result)))), failed)
+}

@@ -1,0 +1,228 @@
+//! The statements of the ledger. Each runs inside the writer's transaction; guards in the statement decide races.
+
+use super::super::subscribers::suppress_bounced;
+use super::super::{WITHDRAW, lock, time};
+use super::{Begun, Claim, Claimed, Connection, Error, LEASE, Recovered, Settled};
+use crate::address::EmailAddress;
+use crate::delivery::pace::{Allowance, Window, allowance};
+use crate::delivery::{Rate, State, Uncertain};
+use crate::reply::Outcome;
+use chrono::{DateTime, Utc};
+use std::path::Path;
+
+/// Claims due rows by a lease. `{skip}` lets several PostgreSQL workers take disjoint rows without waiting for each other.
+pub(super) fn claim(
+    c: &mut Connection,
+    worker: &str,
+    limit: i64,
+    rates: &[Rate],
+    now: DateTime<Utc>,
+) -> Result<Claim, Error> {
+    let limit = match allowed(c, rates, now)? {
+        Allowance::Now(n) => limit.min(n),
+        Allowance::Wait(millis) => return Ok(Claim::Wait(millis)),
+    };
+    let sql = "UPDATE deliveries SET worker = $1, lease = CAST($2 AS BIGINT) + CAST($3 AS BIGINT) \
+         WHERE id IN (SELECT d.id FROM deliveries d WHERE d.state IN ('queued', 'uncertain') AND d.due <= $2 \
+            AND (d.worker IS NULL OR d.lease < $2) \
+            AND d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open') ORDER BY d.due, d.id LIMIT $4 {skip}) \
+         RETURNING id, subscriber, edition, variant, address, name, (SELECT e.released FROM editions e WHERE e.id = deliveries.edition)";
+    let rows = c.query(sql, &[worker.into(), now.into(), LEASE.into(), limit.into()])?;
+    if rows.is_empty() {
+        let sql = "SELECT MIN(d.due) FROM deliveries d WHERE d.state IN ('queued', 'uncertain') \
+             AND d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open')";
+        let next = c.query_one(sql, &[])?.map(|row| row.maybe_int(0)).transpose()?.flatten();
+        return Ok(Claim::Nothing(next.map(time).transpose()?));
+    }
+    let read = |row: &super::super::sql::Row| {
+        Ok(Claimed {
+            id: row.text(0)?,
+            subscriber: row.text(1)?,
+            edition: row.text(2)?,
+            variant: row.text(3)?,
+            address: EmailAddress::parse(&row.text(4)?)
+                .map_err(|e| Error::Corrupt(format!("a delivery's address cannot be read: {e}")))?,
+            name: row.maybe_text(5)?,
+            date: time(row.int(6)?)?,
+        })
+    };
+    rows.iter().map(read).collect::<Result<_, _>>().map(Claim::Rows)
+}
+
+/// Tries begun and rows promised in each window: counted in the ledger, so rates survive a restart and bind all processes.
+fn allowed(c: &mut Connection, rates: &[Rate], now: DateTime<Utc>) -> Result<Allowance, Error> {
+    if rates.is_empty() {
+        return Ok(Allowance::Now(i64::MAX));
+    }
+    let sql =
+        "SELECT COUNT(*) FROM deliveries WHERE worker IS NOT NULL AND state IN ('queued', 'uncertain') AND lease >= $1";
+    let promised = c.query_one(sql, &[now.into()])?.map_or(Ok(0), |row| row.int(0))?;
+    let mut windows = Vec::new();
+    for rate in rates {
+        let from = now.timestamp_millis() - rate.window;
+        let row = c.query_one("SELECT COUNT(*), MIN(began) FROM attempts WHERE began > $1", &[from.into()])?;
+        let (used, oldest) = row.map_or(Ok((0, None)), |row| Ok::<_, Error>((row.int(0)?, row.maybe_int(1)?)))?;
+        windows.push(Window {
+            rate: *rate,
+            used: used + promised,
+            frees_in: oldest.map_or(100, |oldest| oldest - from),
+        });
+    }
+    Ok(allowance(&windows))
+}
+
+/// The intent. Whether the reader may still be mailed is asked here, in the statement that makes the row Sending (P3).
+pub(super) fn begin(
+    c: &mut Connection,
+    worker: &str,
+    transport: &str,
+    delivery: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Begun>, Error> {
+    let sql = "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, \
+           resends = resends + CASE WHEN state = 'uncertain' THEN 1 ELSE 0 END, \
+           first_at = COALESCE(first_at, $3), last_at = $3, transport = $4, lease = NULL \
+         WHERE id = $1 AND worker = $2 AND state IN ('queued', 'uncertain') \
+           AND NOT EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = deliveries.hash) \
+           AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status = 'active') \
+           AND EXISTS (SELECT 1 FROM editions e WHERE e.id = deliveries.edition AND e.state = 'open') \
+         RETURNING attempts, first_at, resends";
+    let row = c.query_one(sql, &[delivery.into(), worker.into(), now.into(), transport.into()])?;
+    let Some(row) = row else {
+        let sql = format!(
+            "UPDATE deliveries SET {WITHDRAW} WHERE id = $1 AND worker = $2 AND state IN ('queued', 'uncertain') \
+             AND EXISTS (SELECT 1 FROM editions e WHERE e.id = deliveries.edition AND e.state = 'open')"
+        );
+        c.execute(&sql, &[delivery.into(), worker.into()])?;
+        release(c, worker, &[delivery.to_owned()])?;
+        return Ok(None);
+    };
+    let begun = Begun { attempt: row.int(0)?, first_at: time(row.int(1)?)?, resends: row.int(2)? };
+    c.execute(
+        "INSERT INTO attempts (delivery, number, began) VALUES ($1, $2, $3)",
+        &[delivery.into(), begun.attempt.into(), now.into()],
+    )?;
+    Ok(Some(begun))
+}
+
+/// The record. Only the worker that began the try can end it.
+pub(super) fn settle(c: &mut Connection, worker: &str, settled: &Settled) -> Result<(), Error> {
+    let Settled { delivery, attempt, at, sent, verdict } = settled;
+    let sql = "UPDATE deliveries SET state = $3, due = COALESCE($4, due), worker = NULL, lease = NULL \
+         WHERE id = $1 AND worker = $2 AND state = 'sending' AND attempts = $5 RETURNING hash, address";
+    let values = [delivery.into(), worker.into(), verdict.state.as_str().into(), verdict.due.into(), (*attempt).into()];
+    let Some(row) = c.query_one(sql, &values)? else {
+        return Err(Error::Lost(
+            "a delivery that this process was sending was judged by another; are two machines sharing one SQLite file?"
+                .to_owned(),
+        ));
+    };
+    let outcome = match (sent.outcome, verdict.expired) {
+        (_, true) => "expired",
+        (Outcome::Accepted, _) => "accepted",
+        (Outcome::Deferred(_), _) => "deferred",
+        (Outcome::Refused(_), _) => "refused",
+        (Outcome::Unknown, _) => "unknown",
+    };
+    let sql = "UPDATE attempts SET ended = $3, stage = $4, code = $5, status = $6, text = $7, outcome = $8 WHERE delivery = $1 AND number = $2";
+    let values = [
+        delivery.into(),
+        (*attempt).into(),
+        (*at).into(),
+        format!("{:?}", sent.stage).to_lowercase().into(),
+        i64::from(sent.reply.code).into(),
+        sent.reply.status.map(|s| s.to_string()).into(),
+        sent.reply.text.as_str().into(),
+        outcome.into(),
+    ];
+    c.execute(sql, &values)?;
+    match verdict.suppress {
+        true => suppress_bounced(c, &row.text(0)?, &row.text(1)?, delivery, *at),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn take_back(c: &mut Connection, worker: &str, delivery: &str, attempt: i64) -> Result<(), Error> {
+    let sql = "UPDATE deliveries SET state = CASE WHEN resends > 0 THEN 'uncertain' ELSE 'queued' END, \
+           resends = CASE WHEN resends > 0 THEN resends - 1 ELSE 0 END, attempts = attempts - 1, \
+           first_at = CASE WHEN attempts = 1 THEN NULL ELSE first_at END, worker = NULL, lease = NULL \
+         WHERE id = $1 AND worker = $2 AND state = 'sending' AND attempts = $3";
+    if c.execute(sql, &[delivery.into(), worker.into(), attempt.into()])? > 0 {
+        c.execute("DELETE FROM attempts WHERE delivery = $1 AND number = $2", &[delivery.into(), attempt.into()])?;
+    }
+    Ok(())
+}
+
+pub(super) fn release(c: &mut Connection, worker: &str, deliveries: &[String]) -> Result<(), Error> {
+    for delivery in deliveries {
+        let sql = "UPDATE deliveries SET worker = NULL, lease = NULL WHERE id = $1 AND worker = $2 AND state IN ('queued', 'uncertain')";
+        c.execute(sql, &[delivery.into(), worker.into()])?;
+    }
+    Ok(())
+}
+
+pub(super) fn release_all(c: &mut Connection, worker: &str) -> Result<(), Error> {
+    let sql =
+        "UPDATE deliveries SET worker = NULL, lease = NULL WHERE worker = $1 AND state IN ('queued', 'uncertain')";
+    c.execute(sql, &[worker.into()]).map(drop)
+}
+
+pub(super) fn undo(c: &mut Connection, deliveries: &[String], now: DateTime<Utc>) -> Result<(), Error> {
+    for delivery in deliveries {
+        c.execute("DELETE FROM suppressions WHERE delivery = $1 AND reason = 'bounce'", &[delivery.into()])?;
+        let sql = "UPDATE deliveries SET state = 'queued', due = $2 WHERE id = $1 AND state = 'refused'";
+        c.execute(sql, &[delivery.into(), now.into()])?;
+    }
+    Ok(())
+}
+
+/// Judges Sending rows whose worker's lock is free: the worker is dead, and whether the server took the message nobody knows. An
+/// outbox is never in doubt: writing the file again overwrites it.
+pub(super) fn recover(
+    c: &mut Connection,
+    worker: &str,
+    beside: Option<&Path>,
+    policy: Uncertain,
+    now: DateTime<Utc>,
+) -> Result<Recovered, Error> {
+    let others =
+        c.query("SELECT DISTINCT worker FROM deliveries WHERE worker IS NOT NULL AND worker <> $1", &[worker.into()])?;
+    let mut recovered = Recovered::default();
+    for other in others {
+        let other = other.text(0)?;
+        if !lock::is_dead(c, beside, &other)? {
+            continue;
+        }
+        let sql = "UPDATE attempts SET ended = $2, outcome = 'unknown', text = 'the process ended before a reply was recorded' \
+             WHERE ended IS NULL AND delivery IN (SELECT d.id FROM deliveries d WHERE d.worker = $1 AND d.state = 'sending')";
+        c.execute(sql, &[other.as_str().into(), now.into()])?;
+        let resend = i64::from(policy == Uncertain::Resend);
+        let sql = "UPDATE deliveries SET due = $2, worker = NULL, lease = NULL, state = CASE WHEN transport LIKE 'outbox%' THEN 'queued' \
+             WHEN resends = 0 AND CAST($3 AS BIGINT) = 1 THEN 'uncertain' ELSE 'held' END \
+             WHERE worker = $1 AND state = 'sending' RETURNING state";
+        for row in c.query(sql, &[other.as_str().into(), now.into(), resend.into()])? {
+            match row.text(0)? {
+                state if state == State::Held.as_str() => recovered.held += 1,
+                state if state == State::Uncertain.as_str() => recovered.uncertain += 1,
+                _ => {}
+            }
+        }
+        release_all(c, &other)?;
+        lock::bury(beside, &other);
+    }
+    Ok(recovered)
+}
+
+/// Holds what has rested too long: an edition that nobody tried to send for `give_up_after` may be stale news.
+pub(super) fn hold_rested(c: &mut Connection, before: DateTime<Utc>) -> Result<Vec<String>, Error> {
+    let sql = "UPDATE editions SET state = 'held' WHERE state = 'open' AND rests < $1 \
+           AND EXISTS (SELECT 1 FROM deliveries d WHERE d.edition = editions.id AND d.state IN ('queued', 'uncertain')) \
+           AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.edition = editions.id AND d.last_at >= $1) RETURNING id";
+    c.query(sql, &[before.into()])?.iter().map(|row| row.text(0)).collect()
+}
+
+pub(super) fn finish_editions(c: &mut Connection) -> Result<(), Error> {
+    let sql = "UPDATE editions SET state = 'done' WHERE state = 'open' AND NOT EXISTS \
+         (SELECT 1 FROM deliveries d WHERE d.edition = editions.id AND d.state IN ('queued', 'sending', 'uncertain'))";
+    c.execute(sql, &[]).map(drop)
+}

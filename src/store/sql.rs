@@ -1,0 +1,383 @@
+//! One SQL text for SQLite and PostgreSQL. This file alone names the drivers.
+//!
+//! Statements use TEXT and BIGINT only, and `$1…$n`. What differs is here: `{skip}` (PostgreSQL's `FOR UPDATE SKIP
+//! LOCKED`; SQLite has one writer and needs none), how a write begins, and how errors read.
+
+use super::Error;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// A value to bind or read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// SQL's NULL.
+    Null,
+    /// BIGINT.
+    Int(i64),
+    /// TEXT.
+    Text(String),
+}
+
+/// One row of an answer.
+#[derive(Debug)]
+pub struct Row(Vec<Value>);
+
+/// A connection to either database.
+pub struct Connection {
+    driver: Driver,
+    keep: Keep,
+}
+
+enum Driver {
+    Sqlite(Box<rusqlite::Connection>),
+    /// With the statements that it has prepared.
+    Postgres(Box<postgres::Client>, HashMap<String, postgres::Statement>),
+}
+
+/// Whether commits are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    All,
+    /// One transaction around everything is rolled back with the connection.
+    Nothing,
+}
+
+/// How a transaction begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// One of many writers: rows decide who wins.
+    Shared,
+    /// The only one of its kind: what it read stays true until it commits.
+    Alone,
+}
+
+/// How long a SQLite writer waits for another process's commit.
+const BUSY: Duration = Duration::from_secs(60);
+/// The advisory lock of [`Write::Alone`]: "post" in ASCII.
+const ALONE: i64 = 0x706F_7374;
+
+impl Connection {
+    /// Opens or creates a SQLite file.
+    pub fn sqlite(path: &Path) -> Result<Self, Error> {
+        Self::configure(rusqlite::Connection::open(path)?)
+    }
+
+    /// A SQLite database in memory, gone with the connection.
+    pub fn memory() -> Result<Self, Error> {
+        Self::configure(rusqlite::Connection::open_in_memory()?)
+    }
+
+    fn configure(connection: rusqlite::Connection) -> Result<Self, Error> {
+        connection.busy_timeout(BUSY)?;
+        // FULL: a commit is on the disk before anything is done on the strength of it (P2).
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(Connection { driver: Driver::Sqlite(Box::new(connection)), keep: Keep::All })
+    }
+
+    /// Connects to a PostgreSQL server. TLS as the URL's `sslmode` says.
+    pub fn postgres(url: &str) -> Result<Self, Error> {
+        let mut config: postgres::Config = url.parse()?;
+        config.application_name("postrider").connect_timeout(Duration::from_secs(15));
+        // A connection whose other end has gone must be found out: it carries the lock that says we live.
+        config
+            .keepalives(true)
+            .keepalives_idle(Duration::from_secs(15))
+            .keepalives_interval(Duration::from_secs(5))
+            .keepalives_retries(3);
+        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| Error::Unavailable(e.to_string()))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let client = config.connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls))?;
+        Ok(Connection { driver: Driver::Postgres(Box::new(client), HashMap::new()), keep: Keep::All })
+    }
+
+    /// Whether it is SQLite.
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.driver, Driver::Sqlite(_))
+    }
+
+    /// Runs several statements without parameters.
+    pub fn batch(&mut self, sql: &str) -> Result<(), Error> {
+        match &mut self.driver {
+            Driver::Sqlite(c) => c.execute_batch(sql)?,
+            Driver::Postgres(c, _) => c.batch_execute(sql)?,
+        }
+        Ok(())
+    }
+
+    /// Runs a statement; the number of rows that it changed.
+    pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Error> {
+        match &mut self.driver {
+            Driver::Sqlite(c) => {
+                let mut statement = c.prepare_cached(&for_sqlite(sql))?;
+                Ok(statement.execute(rusqlite::params_from_iter(params))? as u64)
+            }
+            Driver::Postgres(c, cache) => {
+                let statement = prepare(c, cache, sql)?;
+                Ok(c.execute(&statement, &as_params(params))?)
+            }
+        }
+    }
+
+    /// All rows of a small answer.
+    pub fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::new();
+        self.each(sql, params, |row| {
+            rows.push(row);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// The first row, if there is one.
+    pub fn query_one(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>, Error> {
+        Ok(self.query(sql, params)?.into_iter().next())
+    }
+
+    /// Hands the rows of a long answer over one by one.
+    pub fn each(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+        mut take: impl FnMut(Row) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        match &mut self.driver {
+            Driver::Sqlite(c) => {
+                let mut statement = c.prepare_cached(&for_sqlite(sql))?;
+                let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+                while let Some(row) = rows.next()? {
+                    let width = row.as_ref().column_count();
+                    take(Row((0..width).map(|at| Ok(from_sqlite(row.get_ref(at)?))).collect::<Result<_, Error>>()?))?;
+                }
+                Ok(())
+            }
+            Driver::Postgres(c, cache) => {
+                use postgres::fallible_iterator::FallibleIterator;
+                let statement = prepare(c, cache, sql)?;
+                let params = as_params(params);
+                let mut rows = c.query_raw(&statement, params)?;
+                while let Some(row) = rows.next()? {
+                    take(Row((0..row.len()).map(|at| from_postgres(&row, at)).collect::<Result<_, Error>>()?))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// From now on nothing is kept: whatever is written is seen by this connection alone, and gone with it.
+    pub fn rehearse(&mut self) -> Result<(), Error> {
+        self.batch(if self.is_sqlite() { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
+        self.keep = Keep::Nothing;
+        Ok(())
+    }
+
+    /// Runs `work` in one transaction: all of it is committed, or none.
+    pub fn transaction<T, E: From<Error>>(
+        &mut self,
+        how: Write,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let (begin, commit, rollback) = match (self.keep, &self.driver) {
+            (Keep::Nothing, _) => {
+                ("SAVEPOINT rehearsal", "RELEASE SAVEPOINT rehearsal", "ROLLBACK TO SAVEPOINT rehearsal")
+            }
+            // A deferred BEGIN that writes later fails at once when another has written, whatever the busy time-out.
+            (Keep::All, Driver::Sqlite(_)) => ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"),
+            (Keep::All, Driver::Postgres(..)) => ("BEGIN", "COMMIT", "ROLLBACK"),
+        };
+        self.batch(begin)?;
+        let done = self.alone(how).map_err(E::from).and_then(|()| work(self));
+        let done = done.and_then(|value| self.batch(commit).map(|()| value).map_err(E::from));
+        if done.is_err() {
+            // The first error is the one to report; the connection may be gone.
+            let _ = self.batch(rollback);
+        }
+        done
+    }
+
+    /// SQLite has one writer anyway.
+    fn alone(&mut self, how: Write) -> Result<(), Error> {
+        match (how, self.is_sqlite()) {
+            (Write::Alone, false) => self.query("SELECT pg_advisory_xact_lock($1)", &[ALONE.into()]).map(drop),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Row {
+    /// A column that is TEXT and never NULL.
+    pub fn text(&self, at: usize) -> Result<String, Error> {
+        match &self.0[at] {
+            Value::Text(text) => Ok(text.clone()),
+            other => Err(Error::Corrupt(format!("column {at} holds {other:?}, not a text"))),
+        }
+    }
+
+    /// A column that is BIGINT and never NULL.
+    pub fn int(&self, at: usize) -> Result<i64, Error> {
+        match &self.0[at] {
+            Value::Int(int) => Ok(*int),
+            other => Err(Error::Corrupt(format!("column {at} holds {other:?}, not a number"))),
+        }
+    }
+
+    /// A TEXT column that may be NULL.
+    pub fn maybe_text(&self, at: usize) -> Result<Option<String>, Error> {
+        (self.0[at] != Value::Null).then(|| self.text(at)).transpose()
+    }
+
+    /// A BIGINT column that may be NULL.
+    pub fn maybe_int(&self, at: usize) -> Result<Option<i64>, Error> {
+        (self.0[at] != Value::Null).then(|| self.int(at)).transpose()
+    }
+}
+
+/// SQLite takes `$2` for a name and numbers names by first appearance; `?2` is a number. Our statements hold no other `$`.
+fn for_sqlite(sql: &str) -> String {
+    sql.replace('$', "?").replace("{skip}", "")
+}
+
+fn prepare(
+    c: &mut postgres::Client,
+    cache: &mut HashMap<String, postgres::Statement>,
+    sql: &str,
+) -> Result<postgres::Statement, Error> {
+    if let Some(statement) = cache.get(sql) {
+        return Ok(statement.clone());
+    }
+    let statement = c.prepare(&sql.replace("{skip}", "FOR UPDATE SKIP LOCKED"))?;
+    cache.insert(sql.to_owned(), statement.clone());
+    Ok(statement)
+}
+
+fn as_params(params: &[Value]) -> Vec<&(dyn postgres::types::ToSql + Sync)> {
+    params.iter().map(|p| p as &(dyn postgres::types::ToSql + Sync)).collect()
+}
+
+fn from_sqlite(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(int) => Value::Int(int),
+        ValueRef::Real(real) => Value::Int(real as i64),
+        ValueRef::Text(text) | ValueRef::Blob(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+    }
+}
+
+fn from_postgres(row: &postgres::Row, at: usize) -> Result<Value, Error> {
+    use postgres::types::Type;
+    let ty = row.columns()[at].type_();
+    Ok(if *ty == Type::INT8 {
+        row.try_get::<_, Option<i64>>(at)?.map_or(Value::Null, Value::Int)
+    } else if *ty == Type::INT4 {
+        row.try_get::<_, Option<i32>>(at)?.map_or(Value::Null, |int| Value::Int(int.into()))
+    } else if *ty == Type::BOOL {
+        row.try_get::<_, Option<bool>>(at)?.map_or(Value::Null, |b| Value::Int(b.into()))
+    } else if *ty == Type::VOID {
+        Value::Null
+    } else {
+        row.try_get::<_, Option<String>>(at)?.map_or(Value::Null, Value::Text)
+    })
+}
+
+impl rusqlite::ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            Value::Int(int) => ToSqlOutput::Borrowed(ValueRef::Integer(*int)),
+            Value::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+        })
+    }
+}
+
+impl postgres::types::ToSql for Value {
+    fn to_sql(
+        &self,
+        ty: &postgres::types::Type,
+        out: &mut bytes::BytesMut,
+    ) -> Result<postgres::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Value::Null => Ok(postgres::types::IsNull::Yes),
+            Value::Int(int) => int.to_sql(ty, out),
+            Value::Text(text) => text.to_sql(ty, out),
+        }
+    }
+
+    fn accepts(_: &postgres::types::Type) -> bool {
+        true
+    }
+
+    postgres::types::to_sql_checked!();
+}
+
+impl From<i64> for Value {
+    fn from(int: i64) -> Self {
+        Value::Int(int)
+    }
+}
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Text(text.to_owned())
+    }
+}
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Value::Text(text)
+    }
+}
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Value::Text(text.clone())
+    }
+}
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(maybe: Option<T>) -> Self {
+        maybe.map_or(Value::Null, Into::into)
+    }
+}
+impl From<chrono::DateTime<chrono::Utc>> for Value {
+    fn from(time: chrono::DateTime<chrono::Utc>) -> Self {
+        Value::Int(time.timestamp_millis())
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        let text = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Error::Corrupt("the file is not a SQLite database".to_owned()),
+            Some(ErrorCode::DatabaseCorrupt) => Error::Corrupt(text),
+            Some(ErrorCode::ConstraintViolation) => Error::Conflict(text),
+            Some(ErrorCode::DiskFull) => Error::Unavailable("the disk is full".to_owned()),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Error::Unavailable("another process has kept it locked for a minute".to_owned())
+            }
+            _ => Error::Unavailable(text),
+        }
+    }
+}
+
+impl From<postgres::Error> for Error {
+    fn from(error: postgres::Error) -> Self {
+        // The server's own words; the driver's Display says only "db error".
+        let text = error.as_db_error().map_or_else(|| with_cause(&error), |db| db.message().to_owned());
+        match error.code() {
+            Some(code) if *code == postgres::error::SqlState::UNIQUE_VIOLATION => Error::Conflict(text),
+            _ => Error::Unavailable(text),
+        }
+    }
+}
+
+fn with_cause(error: &postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,98 @@
+//! The whole story of one address, for `why`.
+
+use super::subscribers::hash_of;
+use super::{Error, Store, time};
+use crate::address::EmailAddress;
+use crate::random::Random;
+use chrono::{DateTime, Utc};
+
+/// Something that happened to a person or a delivery of theirs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// subscribed, unsubscribed, paused, suppressed, queued, or an attempt's outcome: sending, accepted, deferred, refused, expired, unknown;
+    /// held and cancelled where a delivery stands so.
+    pub kind: String,
+    /// Which edition.
+    pub edition: Option<String>,
+    /// Where in the dialogue.
+    pub stage: Option<String>,
+    /// The server's code.
+    pub code: Option<i64>,
+    /// The enhanced status.
+    pub enhanced: Option<String>,
+    /// The server's words, or ours.
+    pub text: String,
+}
+
+/// Where an address stands and how it came there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Story {
+    /// active, …, `suppressed (bounce)`, unknown.
+    pub status: String,
+    /// Oldest first.
+    pub events: Vec<Event>,
+}
+
+impl Store {
+    /// The story of an address.
+    pub fn story(&self, address: &EmailAddress, random: &Random) -> Result<Story, Error> {
+        let subscriber = self.find_subscriber(address, random)?;
+        let mut c = self.connection();
+        let hash = hash_of(&mut c, address, random)?;
+        let mut events = Vec::new();
+        let suppressed = c.query_one("SELECT at, reason FROM suppressions WHERE hash = $1", &[hash.as_str().into()])?;
+        let suppressed = suppressed.map(|row| Ok::<_, Error>((time(row.int(0)?)?, row.text(1)?))).transpose()?;
+        if let Some((at, reason)) = &suppressed {
+            events.push(Event { at: *at, kind: "suppressed".to_owned(), text: reason.clone(), ..Event::default() });
+        }
+        if let Some(subscriber) = &subscriber {
+            let sql = "SELECT at, kind, text FROM events WHERE subscriber = $1";
+            c.each(sql, &[subscriber.id.as_str().into()], |row| {
+                events.push(Event {
+                    at: time(row.int(0)?)?,
+                    kind: row.text(1)?,
+                    text: row.text(2)?,
+                    ..Event::default()
+                });
+                Ok(())
+            })?;
+        }
+        let sql = "SELECT d.queued, d.edition, d.state, d.last_at FROM deliveries d WHERE d.hash = $1";
+        c.each(sql, &[hash.as_str().into()], |row| {
+            let edition = Some(row.text(1)?);
+            let queued = time(row.int(0)?)?;
+            events.push(Event { at: queued, kind: "queued".to_owned(), edition: edition.clone(), ..Event::default() });
+            let state = row.text(2)?;
+            if matches!(state.as_str(), "held" | "cancelled") {
+                let at = row.maybe_int(3)?.map_or(Ok(queued), time)?;
+                events.push(Event { at, kind: state, edition, ..Event::default() });
+            }
+            Ok(())
+        })?;
+        let sql = "SELECT a.began, a.ended, d.edition, a.stage, a.code, a.status, a.text, a.outcome, d.transport \
+             FROM attempts a JOIN deliveries d ON d.id = a.delivery WHERE d.hash = $1";
+        c.each(sql, &[hash.as_str().into()], |row| {
+            let ended = row.maybe_int(1)?;
+            events.push(Event {
+                at: time(ended.map_or_else(|| row.int(0), Ok)?)?,
+                kind: row.maybe_text(7)?.unwrap_or_else(|| "sending".to_owned()),
+                edition: Some(row.text(2)?),
+                stage: row.maybe_text(3)?,
+                code: row.maybe_int(4)?.filter(|code| *code != 0),
+                enhanced: row.maybe_text(5)?,
+                text: row.maybe_text(6)?.unwrap_or_default(),
+            });
+            Ok(())
+        })?;
+        let rank = |kind: &str| matches!(kind, "held" | "cancelled");
+        events.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| rank(&a.kind).cmp(&rank(&b.kind))));
+        let status = match (&suppressed, &subscriber) {
+            (Some((_, reason)), _) => format!("suppressed ({reason})"),
+            (None, Some(subscriber)) => subscriber.row.status.to_string(),
+            (None, None) => "unknown".to_owned(),
+        };
+        Ok(Story { status, events })
+    }
+}

@@ -1,0 +1,354 @@
+//! Subscribers and suppressions: who may be mailed.
+
+use super::sql::{Connection, Row, Write};
+use super::{Error, Store, WITHDRAW, mint, time};
+use crate::address::EmailAddress;
+use crate::random::Random;
+use crate::subscriber::{Choices, Status, Suppression, file};
+use crate::token::address_hash;
+use chrono::{DateTime, Utc};
+
+/// A subscriber as the store keeps them.
+#[derive(Clone, Debug)]
+pub struct Subscriber {
+    /// Random, never used again.
+    pub id: String,
+    /// What the file's columns say.
+    pub row: file::Row,
+    /// Where they came from: `file`, `cli`, `import`.
+    pub source: String,
+    /// When.
+    pub added: DateTime<Utc>,
+    /// Why they must not be mailed, where that is so.
+    pub suppressed: Option<String>,
+}
+
+/// What one row of a list did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// A new person.
+    New,
+    /// Name, choices or state changed.
+    Changed,
+    /// All as it was.
+    Same,
+    /// The person left, or was suppressed: no row undoes that.
+    Refused,
+}
+
+/// What a sync of the whole file did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Synced {
+    /// Rows read.
+    pub rows: u64,
+    /// New people.
+    pub new: u64,
+    /// People whose row changed.
+    pub changed: u64,
+    /// People whose row has disappeared.
+    pub removed: u64,
+}
+
+/// Why a sync was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The file takes away too many.
+    #[error(
+        "it would take away {removed} of {before} subscribers: nothing was changed\n  help: if that is what you want, run once with --accept-removals"
+    )]
+    TooMany {
+        /// How many rows disappeared.
+        removed: u64,
+        /// How many there were.
+        before: u64,
+    },
+    /// The file ended in the middle.
+    #[error(transparent)]
+    File(#[from] file::FileError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+const COLUMNS: &str = "s.id, s.address, s.name, s.language, s.digests, s.topics, s.status, s.source, s.added, \
+     (SELECT p.reason FROM suppressions p WHERE p.hash = s.hash)";
+
+impl Store {
+    /// Adds or changes one person. `synced` marks the sync of a file; `decided` says who decided their state.
+    pub fn add_subscriber(
+        &self,
+        row: &file::Row,
+        source: &str,
+        random: &Random,
+        now: DateTime<Utc>,
+    ) -> Result<Added, Error> {
+        self.connection().transaction(Write::Shared, |c| {
+            let salt = mint(c, "salt", random)?;
+            put(c, &salt, row, source, 0, random, now)
+        })
+    }
+
+    /// Adds or changes the people of a list, all or none.
+    pub fn import(
+        &self,
+        rows: &[file::Row],
+        source: &str,
+        random: &Random,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Added>, Error> {
+        self.connection().transaction(Write::Shared, |c| {
+            let salt = mint(c, "salt", random)?;
+            rows.iter().map(|row| put(c, &salt, row, source, 0, random, now)).collect()
+        })
+    }
+
+    /// Makes the file's people what the file says, in one transaction; see DESIGN's guards: a file that takes away more than
+    /// ten and more than a tenth changes nothing unless `accept_removals`. Hands out the new people's masked addresses.
+    pub fn sync_subscribers(
+        &self,
+        rows: impl Iterator<Item = Result<file::Row, file::FileError>>,
+        accept_removals: bool,
+        random: &Random,
+        now: DateTime<Utc>,
+    ) -> Result<Synced, SyncError> {
+        self.connection().transaction(Write::Alone, |c| {
+            let salt = mint(c, "salt", random)?;
+            let count = |c: &mut Connection, sql: &str, params: &[super::sql::Value]| -> Result<i64, Error> {
+                c.query_one(sql, params)?.map_or(Ok(0), |row| row.int(0))
+            };
+            let before = count(c, "SELECT COUNT(*) FROM subscribers WHERE source = 'file' AND status <> 'absent'", &[])?;
+            let mark = count(c, "SELECT COALESCE(MAX(synced), 0) FROM subscribers", &[])? + 1;
+            let mut synced = Synced::default();
+            for row in rows {
+                synced.rows += 1;
+                match put(c, &salt, &row?, "file", mark, random, now)? {
+                    Added::New => synced.new += 1,
+                    Added::Changed => synced.changed += 1,
+                    Added::Same | Added::Refused => {}
+                }
+            }
+            let gone = "FROM subscribers WHERE source = 'file' AND status <> 'absent' AND synced <> $1";
+            synced.removed = count(c, &format!("SELECT COUNT(*) {gone}"), &[mark.into()])? as u64;
+            let before = before as u64;
+            if synced.removed > 10 && synced.removed * 10 > before && !accept_removals {
+                return Err(SyncError::TooMany { removed: synced.removed, before });
+            }
+            // Absent is not unsubscribed: what a person did stays recorded in `decided`, and their row's return is no news.
+            let sql = format!(
+                "UPDATE deliveries SET {WITHDRAW} WHERE state IN ('queued', 'uncertain') \
+                 AND subscriber IN (SELECT id FROM subscribers WHERE source = 'file' AND status <> 'absent' AND synced <> $1)"
+            );
+            c.execute(&sql, &[mark.into()])?;
+            let sql = "UPDATE subscribers SET status = 'absent', changed = $2 \
+                 WHERE source = 'file' AND status IN ('active', 'paused', 'pending') AND synced <> $1";
+            c.execute(sql, &[mark.into(), now.into()])?;
+            Ok(synced)
+        })
+    }
+
+    /// How many people the file has brought who are not absent.
+    pub fn file_subscribers(&self) -> Result<i64, Error> {
+        let sql = "SELECT COUNT(*) FROM subscribers WHERE source = 'file' AND status <> 'absent'";
+        self.connection().query_one(sql, &[])?.map_or(Ok(0), |row| row.int(0))
+    }
+
+    /// One person by address, whatever its case.
+    pub fn find_subscriber(&self, address: &EmailAddress, random: &Random) -> Result<Option<Subscriber>, Error> {
+        let mut c = self.connection();
+        let hash = hash_of(&mut c, address, random)?;
+        let sql = format!("SELECT {COLUMNS} FROM subscribers s WHERE s.hash = $1");
+        c.query_one(&sql, &[hash.into()])?.map(|row| read(&row)).transpose()
+    }
+
+    /// One person by id.
+    pub fn subscriber(&self, id: &str) -> Result<Option<Subscriber>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM subscribers s WHERE s.id = $1");
+        self.connection().query_one(&sql, &[id.into()])?.map(|row| read(&row)).transpose()
+    }
+
+    /// Hands over everybody, by address.
+    pub fn each_subscriber(&self, mut take: impl FnMut(Subscriber) -> Result<(), Error>) -> Result<(), Error> {
+        let sql = format!("SELECT {COLUMNS} FROM subscribers s ORDER BY s.address, s.id");
+        self.connection().each(&sql, &[], |row| take(read(&row)?))
+    }
+
+    /// A person leaves: their state changes and what is queued for them is cancelled, in one transaction. False where they had
+    /// left before. Doing it again changes nothing.
+    pub fn unsubscribe(&self, id: &str, how: &str, random: &Random, now: DateTime<Utc>) -> Result<bool, Error> {
+        self.connection().transaction(Write::Shared, |c| {
+            let sql = "UPDATE subscribers SET status = 'unsubscribed', decided = 'person', changed = $2 WHERE id = $1 AND status <> 'unsubscribed'";
+            let left = c.execute(sql, &[id.into(), now.into()])? > 0;
+            cancel_queued(c, "subscriber", id)?;
+            if left {
+                event(c, id, "unsubscribed", how, random, now)?;
+            }
+            Ok(left)
+        })
+    }
+
+    /// An address is never mailed again. What is queued for it is cancelled in the same transaction.
+    pub fn suppress(
+        &self,
+        address: &EmailAddress,
+        reason: Suppression,
+        random: &Random,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        self.connection().transaction(Write::Shared, |c| {
+            let hash = hash_of(c, address, random)?;
+            suppress(c, &hash, address.as_str(), reason, None, now)?;
+            cancel_queued(c, "hash", &hash)
+        })
+    }
+
+    /// Why an address must not be mailed, where that is so.
+    pub fn suppression(&self, address: &EmailAddress, random: &Random) -> Result<Option<String>, Error> {
+        let mut c = self.connection();
+        let hash = hash_of(&mut c, address, random)?;
+        c.query_one("SELECT reason FROM suppressions WHERE hash = $1", &[hash.into()])?
+            .map(|row| row.text(0))
+            .transpose()
+    }
+}
+
+/// A server said that the address does not exist. What else is queued for it is withdrawn only when its turn comes: the
+/// breaker may yet undo this.
+pub(super) fn suppress_bounced(
+    c: &mut Connection,
+    hash: &str,
+    address: &str,
+    delivery: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    suppress(c, hash, address, Suppression::Bounce, Some(delivery), now)
+}
+
+fn suppress(
+    c: &mut Connection,
+    hash: &str,
+    address: &str,
+    reason: Suppression,
+    delivery: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let sql = "INSERT INTO suppressions (hash, address, reason, delivery, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (hash) DO NOTHING";
+    c.execute(sql, &[hash.into(), address.into(), reason.as_str().into(), delivery.into(), now.into()]).map(drop)
+}
+
+fn cancel_queued(c: &mut Connection, by: &str, value: &str) -> Result<(), Error> {
+    let sql = format!("UPDATE deliveries SET {WITHDRAW} WHERE {by} = $1 AND state IN ('queued', 'uncertain')");
+    c.execute(&sql, &[value.into()]).map(drop)
+}
+
+pub(super) fn event(
+    c: &mut Connection,
+    subscriber: &str,
+    kind: &str,
+    text: &str,
+    random: &Random,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let sql = "INSERT INTO events (id, subscriber, at, kind, text) VALUES ($1, $2, $3, $4, $5)";
+    c.execute(sql, &[random.id().into(), subscriber.into(), now.into(), kind.into(), text.into()]).map(drop)
+}
+
+pub(super) fn hash_of(c: &mut Connection, address: &EmailAddress, random: &Random) -> Result<String, Error> {
+    Ok(address_hash(&mint(c, "salt", random)?, &address.identity()))
+}
+
+fn put(
+    c: &mut Connection,
+    salt: &str,
+    row: &file::Row,
+    source: &str,
+    mark: i64,
+    random: &Random,
+    now: DateTime<Utc>,
+) -> Result<Added, Error> {
+    let hash = address_hash(salt, &row.address.identity());
+    let sql =
+        "SELECT id, address, name, language, digests, topics, status, source, decided FROM subscribers WHERE hash = $1";
+    let known = c.query_one(sql, &[hash.as_str().into()])?;
+    let Some(known) = known else {
+        let id = random.id();
+        let sql = "INSERT INTO subscribers (id, address, hash, name, language, digests, topics, status, source, added, changed, decided, synced) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12)";
+        let decided = if row.status == Status::Unsubscribed { "person" } else { "file" };
+        let values = [
+            id.as_str().into(),
+            row.address.as_str().into(),
+            hash.into(),
+            row.name.as_ref().into(),
+            row.language.as_ref().into(),
+            row.digests.as_str().into(),
+            row.topics.as_str().into(),
+            row.status.as_str().into(),
+            source.into(),
+            now.into(),
+            decided.into(),
+            mark.into(),
+        ];
+        c.execute(sql, &values)?;
+        event(c, &id, "subscribed", source, random, now)?;
+        return Ok(Added::New);
+    };
+    let id = known.text(0)?;
+    let status: Status = known.text(6)?.parse().map_err(Error::Corrupt)?;
+    // The file governs only rows that came from it, and no row brings back who left.
+    let stays = status == Status::Unsubscribed || (source == "file" && known.text(7)? != "file");
+    if stays {
+        c.execute("UPDATE subscribers SET synced = $2 WHERE id = $1 AND source = 'file'", &[id.into(), mark.into()])?;
+        return Ok(if status == row.status { Added::Same } else { Added::Refused });
+    }
+    let same = known.text(1)? == row.address.as_str()
+        && known.maybe_text(2)? == row.name
+        && known.maybe_text(3)? == row.language
+        && known.text(4)? == row.digests.as_str()
+        && known.text(5)? == row.topics.as_str()
+        && status == row.status;
+    if same {
+        if mark > 0 {
+            c.execute("UPDATE subscribers SET synced = $2 WHERE id = $1", &[id.into(), mark.into()])?;
+        }
+        return Ok(Added::Same);
+    }
+    let sql = "UPDATE subscribers SET address = $2, name = $3, language = $4, digests = $5, topics = $6, status = $7, changed = $8, \
+         synced = CASE WHEN CAST($9 AS BIGINT) > 0 THEN CAST($9 AS BIGINT) ELSE synced END WHERE id = $1";
+    let values = [
+        id.as_str().into(),
+        row.address.as_str().into(),
+        row.name.as_ref().into(),
+        row.language.as_ref().into(),
+        row.digests.as_str().into(),
+        row.topics.as_str().into(),
+        row.status.as_str().into(),
+        now.into(),
+        mark.into(),
+    ];
+    c.execute(sql, &values)?;
+    if row.status != status {
+        event(c, &id, row.status.as_str(), source, random, now)?;
+    }
+    if row.status == Status::Unsubscribed || row.status == Status::Paused {
+        cancel_queued(c, "subscriber", &id)?;
+    }
+    Ok(Added::Changed)
+}
+
+fn read(row: &Row) -> Result<Subscriber, Error> {
+    let damaged = |what: &str| Error::Corrupt(format!("a subscriber's {what} in the store cannot be read"));
+    Ok(Subscriber {
+        id: row.text(0)?,
+        row: file::Row {
+            address: EmailAddress::parse(&row.text(1)?).map_err(|_| damaged("address"))?,
+            name: row.maybe_text(2)?,
+            language: row.maybe_text(3)?,
+            digests: Choices::from_stored(row.text(4)?),
+            topics: Choices::from_stored(row.text(5)?),
+            status: row.text(6)?.parse().map_err(|_| damaged("status"))?,
+        },
+        source: row.text(7)?,
+        added: time(row.int(8)?)?,
+        suppressed: row.maybe_text(9)?,
+    })
+}
