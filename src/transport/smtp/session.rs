@@ -1,0 +1,80 @@
+//! One thread's connection, without a trace of async above: a small runtime of its own drives it, one call at a time.
+
+use super::Smtp;
+use super::connection::Connection;
+use crate::message::Message;
+use crate::reply::{Fault, Outcome, Reply, Sent, Stage};
+use crate::transport::{Configuration, NotReady};
+use std::io;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+
+/// A connection that is opened when it is needed, kept from message to message, and never used again once it broke.
+#[derive(Debug)]
+pub struct Session {
+    smtp: Arc<Smtp>,
+    connection: Option<Connection>,
+    /// Whether `ready` was asked since the last message: only then is no transaction open.
+    state: State,
+    // After the connection, which must be dropped first.
+    runtime: Option<Runtime>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Used,
+    Ready,
+}
+
+impl Session {
+    pub(in crate::transport) fn new(smtp: Arc<Smtp>) -> Self {
+        Session { smtp, connection: None, state: State::Used, runtime: None }
+    }
+
+    pub(in crate::transport) fn ready(&mut self) -> Result<(), NotReady> {
+        let runtime = match &mut self.runtime {
+            Some(runtime) => runtime,
+            none => none.insert(
+                new_runtime().map_err(|why| NotReady::Unreachable(format!("no connection can be opened: {why}")))?,
+            ),
+        };
+        let limits = &self.smtp.timeouts;
+        if let Some(connection) = self.connection.take() {
+            self.connection = runtime.block_on(connection.go_on(limits));
+        }
+        if self.connection.is_none() {
+            let server = &self.smtp.server;
+            // Resolved on this thread, which is free to wait; tokio would do it on another that outlives a time-out.
+            let addresses = (server.host.as_str(), server.port).to_socket_addrs();
+            let addresses: Vec<_> =
+                addresses.map_err(|why| NotReady::Unreachable(format!("{server} cannot be found: {why}")))?.collect();
+            self.connection = Some(runtime.block_on(Connection::open(&self.smtp, &addresses))?);
+        }
+        self.state = State::Ready;
+        Ok(())
+    }
+
+    pub(in crate::transport) fn send(&mut self, message: &Message) -> Result<Sent, Configuration> {
+        let state = std::mem::replace(&mut self.state, State::Used);
+        let (Some(runtime), Some(connection), State::Ready) = (&self.runtime, &mut self.connection, state) else {
+            let reply = Reply::silence("the connection to the server was not made ready");
+            return Ok(Sent { stage: Stage::Connect, reply, outcome: Outcome::Deferred(Fault::Connection) });
+        };
+        let sent = runtime.block_on(connection.hand_over(message, &self.smtp));
+        if !connection.is_sound() {
+            self.connection = None;
+        }
+        sent
+    }
+
+    pub(in crate::transport) fn quit(mut self) {
+        if let (Some(runtime), Some(connection)) = (&self.runtime, self.connection.take()) {
+            runtime.block_on(connection.quit(&self.smtp.timeouts));
+        }
+    }
+}
+
+fn new_runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_io().enable_time().build()
+}
