@@ -1,1 +1,374 @@
-//! freeze: to come.
+//! Freezing: decides which slots are due, composes their editions, and writes them down with their deliveries.
+//!
+//! *Deciding* only reads, so that `plan` says what `run` would do. *Carrying out* renders outside any transaction and writes in
+//! one; the database decides who was first (P3, P6).
+
+use crate::config::Config;
+use crate::edition::compose::{self, Ingredients, Item, compose};
+use crate::edition::select::{self, Candidate};
+use crate::edition::slot::{self, Memory, Standing};
+use crate::edition::{self, is_about};
+use crate::message::{self, List, skeleton};
+use crate::post::{Content, PostId, Site};
+use crate::schedule::Schedule;
+use crate::store::editions::{Decided, Frozen, Variant};
+use crate::store::{self, Store};
+use crate::subscriber::Choices;
+use crate::template::Templates;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeMap;
+
+/// Beyond so many renderings of one edition something is wrong with the choice of topics.
+const MOST_VARIANTS: usize = 1000;
+
+/// Why an edition could not be frozen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A template.
+    #[error("digest {digest:?}: {why}")]
+    Template {
+        /// Which digest.
+        digest: String,
+        /// Why.
+        why: String,
+    },
+    /// A header or an address of the mail.
+    #[error(transparent)]
+    Message(#[from] message::Error),
+    /// Too many renderings.
+    #[error(
+        "digest {digest:?}: its readers' topics make more than {MOST_VARIANTS} different renderings\n  help: offer fewer topics"
+    )]
+    TooManyVariants {
+        /// Which digest.
+        digest: String,
+    },
+    /// A mail per post, and a flood of posts.
+    #[error(
+        "digest {digest:?} would send {count} mails at once, more than feeds.flood_limit allows: nothing was frozen\n  help: look at `plan`; if that is what you want, run once with --accept-new"
+    )]
+    Flood {
+        /// Which digest.
+        digest: String,
+        /// How many.
+        count: usize,
+    },
+}
+
+/// What is known when deciding.
+pub struct Desk<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The site.
+    pub site: &'a Site,
+    /// The posts that are published now; `taken` is filled in for each digest.
+    pub posts: &'a [Candidate<'a>],
+    /// The ledger.
+    pub store: &'a Store,
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// Whether more posts than the flood limit may become mails at once.
+    pub accept_new: bool,
+}
+
+/// What is to be done about one digest.
+#[derive(Debug)]
+pub struct Decision<'a> {
+    /// The digest.
+    pub digest: &'a edition::Settings,
+    /// It is new to the store: what it remembers from now on, and its baseline.
+    pub introduce: Option<(Memory, Vec<PostId>)>,
+    /// What about its slot.
+    pub verdict: Verdict<'a>,
+    /// The next slot.
+    pub next: Option<DateTime<Utc>>,
+}
+
+/// What about a digest's slot.
+#[derive(Debug)]
+pub enum Verdict<'a> {
+    /// Nothing to decide, and why.
+    Nothing(String),
+    /// This slot passes, and why.
+    Pass(DateTime<Utc>, String),
+    /// These editions are due.
+    Freeze(Vec<Draft<'a>>),
+}
+
+/// An edition that is due.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    /// Its id.
+    pub id: String,
+    /// The slot that it answers.
+    pub slot: Option<DateTime<Utc>>,
+    /// Its posts.
+    pub posts: Vec<Candidate<'a>>,
+}
+
+impl<'a> Desk<'a> {
+    /// Decides about every digest. A clock that runs before the ledger's newest decision decides nothing.
+    pub fn decide(&self) -> Result<Vec<Decision<'a>>, Error> {
+        let newest = self.store.newest_decision()?;
+        if let Some(newest) = newest.filter(|newest| *newest > self.now + TimeDelta::minutes(1)) {
+            let why = format!(
+                "the clock says {}, which is before the newest decision in the ledger ({}): nothing is frozen",
+                stamp(self.now),
+                stamp(newest)
+            );
+            let held =
+                |digest| Decision { digest, introduce: None, verdict: Verdict::Nothing(why.clone()), next: None };
+            return Ok(self.config.digests.iter().map(held).collect());
+        }
+        self.config.digests.iter().map(|digest| self.decide_one(digest)).collect()
+    }
+
+    fn decide_one(&self, digest: &'a edition::Settings) -> Result<Decision<'a>, Error> {
+        let taken = self.store.taken(digest.name.as_str())?;
+        let mut posts: Vec<Candidate<'a>> =
+            self.posts.iter().map(|c| Candidate { taken: taken.contains(c.id), ..*c }).collect();
+        let known = self.store.digest(digest.name.as_str())?;
+        let zone = digest.zone(self.site.timezone);
+        let Schedule::Crontab(crontab) = &digest.schedule else {
+            return self.decide_each(digest, posts, known);
+        };
+        let memory = known.unwrap_or_else(|| slot::introduce(crontab, digest, zone, self.now));
+        let introduce = known.is_none().then(|| {
+            // With `since`, what is dated before it; else all up to the latest slot.
+            let until = digest.since.map_or(memory.newest + TimeDelta::milliseconds(1), |since| since.moment(zone));
+            (memory, mark_baseline(&mut posts, until))
+        });
+        let verdict = match slot::standing(crontab, memory, digest.late, zone, self.now) {
+            Standing::Decided if introduce.is_some() => {
+                Verdict::Nothing("new here: what is there is its baseline, nothing is mailed".to_owned())
+            }
+            Standing::Decided => Verdict::Nothing("its latest slot was decided".to_owned()),
+            Standing::TooLate(slot) => Verdict::Pass(slot, "later than `late` allows".to_owned()),
+            Standing::Due(slot) => {
+                let new = select::for_slot(&posts, digest, crontab, memory, slot, zone);
+                match new.len() {
+                    0 => Verdict::Pass(slot, "nothing new".to_owned()),
+                    n if n < digest.min_posts => {
+                        Verdict::Pass(slot, format!("{n} new of {} wanted, carried over", digest.min_posts))
+                    }
+                    _ => {
+                        let id = self.free_id(digest, slot)?;
+                        Verdict::Freeze(vec![Draft { id, slot: Some(slot), posts: new }])
+                    }
+                }
+            }
+        };
+        Ok(Decision { digest, introduce, verdict, next: crontab.next_after(self.now, zone) })
+    }
+
+    fn decide_each(
+        &self,
+        digest: &'a edition::Settings,
+        mut posts: Vec<Candidate<'a>>,
+        known: Option<Memory>,
+    ) -> Result<Decision<'a>, Error> {
+        let introduce = known.is_none().then(|| {
+            let zone = digest.zone(self.site.timezone);
+            let until = digest.since.map_or(self.now + TimeDelta::milliseconds(1), |since| since.moment(zone));
+            (Memory { newest: self.now, first: self.now }, mark_baseline(&mut posts, until))
+        });
+        let new = select::for_each(&posts, digest, self.now);
+        if new.len() > self.config.feeds.flood_limit && !self.accept_new {
+            return Err(Error::Flood { digest: digest.name.to_string(), count: new.len() });
+        }
+        let mut drafts: Vec<Draft<'a>> = Vec::new();
+        for post in new {
+            let base = format!("{}/{}-{}", digest.name, post.post.published.format("%Y-%m-%d"), plain(&post.post.slug));
+            let mut id = base.clone();
+            let mut number = 1;
+            while drafts.iter().any(|d| d.id == id) || self.store.has_edition(&id)? {
+                number += 1;
+                id = format!("{base}-{number}");
+            }
+            drafts.push(Draft { id, slot: None, posts: vec![post] });
+        }
+        let verdict = match drafts.is_empty() {
+            true if introduce.is_some() => {
+                Verdict::Nothing("new here: what is there is its baseline, nothing is mailed".to_owned())
+            }
+            true => Verdict::Nothing("nothing new".to_owned()),
+            false => Verdict::Freeze(drafts),
+        };
+        Ok(Decision { digest, introduce, verdict, next: None })
+    }
+
+    fn free_id(&self, digest: &edition::Settings, slot: DateTime<Utc>) -> Result<String, Error> {
+        let local = slot.with_timezone(&digest.zone(self.site.timezone));
+        let id = format!("{}/{}", digest.name, local.format("%Y-%m-%d"));
+        Ok(match self.store.has_edition(&id)? {
+            true => format!("{}/{}", digest.name, local.format("%Y-%m-%dT%H%M")),
+            false => id,
+        })
+    }
+
+    /// Does what was decided. `render` gives a post's content; `templates` and `mail` make the message.
+    pub fn carry_out(
+        &self,
+        decision: &Decision<'a>,
+        templates: &Templates,
+        mail: &message::Settings,
+        render: &dyn Fn(&Candidate<'a>) -> Content,
+    ) -> Result<(), Error> {
+        let digest = decision.digest;
+        let name = digest.name.as_str();
+        if let Some((memory, baseline)) = &decision.introduce {
+            self.store.introduce(name, *memory, baseline, self.now)?;
+        }
+        match &decision.verdict {
+            Verdict::Nothing(_) => {}
+            Verdict::Pass(slot, reason) => drop(self.store.pass(name, *slot, reason, self.now)?),
+            Verdict::Freeze(drafts) => {
+                for draft in drafts {
+                    let frozen = self.freeze(digest, draft, templates, mail, render)?;
+                    if self.store.freeze(&frozen, self.now)? == Decided::Before {
+                        tracing::info!(edition = draft.id, "another run has frozen it");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn freeze(
+        &self,
+        digest: &edition::Settings,
+        draft: &Draft<'a>,
+        templates: &Templates,
+        mail: &message::Settings,
+        render: &dyn Fn(&Candidate<'a>) -> Content,
+    ) -> Result<Frozen, Error> {
+        let default = self.is_default(digest);
+        let topics = self.store.topics(digest.name.as_str(), default, MOST_VARIANTS * 10)?;
+        let contents: Vec<Content> = draft.posts.iter().map(render).collect();
+        // The first variant holds all posts; each other one is what some choice of topics leaves.
+        let all: Vec<usize> = (0..draft.posts.len()).collect();
+        let mut variants: BTreeMap<Vec<usize>, usize> = BTreeMap::from([(all.clone(), 0)]);
+        let mut order = vec![all];
+        let mut audiences = Vec::new();
+        for choice in topics {
+            let left = leaves(&draft.posts, &Choices::from_stored(choice.clone()));
+            let variant = (!left.is_empty()).then(|| {
+                let next = variants.len();
+                *variants.entry(left.clone()).or_insert_with(|| {
+                    order.push(left);
+                    next
+                })
+            });
+            audiences.push((choice, variant));
+            if order.len() > MOST_VARIANTS {
+                return Err(Error::TooManyVariants { digest: digest.name.to_string() });
+            }
+        }
+        let list = self.list(digest, mail);
+        let rendered = order.iter().map(|which| {
+            let items: Vec<Item<'_>> = which
+                .iter()
+                .map(|at| Item { id: draft.posts[*at].id, post: draft.posts[*at].post, content: &contents[*at] })
+                .collect();
+            self.variant(digest, draft, &items, which, templates, mail, &list)
+        });
+        let rendered: Vec<Variant> = rendered.collect::<Result<_, _>>()?;
+        Ok(Frozen {
+            id: draft.id.clone(),
+            digest: digest.name.to_string(),
+            slot: draft.slot,
+            subject: rendered[0].subject.clone(),
+            posts: draft.posts.iter().map(|c| c.id.clone()).collect(),
+            variants: rendered,
+            audiences,
+            default,
+            approve: digest.approve,
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is one thing that a rendering is made of")]
+    fn variant(
+        &self,
+        digest: &edition::Settings,
+        draft: &Draft<'a>,
+        items: &[Item<'_>],
+        which: &[usize],
+        templates: &Templates,
+        mail: &message::Settings,
+        list: &List,
+    ) -> Result<Variant, Error> {
+        let composition = self.compose(digest, draft.slot, items, templates, mail)?;
+        let message = skeleton(mail, list, &composition, &draft.id)?;
+        Ok(Variant {
+            posts: which.iter().map(usize::to_string).collect::<Vec<_>>().join(","),
+            subject: composition.subject,
+            html: composition.html,
+            text: composition.text,
+            message: message.to_stored().to_owned(),
+        })
+    }
+
+    /// The subject, HTML and text of some posts as this digest shows them.
+    pub fn compose(
+        &self,
+        digest: &edition::Settings,
+        slot: Option<DateTime<Utc>>,
+        items: &[Item<'_>],
+        templates: &Templates,
+        mail: &message::Settings,
+    ) -> Result<compose::Composition, Error> {
+        let zone = digest.zone(self.site.timezone);
+        let ingredients = Ingredients {
+            site: self.site,
+            digest: digest.name.as_str(),
+            date: slot.unwrap_or(self.now).with_timezone(&zone).fixed_offset(),
+            layout: digest.layout.folder(),
+            subject: digest.subject.as_deref(),
+            content: digest.content,
+            max_posts: digest.max_posts,
+            items,
+            postal_address: mail.postal_address.as_deref(),
+            templates,
+        };
+        compose(&ingredients).map_err(|e| Error::Template { digest: digest.name.to_string(), why: e.to_string() })
+    }
+
+    /// The list that a digest's mails belong to.
+    pub fn list(&self, digest: &edition::Settings, mail: &message::Settings) -> List {
+        List::new(&self.site.title, digest.name.as_str(), mail, None, self.config.web.public_url.as_ref())
+    }
+
+    /// Whether readers without a choice get this digest.
+    pub fn is_default(&self, digest: &edition::Settings) -> bool {
+        self.config.default_digests().contains(&digest.name.as_str())
+    }
+}
+
+/// The positions of the posts that a choice of topics leaves; no choice leaves all.
+pub fn leaves(posts: &[Candidate<'_>], topics: &Choices) -> Vec<usize> {
+    let wanted = |c: &Candidate<'_>| topics.is_empty() || topics.iter().any(|topic| is_about(c.post, topic));
+    posts.iter().enumerate().filter(|(_, c)| wanted(c)).map(|(at, _)| at).collect()
+}
+
+/// Marks what is dated before a moment as behind the digest; their ids.
+fn mark_baseline(posts: &mut [Candidate<'_>], until: DateTime<Utc>) -> Vec<PostId> {
+    let old = posts.iter_mut().filter(|c| c.post.published.to_utc() < until);
+    old.map(|c| {
+        c.taken = true;
+        c.id.clone()
+    })
+    .collect()
+}
+
+/// A slug as a part of an edition's id, which is also a file name.
+fn plain(slug: &str) -> String {
+    let kept = slug.chars().map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' });
+    kept.take(80).collect::<String>().trim_matches('.').to_owned()
+}
+
+fn stamp(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
