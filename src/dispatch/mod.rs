@@ -1,1 +1,268 @@
-//! dispatch: to come.
+//! Delivery: claim → splice → send → settle, until nothing is due or somebody says stop.
+//!
+//! Each session is a thread with one connection to the server. A session that finds no row left claims the next few for all of
+//! them, so that only a handful of rows is ever in memory. They meet in the ledger, which commits at once what all of them wait
+//! for. What a reply means, when to try again and when to stop is asked of [`crate::delivery`]; nothing is decided here.
+
+mod session;
+
+use crate::clock::Clock;
+use crate::delivery::breaker::{Breaker, Tripped};
+use crate::delivery::{self, Uncertain};
+use crate::message;
+use crate::random::Random;
+use crate::reply::{Outcome, Refusal};
+use crate::store::ledger::{Claim, Claimed, Ledger, Recovered};
+use crate::store::{self, Store};
+use crate::token::Keyring;
+use crate::transport::Transport;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+/// What delivery needs.
+pub struct Dispatch<'a> {
+    /// The ledger's store.
+    pub store: &'a Store,
+    /// The way out.
+    pub transport: &'a Transport,
+    /// Connections, rates, patience.
+    pub settings: &'a delivery::Settings,
+    /// For the envelope.
+    pub mail: &'a message::Settings,
+    /// Signs the links and the bounce addresses.
+    pub keyring: &'a Keyring,
+    /// The time.
+    pub clock: Clock,
+    /// For jitter.
+    pub random: &'a Random,
+    /// Set by a signal: finish the message in hand and come home.
+    pub stop: &'a AtomicBool,
+    /// Counts for whoever watches.
+    pub progress: &'a Progress,
+    /// How long to stay for what becomes due.
+    pub wait: TimeDelta,
+}
+
+/// What happened so far in this process.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Taken by the server.
+    pub accepted: AtomicI64,
+    /// To be tried again.
+    pub deferred: AtomicI64,
+    /// Refused for good.
+    pub refused: AtomicI64,
+    /// Left in doubt.
+    pub unknown: AtomicI64,
+}
+
+/// How a dispatch ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Nothing more is due now.
+    Drained,
+    /// The rates allow no more for so many milliseconds.
+    RateLimited(i64),
+    /// Somebody said stop.
+    Stopped,
+    /// It could not go on: what happened and what to do.
+    Halted(String),
+}
+
+/// The result of a dispatch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dispatched {
+    /// What was found of dead processes.
+    pub recovered: Recovered,
+    /// Editions that had rested too long and are held now.
+    pub held_editions: Vec<String>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// `run` waits for a rate's window up to this long.
+const PATIENCE: i64 = 60_000;
+/// Sleeps are cut into slices of this length, so that a stop is soon heard.
+const SLICE: Duration = Duration::from_millis(100);
+
+impl Dispatch<'_> {
+    /// Delivers all that is due, and within `wait` what becomes due.
+    pub fn run(&self) -> Result<Dispatched, store::Error> {
+        let ledger = Ledger::start(self.store, self.random.id(), self.transport.name().to_owned())?;
+        let leave_at = self.clock.now() + self.wait;
+        let mut recovered = self.recover(&ledger)?;
+        let held_editions = ledger.hold_rested(self.clock.now() - self.settings.give_up_after.0)?;
+        let end = loop {
+            let (end, next) = self.drain(&ledger)?;
+            match next.filter(|next| *next <= leave_at && end == End::Drained) {
+                Some(next) if self.sleep_until(next) => {}
+                Some(_) => break End::Stopped,
+                None => break end,
+            }
+            let more = self.recover(&ledger)?;
+            recovered = Recovered { uncertain: recovered.uncertain + more.uncertain, held: recovered.held + more.held };
+        };
+        ledger.finish_editions()?;
+        Ok(Dispatched { recovered, held_editions, end })
+    }
+
+    fn recover(&self, ledger: &Ledger) -> Result<Recovered, store::Error> {
+        let recovered = ledger.recover(self.settings.uncertain, self.clock.now())?;
+        if recovered.uncertain + recovered.held > 0 {
+            let then = if self.settings.uncertain == Uncertain::Resend { "resent" } else { "held" };
+            tracing::warn!(
+                uncertain = recovered.uncertain,
+                held = recovered.held,
+                "a process ended in mid-delivery; what is in doubt is {then}, see `status`"
+            );
+        }
+        Ok(recovered)
+    }
+
+    /// One pass: sessions are started, work until nothing is due, and come home. With when the next delivery is due.
+    fn drain(&self, ledger: &Ledger) -> Result<(End, Option<DateTime<Utc>>), store::Error> {
+        let floor = Floor {
+            dispatch: self,
+            ledger,
+            claimed: Mutex::default(),
+            halt: Mutex::default(),
+            breaker: Mutex::default(),
+            skeletons: Mutex::default(),
+        };
+        std::thread::scope(|scope| {
+            let sessions: Vec<_> =
+                (0..self.settings.connections).map(|_| scope.spawn(|| session::serve(&floor))).collect();
+            for session in sessions {
+                // A session that panicked has left its row Sending: recovery judges it.
+                if session.join().is_err() {
+                    floor.halt(Halt::Broken("a delivery thread panicked; please report this".to_owned()));
+                }
+            }
+        });
+        let Claims { rows, end } = floor.claimed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        ledger.release(rows.into_iter().map(|row| row.id).collect())?;
+        Ok(match floor.halt.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            Some(Halt::Store(error)) => return Err(error),
+            Some(Halt::Broken(why)) => (End::Halted(why), None),
+            Some(Halt::Tripped(tripped)) => (End::Halted(self.undo(ledger, tripped)?), None),
+            None => end.unwrap_or((End::Stopped, None)),
+        })
+    }
+
+    /// True unless somebody said stop.
+    fn sleep_until(&self, moment: DateTime<Utc>) -> bool {
+        while self.clock.now() < moment && !self.stop.load(Ordering::Relaxed) {
+            std::thread::sleep(SLICE);
+        }
+        !self.stop.load(Ordering::Relaxed)
+    }
+
+    fn undo(&self, ledger: &Ledger, tripped: Tripped) -> Result<String, store::Error> {
+        let (kind, deliveries) = match tripped {
+            Tripped::Connections => {
+                return Ok("the server drops one connection after another\n  help: the rest is queued; look at the server, then run again".to_owned());
+            }
+            Tripped::Refusals(kind, deliveries) => (kind, deliveries),
+        };
+        let what = match kind {
+            Refusal::Hard => {
+                "says of one address after another that it does not exist\n  help: if the server is right, the list is old: remove those addresses (`why ADDRESS` shows its words); if not, it is the wrong server"
+            }
+            _ => {
+                "refuses one message after another by its policy\n  help: `why ADDRESS` shows its words; look at SPF, DKIM, DMARC and the sending address, then run again"
+            }
+        };
+        let count = deliveries.len();
+        ledger.undo(deliveries, self.clock.now())?;
+        Ok(format!(
+            "the server {what}\n  {count} refused deliveries are queued again, and no address is suppressed for them"
+        ))
+    }
+}
+
+/// What the sessions share.
+struct Floor<'a> {
+    dispatch: &'a Dispatch<'a>,
+    ledger: &'a Ledger,
+    claimed: Mutex<Claims>,
+    halt: Mutex<Option<Halt>>,
+    breaker: Mutex<Breaker>,
+    skeletons: Mutex<session::Skeletons>,
+}
+
+/// Rows that are claimed but not begun; and, once nothing more can be claimed, why.
+#[derive(Default)]
+struct Claims {
+    rows: VecDeque<Claimed>,
+    end: Option<(End, Option<DateTime<Utc>>)>,
+}
+
+/// Why all sessions come home.
+enum Halt {
+    Store(store::Error),
+    Broken(String),
+    Tripped(Tripped),
+}
+
+impl Floor<'_> {
+    /// The first reason is the one that is told.
+    fn halt(&self, why: Halt) {
+        let mut halt = lock(&self.halt);
+        if halt.is_none() {
+            *halt = Some(why);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.dispatch.stop.load(Ordering::Relaxed) || lock(&self.halt).is_some()
+    }
+
+    /// A row that is at hand, without waiting for anything.
+    fn at_hand(&self) -> Option<Claimed> {
+        self.claimed.try_lock().ok()?.rows.pop_front()
+    }
+
+    /// The next row: claims more where none is left, and waits for the rates. None: it is over.
+    fn next(&self) -> Result<Option<Claimed>, store::Error> {
+        let Dispatch { settings, clock, .. } = self.dispatch;
+        let mut claimed = lock(&self.claimed);
+        while !self.is_over() {
+            if let Some(row) = claimed.rows.pop_front() {
+                return Ok(Some(row));
+            }
+            if claimed.end.is_some() {
+                break;
+            }
+            let batch = (settings.connections as i64 * 8).clamp(16, 512);
+            match self.ledger.claim(batch, &settings.rates, clock.now())? {
+                Claim::Rows(rows) => claimed.rows.extend(rows),
+                Claim::Nothing(next) => claimed.end = Some((End::Drained, next)),
+                Claim::Wait(millis) if millis > PATIENCE => claimed.end = Some((End::RateLimited(millis), None)),
+                Claim::Wait(millis) => std::thread::sleep(SLICE.min(Duration::from_millis(millis.unsigned_abs()))),
+            }
+        }
+        Ok(None)
+    }
+
+    fn watch(&self, delivery: &str, outcome: Outcome) {
+        let progress = self.dispatch.progress;
+        let count = match outcome {
+            Outcome::Accepted => &progress.accepted,
+            Outcome::Deferred(_) => &progress.deferred,
+            Outcome::Refused(_) => &progress.refused,
+            Outcome::Unknown => &progress.unknown,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        if let Some(tripped) = lock(&self.breaker).watch(delivery, outcome) {
+            self.halt(Halt::Tripped(tripped));
+        }
+    }
+}
+
+/// What panicked elsewhere left no half-changed value behind any of these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
