@@ -1,1 +1,69 @@
-//! cli: to come.
+//! The command line: arguments in, one verb called, its result in words or JSON, an exit code out.
+
+mod arguments;
+mod cycle;
+mod editions;
+mod progress;
+mod say;
+mod send;
+mod serve;
+mod setup;
+mod status;
+mod subscribers;
+mod why;
+
+pub use arguments::Arguments;
+
+use arguments::Command;
+use clap::Parser;
+use std::ffi::OsString;
+
+/// What the process says to whoever started it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// Could not do it.
+    Failed = 1,
+    /// The command line was wrong.
+    Usage = 2,
+    /// Done, but the input has Problems and `--strict` was given.
+    Problems = 3,
+}
+
+/// Runs one command. Can be called any number of times in one process.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors, and go to standard output.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return exit;
+        }
+    };
+    say::log(&arguments.global);
+    let global = &arguments.global;
+    let done = match &arguments.command {
+        Command::Run { wait } => cycle::run(global, *wait),
+        Command::Build => cycle::build(global),
+        Command::Plan => cycle::plan(global),
+        Command::Send { digest, to } => send::run(global, digest, to),
+        Command::Status => status::run(global),
+        Command::Why { address } => why::run(global, address),
+        Command::Approve { edition } => editions::approve(global, edition),
+        Command::Cancel { edition } => editions::cancel(global, edition),
+        Command::Retry { edition, failed_with, outbox } => {
+            editions::retry(global, edition, failed_with.as_deref(), *outbox)
+        }
+        Command::Subscribers { action } => subscribers::run(global, action),
+        Command::Serve => serve::run(global),
+    };
+    match done {
+        Ok(exit) => exit,
+        Err(error) => {
+            say::error(&error);
+            Exit::Failed
+        }
+    }
+}

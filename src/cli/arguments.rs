@@ -1,0 +1,164 @@
+//! What can be typed.
+
+use crate::clock::Span;
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Turns Markdown posts into feeds and an e-mail digest, and delivers the digest over SMTP, once.
+#[derive(Debug, Parser)]
+#[command(name = "postrider", version, about, max_term_width = 100, subcommand_required = true)]
+pub struct Arguments {
+    /// Valid everywhere.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Valid with every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The configuration; otherwise postrider.toml, otherwise config.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print one JSON document on standard output, everything else on standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say less
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more; twice: much more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Act as if it were then; time goes on from there
+    #[arg(long, global = true, value_name = "RFC3339", value_parser = moment)]
+    pub now: Option<DateTime<Utc>>,
+    /// Let more old posts appear as new than feeds.flood_limit
+    #[arg(long, global = true)]
+    pub accept_new: bool,
+    /// Let the subscribers' file take away many people at once
+    #[arg(long, global = true)]
+    pub accept_removals: bool,
+    /// Exit with 3 where the input has problems
+    #[arg(long, global = true)]
+    pub strict: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Do what is due now: feeds, editions, deliveries; then exit (for cron and CI)
+    Run {
+        /// Stay so long for what becomes due: 15m, 2h
+        #[arg(long, value_name = "DURATION")]
+        wait: Option<Span>,
+    },
+    /// Write the feeds alone
+    Build,
+    /// Say what run would do now and why; change nothing
+    Plan,
+    /// Send a digest of the newest posts to one address, as a test, outside the ledger
+    Send {
+        /// The digest's name
+        digest: String,
+        /// Where to
+        #[arg(long, value_name = "ADDRESS")]
+        to: String,
+    },
+    /// Editions and their deliveries, what is due next, what is in doubt
+    Status,
+    /// The whole story of one address
+    Why {
+        /// Whose
+        address: String,
+    },
+    /// Release an edition that waits or is held
+    Approve {
+        /// Its id, such as weekly/2026-11-23
+        edition: String,
+    },
+    /// Withdraw what is not sent of an edition
+    Cancel {
+        /// Its id
+        edition: String,
+    },
+    /// Queue refused deliveries of an edition again
+    Retry {
+        /// Its id
+        edition: String,
+        /// Only those refused with this code: 550, 5.7.1
+        #[arg(long, value_name = "CODE", conflicts_with = "outbox")]
+        failed_with: Option<String>,
+        /// Those that only went to an outbox
+        #[arg(long)]
+        outbox: bool,
+    },
+    /// The list of readers
+    Subscribers {
+        /// What to do with it
+        #[command(subcommand)]
+        action: SubscribersAction,
+    },
+    /// Answer unsubscribe links and /healthz
+    Serve,
+}
+
+/// What to do with the list.
+#[derive(Debug, Subcommand)]
+pub enum SubscribersAction {
+    /// Add one person
+    Add {
+        /// Their address
+        address: String,
+        /// The name to show beside it
+        #[arg(long)]
+        name: Option<String>,
+        /// BCP 47
+        #[arg(long)]
+        language: Option<String>,
+        /// Digests, separated by ;
+        #[arg(long, default_value = "")]
+        digests: String,
+        /// Topics, separated by ;
+        #[arg(long, default_value = "")]
+        tags: String,
+    },
+    /// A person leaves
+    Remove {
+        /// Their address
+        address: String,
+        /// Also never mail the address again, whoever adds it
+        #[arg(long)]
+        suppress: bool,
+    },
+    /// Show everybody
+    List,
+    /// Add the people of a CSV file, once
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print the list as CSV
+    Export {
+        /// One person alone
+        address: Option<String>,
+    },
+}
+
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    let parsed = DateTime::parse_from_rfc3339(text).map(|t| t.to_utc());
+    parsed.map_err(|_| "write a moment like 2026-11-23T09:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

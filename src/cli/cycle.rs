@@ -1,0 +1,414 @@
+//! `run`, `build` and `plan`: the same steps, as far as each goes.
+
+use super::arguments::Global;
+use super::setup::{Setup, stop_flag};
+use super::{Exit, progress, say};
+use crate::clock::Span;
+use crate::delivery::route::Route;
+use crate::dispatch::{Dispatch, Dispatched, End, Progress};
+use crate::edition::select::Candidate;
+use crate::freeze::{Decision, Desk, Verdict};
+use crate::post::identity::Assigned;
+use crate::post::{Content, Post, PostId, Problem, Site};
+use crate::publish::{self, Published, Publisher};
+use crate::report;
+use crate::site::{self, Blog};
+use crate::store::numbers::Edition;
+use crate::store::{Mode, Store};
+use crate::subscribe;
+use anyhow::Result;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// `postrider build`
+pub(super) fn build(global: &Global) -> Result<Exit> {
+    let setup = Setup::load(global)?;
+    let cycle = Cycle::open(global, &setup, Mode::Create)?;
+    let published = cycle.publish(publish::Mode::Publish)?;
+    let run = cycle.report(published.feeds, published.problems);
+    finish(global, &cycle, &run, None)
+}
+
+/// `postrider plan`: a run on a store that keeps nothing, without a word to any server.
+pub(super) fn plan(global: &Global) -> Result<Exit> {
+    let setup = Setup::load(global)?;
+    let cycle = Cycle::open(global, &setup, Mode::Rehearse)?;
+    let mut problems = cycle.sync()?;
+    let published = cycle.publish(publish::Mode::Rehearse)?;
+    problems.extend(published.problems);
+    let mut run = cycle.report(published.feeds, problems);
+    let mut editions = Vec::new();
+    let mut digests = Vec::new();
+    if !setup.config.digests.is_empty() {
+        let before = cycle.store.editions(0)?;
+        let first_seen = cycle.store.first_seen()?;
+        let candidates = cycle.candidates(&published.identities, &first_seen);
+        let desk = cycle.desk(&candidates);
+        let decisions = desk.decide()?;
+        cycle.freeze(&desk, &decisions, &mut run.posts.problems)?;
+        for edition in cycle.touched(&decisions, &before)? {
+            let mut shown = edition_report(&edition);
+            if let Some(digest) = setup.config.digests.iter().find(|d| d.name.as_str() == edition.digest) {
+                let default = desk.is_default(digest);
+                let not = cycle.store.not_readers(&edition.digest, default)?;
+                let no_posts = cycle.store.readers_left_out(&edition.id, &edition.digest, default)?;
+                let not = report::Not {
+                    suppressed: not.suppressed,
+                    unsubscribed: not.unsubscribed,
+                    pending: not.pending,
+                    paused: not.paused,
+                    no_posts,
+                };
+                shown.not = Some(not);
+            }
+            editions.push(shown);
+        }
+        digests = decisions.iter().map(|d| digest_report(d, &cycle.site)).collect();
+    }
+    run.editions = Some(editions);
+    run.digests = Some(digests);
+    finish(global, &cycle, &run, None)
+}
+
+/// `postrider run`
+pub(super) fn run(global: &Global, wait: Option<Span>) -> Result<Exit> {
+    let stop = stop_flag()?;
+    let setup = Setup::load(global)?;
+    if setup.config.digests.is_empty() {
+        say::remark(global, "there is no [[digest]]: only the feeds are written");
+        return build(global);
+    }
+    // What is wrong with the way out or the secret shows before anything is frozen.
+    let (route, transport) = setup.transport()?;
+    let cycle = Cycle::open(global, &setup, Mode::Create)?;
+    let keyring = setup.keyring(&cycle.store)?;
+    let mut problems = cycle.sync()?;
+    let published = cycle.publish(publish::Mode::Publish)?;
+    problems.extend(published.problems);
+    let mut run = cycle.report(published.feeds, problems);
+
+    let before = cycle.store.editions(0)?;
+    let first_seen = cycle.store.first_seen()?;
+    let candidates = cycle.candidates(&published.identities, &first_seen);
+    let desk = cycle.desk(&candidates);
+    let decisions = desk.decide()?;
+    cycle.freeze(&desk, &decisions, &mut run.posts.problems)?;
+
+    let progress = Progress::default();
+    let (waiting, _) = cycle.store.waiting()?;
+    let dispatch = Dispatch {
+        store: &cycle.store,
+        transport: &transport,
+        settings: &setup.config.delivery,
+        mail: setup.mail()?,
+        keyring: &keyring,
+        clock: setup.clock,
+        random: &setup.random,
+        stop: &stop,
+        progress: &progress,
+        wait: wait.map_or(TimeDelta::zero(), |span| span.0),
+    };
+    let dispatched = progress::during(global, &progress, waiting, || dispatch.run())?;
+    run.editions = Some(cycle.touched(&decisions, &before)?.iter().map(edition_report).collect());
+    let told = Told { decisions: &decisions, dispatched: &dispatched, route: &route, stop: &stop };
+    finish(global, &cycle, &run, Some(told))
+}
+
+/// What `run` has to tell beyond the report.
+struct Told<'a> {
+    decisions: &'a [Decision<'a>],
+    dispatched: &'a Dispatched,
+    route: &'a Route,
+    stop: &'a AtomicBool,
+}
+
+/// The common ground of the three.
+struct Cycle<'a> {
+    global: &'a Global,
+    setup: &'a Setup,
+    site: Site,
+    blog: Blog,
+    store: Store,
+    now: DateTime<Utc>,
+}
+
+impl<'a> Cycle<'a> {
+    fn open(global: &'a Global, setup: &'a Setup, mode: Mode) -> Result<Self> {
+        let now = setup.clock.now();
+        let (site, generator) = setup.site()?;
+        // First what only reads: a wrong folder leaves no store behind.
+        let blog = site::read(&setup.config.posts, &site, &generator, &setup.config.root, now)?;
+        let store = setup.store(mode)?;
+        Ok(Cycle { global, setup, site, blog, store, now })
+    }
+
+    fn sync(&self) -> Result<Vec<Problem>> {
+        let Setup { config, random, .. } = self.setup;
+        let synced = subscribe::sync_file(config, &self.store, self.global.accept_removals, random, self.now)?;
+        Ok(synced.map(|(_, problems)| problems).unwrap_or_default())
+    }
+
+    fn publish(&self, mode: publish::Mode) -> Result<Published> {
+        let publisher = Publisher {
+            config: &self.setup.config,
+            site: &self.site,
+            blog: &self.blog,
+            store: &self.store,
+            now: self.now,
+            accept_new: self.global.accept_new,
+        };
+        Ok(publisher.run(mode)?)
+    }
+
+    fn candidates(
+        &'a self,
+        identities: &'a [Assigned],
+        first_seen: &HashMap<PostId, DateTime<Utc>>,
+    ) -> Vec<Candidate<'a>> {
+        let candidate = |(identity, post): (&'a Assigned, &'a Post)| {
+            let id = &identity.known.id;
+            Candidate { id, post, first_seen: first_seen.get(id).copied().unwrap_or(self.now), taken: false }
+        };
+        identities.iter().zip(&self.blog.posts).map(candidate).collect()
+    }
+
+    fn desk(&'a self, candidates: &'a [Candidate<'a>]) -> Desk<'a> {
+        Desk {
+            config: &self.setup.config,
+            site: &self.site,
+            posts: candidates,
+            store: &self.store,
+            now: self.now,
+            accept_new: self.global.accept_new,
+        }
+    }
+
+    fn freeze(&self, desk: &Desk<'a>, decisions: &[Decision<'a>], problems: &mut Vec<Problem>) -> Result<()> {
+        let templates = self.setup.templates()?;
+        let found = RefCell::new(Vec::new());
+        let render = |candidate: &Candidate<'a>| -> Content {
+            let (content, problems) = self.blog.render(candidate.post);
+            found.borrow_mut().extend(problems);
+            content
+        };
+        for decision in decisions {
+            desk.carry_out(decision, &templates, self.setup.mail()?, &render)?;
+        }
+        problems.extend(found.into_inner());
+        problems.sort();
+        problems.dedup();
+        Ok(())
+    }
+
+    /// Editions that were frozen now or were not at an end before.
+    fn touched(&self, decisions: &[Decision<'_>], before: &[Edition]) -> Result<Vec<Edition>> {
+        let frozen: Vec<&str> = decisions
+            .iter()
+            .filter_map(|d| match &d.verdict {
+                Verdict::Freeze(drafts) => Some(drafts.iter().map(|draft| draft.id.as_str())),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        let touched = |e: &Edition| frozen.contains(&e.id.as_str()) || before.iter().any(|b| b.id == e.id);
+        let each = frozen.len().max(20);
+        Ok(self.store.editions(each)?.into_iter().filter(touched).collect())
+    }
+
+    fn report(&self, feeds: Vec<report::Feed>, rendering: Vec<Problem>) -> report::Run {
+        let mut problems = self.blog.problems.clone();
+        problems.extend(rendering);
+        problems.sort();
+        problems.dedup();
+        let posts = report::Posts {
+            read: self.blog.read,
+            published: self.blog.posts.len(),
+            hidden: self.blog.hidden.clone(),
+            problems,
+        };
+        report::Run { posts, feeds, editions: None, digests: None }
+    }
+}
+
+/// An edition in the contract's shape.
+pub(super) fn edition_report(edition: &Edition) -> report::Edition {
+    let counts = edition.counts;
+    report::Edition {
+        id: edition.id.clone(),
+        digest: edition.digest.clone(),
+        state: edition.state.clone(),
+        subject: edition.subject.clone(),
+        posts: edition.posts.clone(),
+        recipients: counts.recipients(),
+        accepted: counts.accepted,
+        deferred: counts.deferred,
+        refused: counts.refused,
+        uncertain: counts.uncertain,
+        held: counts.held,
+        queued: counts.queued,
+        cancelled: counts.cancelled,
+        not: None,
+    }
+}
+
+/// Where a digest stands, in the contract's shape.
+pub(super) fn digest_report(decision: &Decision<'_>, site: &Site) -> report::Digest {
+    let zone = decision.digest.zone(site.timezone);
+    let local = |time: DateTime<Utc>| time.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, false);
+    let (slot, due, reason) = match &decision.verdict {
+        Verdict::Nothing(reason) => (None, false, reason.clone()),
+        Verdict::Pass(slot, reason) => (Some(*slot), false, reason.clone()),
+        Verdict::Freeze(drafts) => {
+            let posts = drafts.iter().map(|d| d.posts.len()).sum::<usize>();
+            (drafts.first().and_then(|d| d.slot), true, format!("{} new", say::count(posts, "post")))
+        }
+    };
+    report::Digest {
+        name: decision.digest.name.to_string(),
+        slot: slot.map(local),
+        due,
+        reason,
+        next: decision.next.map(local),
+    }
+}
+
+fn finish(global: &Global, cycle: &Cycle<'_>, run: &report::Run, told: Option<Told<'_>>) -> Result<Exit> {
+    for problem in &run.posts.problems {
+        say::remark(global, format!("problem: {problem}"));
+    }
+    match global.json {
+        true => say::json(run)?,
+        false if global.quiet => {}
+        false => tell(cycle, run, told.as_ref())?,
+    }
+    if let Some(told) = told {
+        for edition in &told.dispatched.held_editions {
+            say::remark(
+                global,
+                format!(
+                    "{edition} had no attempt for longer than delivery.give_up_after and is held\n  help: `postrider approve {edition}` sends it, `postrider cancel {edition}` withdraws it"
+                ),
+            );
+        }
+        let (left, _) = cycle.store.waiting()?;
+        match &told.dispatched.end {
+            End::Halted(why) => anyhow::bail!("{why}"),
+            End::Stopped if left > 0 => anyhow::bail!(
+                "stopped by a signal, {} left\n  help: run again to go on",
+                say::count(left, "delivery").replace("deliverys", "deliveries")
+            ),
+            End::RateLimited(millis) => say::remark(
+                global,
+                format!("delivery.rates allow no more for {} minutes; run again then", millis / 60_000 + 1),
+            ),
+            End::Drained | End::Stopped => {}
+        }
+        debug_assert!(told.dispatched.end != End::Stopped || told.stop.load(Ordering::Relaxed));
+    }
+    match global.strict && !run.posts.problems.is_empty() {
+        true => Ok(Exit::Problems),
+        false => Ok(Exit::Done),
+    }
+}
+
+/// The result in words: what was read, written, sent; what comes next.
+fn tell(cycle: &Cycle<'_>, run: &report::Run, told: Option<&Told<'_>>) -> Result<()> {
+    let posts = &run.posts;
+    let mut first = format!("{} read, {} published", say::count(posts.read, "post"), posts.published);
+    for (n, noun) in [(posts.hidden.len(), "hidden"), (posts.problems.len(), "with problems")] {
+        if n > 0 {
+            first.push_str(&format!(", {n} {noun}"));
+        }
+    }
+    say::line(first);
+    let rehearsal = run.digests.is_some();
+    for feed in &run.feeds {
+        let what = match (feed.changed, rehearsal) {
+            (true, false) => "written",
+            (true, true) => "would change",
+            (false, _) => "unchanged",
+        };
+        let changes = feed.difference.as_ref().filter(|_| feed.changed).map_or(String::new(), |d| {
+            format!(" ({} new, {} updated, {} gone)", d.new.len(), d.updated.len(), d.gone.len())
+        });
+        say::line(format!("{:<28} {:>3} entries  {what}{changes}", feed.path, feed.entries));
+    }
+    for edition in run.editions.iter().flatten() {
+        say::line(edition_line(edition, rehearsal));
+        if let Some(not) = &edition.not {
+            let why = [
+                (not.suppressed, "suppressed"),
+                (not.unsubscribed, "unsubscribed"),
+                (not.pending, "pending"),
+                (not.paused, "paused"),
+                (not.no_posts, "without a post on their topics"),
+            ];
+            let why: Vec<String> = why.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+            if !why.is_empty() {
+                say::line(format!("  not to: {}", why.join(", ")));
+            }
+        }
+    }
+    for digest in run.digests.iter().flatten() {
+        let due = if digest.due { "due" } else { "not due" };
+        let next = digest.next.as_ref().map_or(String::new(), |next| format!("; next {next}"));
+        say::line(format!("{}: {due}, {}{next}", digest.name, digest.reason));
+    }
+    let Some(told) = told else { return Ok(()) };
+    for decision in told.decisions {
+        let zone = decision.digest.zone(cycle.site.timezone);
+        let name = &decision.digest.name;
+        let next = decision.next.map_or(String::new(), |next| {
+            format!("; next on {} ({zone})", next.with_timezone(&zone).format("%A, %-d %B %Y at %H:%M"))
+        });
+        match &decision.verdict {
+            Verdict::Nothing(why) | Verdict::Pass(_, why) => say::line(format!("{name}: nothing is due: {why}{next}")),
+            Verdict::Freeze(_) => say::line(format!("{name}: frozen{next}")),
+        }
+    }
+    outbox_hint(cycle, told)
+}
+
+fn edition_line(edition: &report::Edition, rehearsal: bool) -> String {
+    let mut counts = Vec::new();
+    let all = [
+        (edition.accepted, "accepted"),
+        (edition.deferred, "deferred"),
+        (edition.refused, "refused"),
+        (edition.uncertain, "uncertain"),
+        (edition.held, "held"),
+        (edition.queued, if rehearsal { "would get it" } else { "queued" }),
+        (edition.cancelled, "cancelled"),
+    ];
+    for (n, what) in all {
+        if n > 0 {
+            counts.push(format!("{n} {what}"));
+        }
+    }
+    let counts = if counts.is_empty() { "no recipients".to_owned() } else { counts.join(", ") };
+    format!("{}  {}  {:?}: {counts}", edition.id, edition.state, edition.subject)
+}
+
+/// What goes to a directory has reached nobody; say so, and what to do next.
+fn outbox_hint(cycle: &Cycle<'_>, told: &Told<'_>) -> Result<()> {
+    let in_outbox = cycle.store.only_in_outbox()?;
+    match told.route {
+        Route::Outbox(folder) if !in_outbox.is_empty() => {
+            say::line(format!("The mails lie in {}/ as .eml files; none has left this machine.", folder.display()));
+            say::line(
+                "To send digests, set mail.transport in the configuration to your server: smtp://user@host:587, and mail.password.",
+            );
+        }
+        Route::Outbox(_) => {}
+        _ => {
+            for (edition, count) in in_outbox {
+                say::line(format!(
+                    "{edition}: {count} went to an outbox only; `postrider retry {edition} --outbox` sends them"
+                ));
+            }
+        }
+    }
+    Ok(())
+}

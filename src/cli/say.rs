@@ -1,0 +1,61 @@
+//! Words for people: standard output for results, standard error for everything else.
+
+use super::arguments::Global;
+use anyhow::Result;
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+use tracing_subscriber::filter::LevelFilter;
+
+/// Prints a result.
+pub(super) fn line(text: impl AsRef<str>) {
+    // A reader that has gone (`| head`) is no error of ours.
+    let _ = writeln!(std::io::stdout().lock(), "{}", text.as_ref());
+}
+
+/// Prints a remark.
+pub(super) fn remark(global: &Global, text: impl AsRef<str>) {
+    if !global.quiet {
+        let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
+    }
+}
+
+/// Prints the one JSON document.
+pub(super) fn json(document: &impl Serialize) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, document)?;
+    let _ = writeln!(out);
+    Ok(())
+}
+
+/// An error: what, where, remedy.
+pub(super) fn error(error: &anyhow::Error) {
+    let _ = writeln!(std::io::stderr().lock(), "error: {error:#}");
+}
+
+/// Whether to draw.
+pub(super) fn on_terminal(global: &Global) -> bool {
+    !global.quiet && std::io::stderr().is_terminal()
+}
+
+/// The log, on standard error. A second call in one process changes nothing.
+pub(super) fn log(global: &Global) {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (_, 0) => LevelFilter::WARN,
+        (_, 1) => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    let ansi = std::io::stderr().is_terminal();
+    let log =
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(ansi).with_target(false);
+    let _ = log.without_time().try_init();
+}
+
+/// `1 post`, `2 posts`.
+pub(super) fn count(n: impl TryInto<i64>, noun: &str) -> String {
+    let n = n.try_into().unwrap_or(i64::MAX);
+    match n {
+        1 => format!("1 {noun}"),
+        n => format!("{n} {noun}s"),
+    }
+}

@@ -1,0 +1,71 @@
+//! `postrider send DIGEST --to ADDRESS`: the author's own test. The real renderer and transport, outside the ledger (P7).
+
+use super::arguments::Global;
+use super::setup::Setup;
+use super::{Exit, say};
+use crate::address::{EmailAddress, Mailbox};
+use crate::edition::compose::Item;
+use crate::freeze::Desk;
+use crate::message::{Envelope, Message, Personal, skeleton};
+use crate::post::{Content, Post, PostId};
+use crate::reply::Outcome;
+use crate::site;
+use crate::store::Mode;
+use crate::transport::Job;
+use anyhow::{Result, anyhow, bail};
+
+/// `postrider send`
+pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
+    let setup = Setup::load(global)?;
+    let to: EmailAddress = to.parse().map_err(|e| anyhow!("--to: {e}"))?;
+    let Some(digest) = setup.config.digests.iter().find(|d| d.name.as_str() == digest) else {
+        let names: Vec<&str> = setup.config.digests.iter().map(|d| d.name.as_str()).collect();
+        bail!("there is no digest {digest:?}\n  help: there are: {}", names.join(", "));
+    };
+    let mail = setup.mail()?;
+    let (_, transport) = setup.transport()?;
+    let store = setup.store(Mode::Rehearse)?;
+    if let Some(reason) = store.suppression(&to, &setup.random)? {
+        bail!("{} is suppressed ({reason}) and gets no mail\n  help: `postrider why` tells the story", to.as_str());
+    }
+    let (site, generator) = setup.site()?;
+    let now = setup.clock.now();
+    let blog = site::read(&setup.config.posts, &site, &generator, &setup.config.root, now)?;
+    let newest: Vec<(&Post, Content, PostId)> = blog
+        .posts
+        .iter()
+        .filter(|post| digest.takes(post))
+        .take(digest.max_posts.min(10))
+        .map(|post| (post, blog.render(post).0, PostId(post.url.to_string())))
+        .collect();
+    if newest.is_empty() {
+        bail!("no published post belongs into the digest {:?}", digest.name.as_str());
+    }
+    let items: Vec<Item<'_>> = newest.iter().map(|(post, content, id)| Item { id, post, content }).collect();
+    let desk = Desk { config: &setup.config, site: &site, posts: &[], store: &store, now, accept_new: false };
+    let composition = desk.compose(digest, None, &items, &setup.templates()?, mail)?;
+    let skeleton = skeleton(mail, &desk.list(digest, mail), &composition, &format!("test/{}", digest.name))?;
+    let delivery = setup.random.id();
+    let mailbox = Mailbox { name: None, address: to.clone() };
+    // A link that leaves nobody: this mail belongs to no subscription.
+    let bytes = skeleton.splice(&Personal { delivery: &delivery, to: &mailbox, date: now, token: "test" });
+    let message = Message { envelope: Envelope { from: mail.from.address.clone(), to: to.clone() }, bytes };
+    let mut session = transport.session();
+    session.ready().map_err(|e| anyhow!("{e}"))?;
+    let sent = session
+        .send(&Job { edition: &format!("test/{}", digest.name), delivery: &delivery, message: &message })
+        .map_err(|e| anyhow!("{e}"))?;
+    session.quit();
+    match sent.outcome {
+        Outcome::Accepted => {
+            match global.json {
+                true => say::json(
+                    &serde_json::json!({ "address": to.as_str(), "subject": composition.subject, "reply": sent.reply.text }),
+                )?,
+                false => say::line(format!("{:?} went to {} ({})", composition.subject, to.as_str(), transport.name())),
+            }
+            Ok(Exit::Done)
+        }
+        _ => bail!("the server did not take it: {}", sent.reply),
+    }
+}

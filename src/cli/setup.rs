@@ -1,0 +1,149 @@
+//! What every command begins with: the configuration, the clock, the site, the store, the way out.
+
+use super::arguments::Global;
+use crate::clock::Clock;
+use crate::config::{self, Config, SiteTable};
+use crate::delivery::route::Route;
+use crate::message;
+use crate::post::Site;
+use crate::random::Random;
+use crate::site::{self, Generator};
+use crate::store::{self, Mode, Store};
+use crate::template::Templates;
+use crate::token::Keyring;
+use crate::transport::{Options, Password, Timeouts, Transport};
+use anyhow::{Context, Result, anyhow, bail};
+use chrono::TimeDelta;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// A configuration, understood, and the time.
+pub(super) struct Setup {
+    pub(super) config: Config,
+    pub(super) clock: Clock,
+    pub(super) random: Random,
+}
+
+impl Setup {
+    /// Finds and reads the configuration, and sets the clock.
+    pub(super) fn load(global: &Global) -> Result<Setup> {
+        let path = find(global.config.as_deref())?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|e| anyhow!("{}: {e}\n  help: name the configuration with --config", path.display()))?;
+        let config = Config::parse(&text, &path, |name| std::env::var(name).ok())?;
+        let clock = global.now.map_or_else(Clock::system, Clock::starting_at);
+        Ok(Setup { config, clock, random: Random::system() })
+    }
+
+    /// The site and its generator's own configuration.
+    pub(super) fn site(&self) -> Result<(Site, Generator)> {
+        let generator = site::generator(&self.config.posts, &self.config.root)?;
+        let facts = SiteTable {
+            title: generator.title.clone(),
+            url: generator.url.clone(),
+            description: generator.description.clone(),
+            language: generator.language.clone(),
+            timezone: generator.timezone,
+            author: generator.author.clone(),
+        };
+        Ok((self.config.site(facts)?, generator))
+    }
+
+    /// The templates: the embedded ones, and over them those of `templates/` beside the configuration.
+    pub(super) fn templates(&self) -> Result<Templates> {
+        let names = crate::template::EMBEDDED.iter().map(|(name, _)| *name);
+        let overrides = site::overrides(&self.config.path_of(Path::new("templates")), names)
+            .context("the templates cannot be read")?;
+        Ok(Templates::with_overrides(overrides)?)
+    }
+
+    /// The store.
+    pub(super) fn store(&self, mode: Mode) -> Result<Store> {
+        let url = config::resolved(&self.config.store.url, "store.url").map_err(|e| anyhow!(e))?;
+        let place = store::Place::parse(url, &self.config.root)?;
+        let mode = if self.config.store.must_exist && mode == Mode::Create { Mode::MustExist } else { mode };
+        if self.config.store.must_exist && mode == Mode::Rehearse {
+            // What a run would say of it.
+            place.must_exist()?;
+        }
+        Ok(Store::open(&place, mode)?)
+    }
+
+    /// A store that must be there already, for commands that only make sense on one.
+    pub(super) fn existing_store(&self) -> Result<Store> {
+        match self.store(Mode::MustExist) {
+            Err(error)
+                if matches!(error.downcast_ref(), Some(store::Error::Missing(_))) && !self.config.store.must_exist =>
+            {
+                bail!("there is no store yet\n  help: `postrider run` makes one")
+            }
+            result => result,
+        }
+    }
+
+    /// The keys for links.
+    pub(super) fn keyring(&self, store: &Store) -> Result<Keyring> {
+        let secrets = &self.config.subscribers.secret;
+        for secret in secrets {
+            config::resolved(secret, "subscribers.secret").map_err(|e| anyhow!(e))?;
+            if secret.len() < 16 {
+                tracing::warn!(
+                    "subscribers.secret is shorter than 16 characters and can be guessed; make one with `openssl rand -hex 32`"
+                );
+            }
+        }
+        Ok(store.keyring(secrets, &self.random)?)
+    }
+
+    /// The `[mail]` table.
+    pub(super) fn mail(&self) -> Result<&message::Settings> {
+        let missing = || {
+            anyhow!(
+                "{}: there is no [mail] table\n  help: add one with `from` and `transport`",
+                self.config.path.display()
+            )
+        };
+        self.config.mail.as_ref().ok_or_else(missing)
+    }
+
+    /// The way out. `--now` ahead of the machine's clock only where no mail can reach a reader.
+    pub(super) fn transport(&self) -> Result<(Route, Transport)> {
+        let mail = self.mail()?;
+        mail.check()?;
+        let text = config::resolved(&mail.transport, "mail.transport").map_err(|e| anyhow!(e))?;
+        let route: Route = text.parse().map_err(|e| anyhow!("mail.transport: {e}"))?;
+        if self.clock.ahead() > TimeDelta::minutes(1) && !route.is_rehearsal() {
+            bail!(
+                "--now is ahead of this machine's clock, and mail.transport reaches real readers\n  help: rehearse with transport = \"outbox:outbox\", or leave --now out"
+            );
+        }
+        let password = match &mail.password {
+            Some(password) if matches!(route, Route::Smtp(_)) => {
+                Some(Password::new(config::resolved(password, "mail.password").map_err(|e| anyhow!(e))?))
+            }
+            _ => None,
+        };
+        let options = Options { root: &self.config.root, password, helo: None, timeouts: Timeouts::default() };
+        let transport = Transport::open(&route, options)?;
+        Ok((route, transport))
+    }
+}
+
+/// A flag that SIGTERM and SIGINT set. The second signal ends the process at once: recovery judges what it leaves.
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+fn find(named: Option<&Path>) -> Result<PathBuf> {
+    if let Some(path) = named {
+        return Ok(path.to_owned());
+    }
+    let here = ["postrider.toml", "config.toml"].map(PathBuf::from).into_iter().find(|path| path.is_file());
+    here.ok_or_else(|| anyhow!("there is neither postrider.toml nor config.toml in this folder\n  help: go to the folder of your site, or name the file with --config"))
+}

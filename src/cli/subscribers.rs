@@ -1,0 +1,204 @@
+//! `postrider subscribers`: the list of readers.
+
+use super::arguments::{Global, SubscribersAction};
+use super::setup::Setup;
+use super::{Exit, say};
+use crate::address::EmailAddress;
+use crate::store::subscribers::Added;
+use crate::store::{Mode, Store};
+use crate::subscriber::file::{self, Row, Rows};
+use crate::subscriber::{Choices, Status, Suppression, clean_name};
+use anyhow::{Context, Result, anyhow, bail};
+use std::path::Path;
+
+/// `postrider subscribers …`
+pub(super) fn run(global: &Global, action: &SubscribersAction) -> Result<Exit> {
+    let setup = Setup::load(global)?;
+    match action {
+        SubscribersAction::Add { address, name, language, digests, tags } => {
+            let row = Row {
+                address: parse(address)?,
+                name: name.as_deref().and_then(clean_name),
+                language: language.clone(),
+                digests: known_digests(&setup, digests)?,
+                topics: Choices::parse(tags),
+                status: Status::Active,
+            };
+            add(global, &setup, &row)
+        }
+        SubscribersAction::Remove { address, suppress } => remove(global, &setup, &parse(address)?, *suppress),
+        SubscribersAction::List => list(global, &setup),
+        SubscribersAction::Import { file } => import(global, &setup, file),
+        SubscribersAction::Export { address } => export(global, &setup, address.as_deref()),
+    }
+}
+
+fn parse(address: &str) -> Result<EmailAddress> {
+    address.parse().map_err(|e| anyhow!("{address:?} is not an address: {e}"))
+}
+
+fn known_digests(setup: &Setup, digests: &str) -> Result<Choices> {
+    let choices = Choices::parse(digests);
+    for chosen in choices.iter() {
+        if !setup.config.digests.iter().any(|d| d.name.as_str() == chosen) {
+            let known: Vec<&str> = setup.config.digests.iter().map(|d| d.name.as_str()).collect();
+            bail!("there is no digest {chosen:?}\n  help: there are {}", known.join(", "));
+        }
+    }
+    Ok(choices)
+}
+
+fn add(global: &Global, setup: &Setup, row: &Row) -> Result<Exit> {
+    let store = setup.store(Mode::Create)?;
+    if let Some(reason) = store.suppression(&row.address, &setup.random)? {
+        bail!(
+            "{} is suppressed ({reason}) and cannot be added\n  help: `postrider why {0}` tells the story",
+            row.address.as_str()
+        );
+    }
+    let done = match store.add_subscriber(row, "cli", &setup.random, setup.clock.now())? {
+        Added::New => "added",
+        Added::Changed => "changed",
+        Added::Same => "was there already",
+        Added::Refused => bail!(
+            "{} unsubscribed, or is governed by the subscribers' file, and stays as it is\n  help: `postrider why {0}` tells the story",
+            row.address.as_str()
+        ),
+    };
+    told(
+        global,
+        &serde_json::json!({ "address": row.address.as_str(), "done": done }),
+        &format!("{}: {done}", row.address.as_str()),
+    )
+}
+
+fn remove(global: &Global, setup: &Setup, address: &EmailAddress, suppress: bool) -> Result<Exit> {
+    let store = setup.existing_store()?;
+    let now = setup.clock.now();
+    let found = store.find_subscriber(address, &setup.random)?;
+    if suppress {
+        store.suppress(address, Suppression::Manual, &setup.random, now)?;
+    }
+    let done = match found {
+        Some(subscriber) => match store.unsubscribe(&subscriber.id, "cli", &setup.random, now)? {
+            true => "unsubscribed",
+            false => "had left before",
+        },
+        None if suppress => "suppressed",
+        None => bail!(
+            "{} is not on the list\n  help: `postrider subscribers list` shows who is; --suppress keeps the address off it",
+            address.as_str()
+        ),
+    };
+    told(
+        global,
+        &serde_json::json!({ "address": address.as_str(), "done": done }),
+        &format!("{}: {done}", address.as_str()),
+    )
+}
+
+fn list(global: &Global, setup: &Setup) -> Result<Exit> {
+    let store = setup.existing_store()?;
+    if global.json {
+        let mut all = Vec::new();
+        store.each_subscriber(|s| {
+            all.push(serde_json::json!({
+                "address": s.row.address.as_str(), "name": s.row.name, "language": s.row.language,
+                "digests": s.row.digests.iter().collect::<Vec<_>>(), "tags": s.row.topics.iter().collect::<Vec<_>>(),
+                "status": s.row.status.as_str(), "suppressed": s.suppressed, "source": s.source, "added": s.added.to_rfc3339(),
+            }));
+            Ok(())
+        })?;
+        say::json(&serde_json::json!({ "subscribers": all }))?;
+        return Ok(Exit::Done);
+    }
+    let mut count = 0;
+    store.each_subscriber(|s| {
+        count += 1;
+        let state = s.suppressed.map_or_else(|| s.row.status.to_string(), |reason| format!("suppressed ({reason})"));
+        say::line(
+            format!("{:<36} {:<14} {}", s.row.address.as_str(), state, s.row.name.unwrap_or_default()).trim_end(),
+        );
+        Ok(())
+    })?;
+    say::remark(global, say::count(count, "subscriber"));
+    Ok(Exit::Done)
+}
+
+fn import(global: &Global, setup: &Setup, path: &Path) -> Result<Exit> {
+    let shown = path.display().to_string();
+    let source = std::fs::File::open(path).with_context(|| format!("{shown} cannot be read"))?;
+    let store = setup.store(Mode::Create)?;
+    let now = setup.clock.now();
+    // Read whole before anything is written: a file that breaks in the middle adds nobody.
+    let (mut good, mut problems) = (Vec::new(), Vec::new());
+    for row in Rows::open(std::io::BufReader::new(source), &shown)? {
+        match row? {
+            Ok(row) => good.push(row),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let (mut new, mut changed, mut refused) = (0, 0, 0);
+    for added in store.import(&good, &format!("import {shown}"), &setup.random, now)? {
+        match added {
+            Added::New => new += 1,
+            Added::Changed => changed += 1,
+            Added::Refused => refused += 1,
+            Added::Same => {}
+        }
+    }
+    for problem in &problems {
+        say::remark(global, format!("problem: {problem}"));
+    }
+    let document = serde_json::json!({ "rows": good.len() + problems.len(), "new": new, "changed": changed, "refused": refused, "problems": problems });
+    let words = format!(
+        "{}: {new} new, {changed} changed, {refused} left as they are because they unsubscribed, {} with problems",
+        say::count(good.len() + problems.len(), "row"),
+        problems.len()
+    );
+    told(global, &document, &words)?;
+    Ok(if global.strict && !problems.is_empty() { Exit::Problems } else { Exit::Done })
+}
+
+fn export(global: &Global, setup: &Setup, address: Option<&str>) -> Result<Exit> {
+    let store = setup.existing_store()?;
+    if global.json {
+        bail!("export prints CSV\n  help: `postrider subscribers list --json` prints JSON");
+    }
+    let only = address.map(parse).transpose()?;
+    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+    out.write_record(file::header())?;
+    let mut broken = None;
+    write_all(&store, only.as_ref(), |row| {
+        broken = broken.take().or_else(|| file::write_row(&mut out, row).err());
+    })?;
+    out.flush()?;
+    match broken {
+        Some(error) => Err(error.into()),
+        None => Ok(Exit::Done),
+    }
+}
+
+fn write_all(store: &Store, only: Option<&EmailAddress>, mut write: impl FnMut(&Row)) -> Result<()> {
+    store.each_subscriber(|s| {
+        if only.is_none_or(|only| only.identity() == s.row.address.identity()) {
+            // Pending and absent people are no readers; whoever imports the file elsewhere must not make them so.
+            let status = if s.suppressed.is_some() || !matches!(s.row.status, Status::Active | Status::Paused) {
+                Status::Unsubscribed
+            } else {
+                s.row.status
+            };
+            write(&Row { status, ..s.row });
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn told(global: &Global, document: &serde_json::Value, words: &str) -> Result<Exit> {
+    match global.json {
+        true => say::json(document)?,
+        false => say::line(words),
+    }
+    Ok(Exit::Done)
+}
