@@ -88,7 +88,9 @@ impl Publisher<'_> {
     fn identify(&self) -> Result<Vec<Assigned>, Error> {
         let newest = self.store.newest_post()?;
         let authority = self.config.feeds.authority.as_deref().or(self.site.url.host_str()).unwrap_or_default();
-        let rules = Rules { ids: self.config.feeds.ids, authority, site: self.site, now: self.now };
+        let hidden = self.blog.hidden.iter().map(|hidden| hidden.path.as_str());
+        let present = hidden.chain(self.blog.problems.iter().map(|problem| problem.path.as_str())).collect();
+        let rules = Rules { ids: self.config.feeds.ids, authority, site: self.site, now: self.now, present: &present };
         self.store.remember_posts(self.now, |known: &[Known]| {
             let assigned = assign(known, &self.blog.posts, &rules);
             // Nobody floods whose store is new: minted ids are the same again.

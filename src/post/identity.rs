@@ -76,6 +76,8 @@ pub struct Rules<'a> {
     pub site: &'a Site,
     /// The time of this run.
     pub now: DateTime<Utc>,
+    /// Paths of files that are there but not published now: hidden, or broken. Nobody takes over their identity.
+    pub present: &'a HashSet<&'a str>,
 }
 
 /// What became of a post since the ledger saw it. The row may differ even where it says `Same`: keep it always.

@@ -117,6 +117,10 @@ impl<'a> Matching<'a> {
     }
 
     fn between_vanished_and_new(&mut self, rules: &Rules) {
+        // A draft, or a post that is broken today, has not vanished: its identity waits for it.
+        for row in self.vanished() {
+            self.taken[row] = rules.present.contains(self.known[row].path.as_str());
+        }
         if self.vanished().is_empty() || self.new_posts().is_empty() {
             return;
         }

@@ -61,7 +61,11 @@ fn edit(post: &Post, change: impl FnOnce(&mut Post)) -> Post {
 
 fn run(known: &[Known], posts: &[Post], now: &str) -> Vec<Assigned> {
     let site = site("en");
-    assign(known, posts, &Rules { ids: Ids::Tag, authority: "example.org", site: &site, now: at(now) })
+    assign(
+        known,
+        posts,
+        &Rules { ids: Ids::Tag, authority: "example.org", site: &site, now: at(now), present: &HashSet::new() },
+    )
 }
 
 fn rows(assigned: &[Assigned]) -> Vec<Known> {
@@ -90,7 +94,8 @@ fn ids_are_minted_by_the_rules() {
         post("naïve #1.md", "naïve 100%", "2026-11-09", 5),
     ];
     let minted = |kind| {
-        let rules = Rules { ids: kind, authority: "example.org", site: &site, now: at(FIRST) };
+        let rules =
+            Rules { ids: kind, authority: "example.org", site: &site, now: at(FIRST), present: &HashSet::new() };
         assign(&[], &posts, &rules).into_iter().map(|assigned| assigned.known.id.0).collect::<Vec<_>>()
     };
     assert_eq!(
