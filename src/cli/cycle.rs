@@ -275,8 +275,13 @@ pub(super) fn digest_report(decision: &Decision<'_>, site: &Site) -> report::Dig
 }
 
 fn finish(global: &Global, cycle: &Cycle<'_>, run: &report::Run, told: Option<Told<'_>>) -> Result<Exit> {
-    for problem in &run.posts.problems {
+    // A theme's own tag in every post is one line of news, not four hundred.
+    let shown = if global.verbose > 0 { usize::MAX } else { 20 };
+    for problem in run.posts.problems.iter().take(shown) {
         say::remark(global, format!("problem: {problem}"));
+    }
+    if run.posts.problems.len() > shown {
+        say::remark(global, format!("and {} more problems; -v shows them all", run.posts.problems.len() - shown));
     }
     match global.json {
         true => say::json(run)?,

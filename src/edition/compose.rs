@@ -13,7 +13,7 @@ use chrono::{DateTime, FixedOffset};
 pub const UNSUBSCRIBE_LINK: &str = "POSTRIDER-UNSUBSCRIBE-LINK";
 
 /// Gmail cuts a message's HTML at 102 KiB, and with it the footer. The rest is for the links of the readers.
-const HTML_LIMIT: usize = 80 * 1024;
+const HTML_LIMIT: usize = 78 * 1024;
 
 /// Longer subjects are cut by every mail program.
 const SUBJECT_LIMIT: usize = 150;

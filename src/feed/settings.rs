@@ -23,6 +23,26 @@ pub struct Settings {
     pub authority: Option<String>,
     /// More old posts than this appearing as new in one run stop it.
     pub flood_limit: usize,
+    /// Further feeds, one for each tag, author…: none can be made yet.
+    #[serde(rename = "for", deserialize_with = "none_yet")]
+    pub further: [(); 0],
+    /// RFC 5005 archives: not yet.
+    #[serde(deserialize_with = "not_yet")]
+    pub archives: (),
+}
+
+fn none_yet<'de, D: serde::Deserializer<'de>>(from: D) -> Result<[(); 0], D::Error> {
+    match Vec::<String>::deserialize(from)?.is_empty() {
+        true => Ok([]),
+        false => Err(serde::de::Error::custom("feeds per tag, author and the like are not made yet; write for = []")),
+    }
+}
+
+fn not_yet<'de, D: serde::Deserializer<'de>>(from: D) -> Result<(), D::Error> {
+    match bool::deserialize(from)? {
+        false => Ok(()),
+        true => Err(serde::de::Error::custom("archives are not written yet; write archives = false")),
+    }
 }
 
 impl Default for Settings {
@@ -35,6 +55,8 @@ impl Default for Settings {
             ids: Ids::default(),
             authority: None,
             flood_limit: 10,
+            further: [],
+            archives: (),
         }
     }
 }
@@ -59,7 +81,14 @@ mod tests {
         assert_eq!(toml::from_str::<Settings>("").unwrap(), Settings::default());
         let some: Settings = toml::from_str("formats = ['json']\ncontent = 'summary'\nids = 'jekyll-feed'").unwrap();
         assert_eq!((some.formats, some.content, some.ids), (vec![Format::Json], ContentKind::Summary, Ids::JekyllFeed));
-        for bad in ["format = ['rss']", "formats = ['rdf']", "content = 'some'", "limit = -1"] {
+        for bad in [
+            "format = ['rss']",
+            "formats = ['rdf']",
+            "for = ['tag']",
+            "archives = true",
+            "content = 'some'",
+            "limit = -1",
+        ] {
             assert!(toml::from_str::<Settings>(bad).is_err(), "{bad}");
         }
     }
