@@ -2,7 +2,7 @@
 
 use super::arguments::Global;
 use super::setup::{Setup, stop_flag};
-use super::{Exit, progress, say};
+use super::{Exit, progress, say, tell};
 use crate::clock::Span;
 use crate::delivery::route::Route;
 use crate::dispatch::{Dispatch, Dispatched, End, Progress};
@@ -52,16 +52,7 @@ pub(super) fn plan(global: &Global) -> Result<Exit> {
             let mut shown = edition_report(&edition);
             if let Some(digest) = setup.config.digests.iter().find(|d| d.name.as_str() == edition.digest) {
                 let default = desk.is_default(digest);
-                let not = cycle.store.not_readers(&edition.digest, default)?;
-                let no_posts = cycle.store.readers_left_out(&edition.id, &edition.digest, default)?;
-                let not = report::Not {
-                    suppressed: not.suppressed,
-                    unsubscribed: not.unsubscribed,
-                    pending: not.pending,
-                    paused: not.paused,
-                    no_posts,
-                };
-                shown.not = Some(not);
+                shown.not = Some(cycle.store.not_readers(&edition.id, &edition.digest, default)?);
             }
             editions.push(shown);
         }
@@ -117,20 +108,20 @@ pub(super) fn run(global: &Global, wait: Option<Span>) -> Result<Exit> {
 }
 
 /// What `run` has to tell beyond the report.
-struct Told<'a> {
-    decisions: &'a [Decision<'a>],
+pub(super) struct Told<'a> {
+    pub(super) decisions: &'a [Decision<'a>],
     dispatched: &'a Dispatched,
-    route: &'a Route,
+    pub(super) route: &'a Route,
     stop: &'a AtomicBool,
 }
 
 /// The common ground of the three.
-struct Cycle<'a> {
+pub(super) struct Cycle<'a> {
     global: &'a Global,
     setup: &'a Setup,
-    site: Site,
+    pub(super) site: Site,
     blog: Blog,
-    store: Store,
+    pub(super) store: Store,
     now: DateTime<Utc>,
 }
 
@@ -234,21 +225,14 @@ impl<'a> Cycle<'a> {
 
 /// An edition in the contract's shape.
 pub(super) fn edition_report(edition: &Edition) -> report::Edition {
-    let counts = edition.counts;
     report::Edition {
         id: edition.id.clone(),
         digest: edition.digest.clone(),
         state: edition.state.clone(),
         subject: edition.subject.clone(),
         posts: edition.posts.clone(),
-        recipients: counts.recipients(),
-        accepted: counts.accepted,
-        deferred: counts.deferred,
-        refused: counts.refused,
-        uncertain: counts.uncertain,
-        held: counts.held,
-        queued: counts.queued,
-        cancelled: counts.cancelled,
+        recipients: edition.counts.recipients(),
+        counts: edition.counts,
         not: None,
     }
 }
@@ -286,7 +270,7 @@ fn finish(global: &Global, cycle: &Cycle<'_>, run: &report::Run, told: Option<To
     match global.json {
         true => say::json(run)?,
         false if global.quiet => {}
-        false => tell(cycle, run, told.as_ref())?,
+        false => tell::tell(cycle, run, told.as_ref())?,
     }
     if let Some(told) = told {
         for edition in &told.dispatched.held_editions {
@@ -316,104 +300,4 @@ fn finish(global: &Global, cycle: &Cycle<'_>, run: &report::Run, told: Option<To
         true => Ok(Exit::Problems),
         false => Ok(Exit::Done),
     }
-}
-
-/// The result in words: what was read, written, sent; what comes next.
-fn tell(cycle: &Cycle<'_>, run: &report::Run, told: Option<&Told<'_>>) -> Result<()> {
-    let posts = &run.posts;
-    let mut first = format!("{} read, {} published", say::count(posts.read, "post"), posts.published);
-    for (n, noun) in [(posts.hidden.len(), "hidden"), (posts.problems.len(), "with problems")] {
-        if n > 0 {
-            first.push_str(&format!(", {n} {noun}"));
-        }
-    }
-    say::line(first);
-    let rehearsal = run.digests.is_some();
-    for feed in &run.feeds {
-        let what = match (feed.changed, rehearsal) {
-            (true, false) => "written",
-            (true, true) => "would change",
-            (false, _) => "unchanged",
-        };
-        let changes = feed.difference.as_ref().filter(|_| feed.changed).map_or(String::new(), |d| {
-            format!(" ({} new, {} updated, {} gone)", d.new.len(), d.updated.len(), d.gone.len())
-        });
-        say::line(format!("{:<28} {:>3} entries  {what}{changes}", feed.path, feed.entries));
-    }
-    for edition in run.editions.iter().flatten() {
-        say::line(edition_line(edition, rehearsal));
-        if let Some(not) = &edition.not {
-            let why = [
-                (not.suppressed, "suppressed"),
-                (not.unsubscribed, "unsubscribed"),
-                (not.pending, "pending"),
-                (not.paused, "paused"),
-                (not.no_posts, "without a post on their topics"),
-            ];
-            let why: Vec<String> = why.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-            if !why.is_empty() {
-                say::line(format!("  not to: {}", why.join(", ")));
-            }
-        }
-    }
-    for digest in run.digests.iter().flatten() {
-        let due = if digest.due { "due" } else { "not due" };
-        let next = digest.next.as_ref().map_or(String::new(), |next| format!("; next {next}"));
-        say::line(format!("{}: {due}, {}{next}", digest.name, digest.reason));
-    }
-    let Some(told) = told else { return Ok(()) };
-    for decision in told.decisions {
-        let zone = decision.digest.zone(cycle.site.timezone);
-        let name = &decision.digest.name;
-        let next = decision.next.map_or(String::new(), |next| {
-            format!("; next on {} ({zone})", next.with_timezone(&zone).format("%A, %-d %B %Y at %H:%M"))
-        });
-        match &decision.verdict {
-            Verdict::Nothing(why) | Verdict::Pass(_, why) => say::line(format!("{name}: nothing is due: {why}{next}")),
-            Verdict::Freeze(_) => say::line(format!("{name}: frozen{next}")),
-        }
-    }
-    outbox_hint(cycle, told)
-}
-
-fn edition_line(edition: &report::Edition, rehearsal: bool) -> String {
-    let mut counts = Vec::new();
-    let all = [
-        (edition.accepted, "accepted"),
-        (edition.deferred, "deferred"),
-        (edition.refused, "refused"),
-        (edition.uncertain, "uncertain"),
-        (edition.held, "held"),
-        (edition.queued, if rehearsal { "would get it" } else { "queued" }),
-        (edition.cancelled, "cancelled"),
-    ];
-    for (n, what) in all {
-        if n > 0 {
-            counts.push(format!("{n} {what}"));
-        }
-    }
-    let counts = if counts.is_empty() { "no recipients".to_owned() } else { counts.join(", ") };
-    format!("{}  {}  {:?}: {counts}", edition.id, edition.state, edition.subject)
-}
-
-/// What goes to a directory has reached nobody; say so, and what to do next.
-fn outbox_hint(cycle: &Cycle<'_>, told: &Told<'_>) -> Result<()> {
-    let in_outbox = cycle.store.only_in_outbox()?;
-    match told.route {
-        Route::Outbox(folder) if !in_outbox.is_empty() => {
-            say::line(format!("The mails lie in {}/ as .eml files; none has left this machine.", folder.display()));
-            say::line(
-                "To send digests, set mail.transport in the configuration to your server: smtp://user@host:587, and mail.password.",
-            );
-        }
-        Route::Outbox(_) => {}
-        _ => {
-            for (edition, count) in in_outbox {
-                say::line(format!(
-                    "{edition}: {count} went to an outbox only; `postrider retry {edition} --outbox` sends them"
-                ));
-            }
-        }
-    }
-    Ok(())
 }

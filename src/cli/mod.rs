@@ -10,6 +10,7 @@ mod serve;
 mod setup;
 mod status;
 mod subscribers;
+mod tell;
 mod why;
 
 pub use arguments::Arguments;

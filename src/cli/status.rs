@@ -63,16 +63,8 @@ fn tell(store: &Store, status: &report::Status) -> Result<()> {
     }
     for edition in &status.editions {
         say::line(format!("{}  {}  {:?}", edition.id, edition.state, edition.subject));
-        let all = [
-            (edition.accepted, "accepted"),
-            (edition.deferred, "deferred"),
-            (edition.refused, "refused"),
-            (edition.uncertain, "uncertain"),
-            (edition.held, "held"),
-            (edition.queued, "queued"),
-            (edition.cancelled, "cancelled"),
-        ];
-        let counts: Vec<String> = all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let counts = edition.counts.in_words().into_iter().filter(|(n, _)| *n > 0);
+        let counts: Vec<String> = counts.map(|(n, what)| format!("{n} {what}")).collect();
         say::line(format!("  {} recipients: {}", edition.recipients, counts.join(", ")));
     }
     let lists = [

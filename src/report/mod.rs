@@ -69,13 +69,24 @@ pub struct Edition {
     pub subject: String,
     /// Ids of its posts.
     pub posts: Vec<String>,
-    /// The sum of the counts below.
+    /// All of its deliveries: the sum of the counts.
     pub recipients: i64,
+    /// What became of them.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// `plan` alone: who would not get it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not: Option<Not>,
+}
+
+/// Deliveries by what became of them; no delivery is in two counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
     /// Taken by the server.
     pub accepted: i64,
     /// To be tried again.
     pub deferred: i64,
-    /// Refused for good.
+    /// Refused for good, or given up.
     pub refused: i64,
     /// In doubt, to be sent once more.
     pub uncertain: i64,
@@ -85,13 +96,30 @@ pub struct Edition {
     pub queued: i64,
     /// Withdrawn.
     pub cancelled: i64,
-    /// `plan` alone: who would not get it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub not: Option<Not>,
+}
+
+impl Counts {
+    /// All of them.
+    pub fn recipients(&self) -> i64 {
+        self.in_words().iter().map(|(count, _)| count).sum()
+    }
+
+    /// Each count with its word.
+    pub fn in_words(&self) -> [(i64, &'static str); 7] {
+        [
+            (self.accepted, "accepted"),
+            (self.deferred, "deferred"),
+            (self.refused, "refused"),
+            (self.uncertain, "uncertain"),
+            (self.held, "held"),
+            (self.queued, "queued"),
+            (self.cancelled, "cancelled"),
+        ]
+    }
 }
 
 /// Readers of a digest who do not get an edition, by reason.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Not {
     /// Must not be mailed.
     pub suppressed: i64,

@@ -3,6 +3,7 @@
 use super::editions::{READS, pattern};
 use super::sql::{Connection, Value};
 use super::{Error, Store, lock, time};
+use crate::report::{Counts, Not};
 use chrono::{DateTime, Utc};
 
 /// An edition and what became of its deliveries. The counts are disjoint.
@@ -22,25 +23,6 @@ pub struct Edition {
     pub counts: Counts,
 }
 
-/// Deliveries by what became of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Taken by the server.
-    pub accepted: i64,
-    /// To be tried again.
-    pub deferred: i64,
-    /// Refused for good, or given up.
-    pub refused: i64,
-    /// In doubt, to be sent once more.
-    pub uncertain: i64,
-    /// In doubt, waiting for a person.
-    pub held: i64,
-    /// Not tried yet.
-    pub queued: i64,
-    /// Withdrawn.
-    pub cancelled: i64,
-}
-
 /// A delivery that `status` lists by address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
@@ -52,19 +34,6 @@ pub struct Named {
     pub at: Option<DateTime<Utc>>,
 }
 
-/// Why readers of a digest do not get an edition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Not {
-    /// Suppressed addresses.
-    pub suppressed: i64,
-    /// People who left.
-    pub unsubscribed: i64,
-    /// Not confirmed.
-    pub pending: i64,
-    /// Paused.
-    pub paused: i64,
-}
-
 /// A digest's last decisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastSlot {
@@ -72,13 +41,6 @@ pub struct LastSlot {
     pub slot: DateTime<Utc>,
     /// `frozen`, or why it passed.
     pub reason: String,
-}
-
-impl Counts {
-    /// All of them.
-    pub fn recipients(&self) -> i64 {
-        self.accepted + self.deferred + self.refused + self.uncertain + self.held + self.queued + self.cancelled
-    }
 }
 
 impl Store {
@@ -134,24 +96,13 @@ impl Store {
         self.connection().query(sql, &[])?.iter().map(|row| Ok((row.text(0)?, row.int(1)?))).collect()
     }
 
-    /// How many readers' topics leave nothing of an edition.
-    pub fn readers_left_out(&self, edition: &str, digest: &str, default: bool) -> Result<i64, Error> {
-        let sql = format!(
-            "SELECT COUNT(*) FROM subscribers s WHERE s.status = 'active' AND {READS} \
-             AND s.topics IN (SELECT a.topics FROM audiences a WHERE a.edition = $3 AND a.variant IS NULL) \
-             AND NOT EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = s.hash)"
-        );
-        let values = [pattern(digest).into(), i64::from(default).into(), edition.into()];
-        self.connection().query_one(&sql, &values)?.map_or(Ok(0), |row| row.int(0))
-    }
-
-    /// How many who chose a digest would not get it now, and why.
-    pub fn not_readers(&self, digest: &str, default: bool) -> Result<Not, Error> {
+    /// How many who chose a digest do not get that edition, and why.
+    pub fn not_readers(&self, edition: &str, digest: &str, default: bool) -> Result<Not, Error> {
         let sql = format!(
             "SELECT CASE WHEN EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = s.hash) THEN 'suppressed' ELSE s.status END AS why, COUNT(*) \
              FROM subscribers s WHERE {READS} GROUP BY 1"
         );
-        let mut not = Not::default();
+        let mut not = Not { no_posts: self.readers_left_out(edition, digest, default)?, ..Not::default() };
         for row in self.connection().query(&sql, &[pattern(digest).into(), i64::from(default).into()])? {
             match row.text(0)?.as_str() {
                 "suppressed" => not.suppressed = row.int(1)?,
@@ -162,6 +113,17 @@ impl Store {
             }
         }
         Ok(not)
+    }
+
+    /// How many readers' topics leave nothing of an edition.
+    fn readers_left_out(&self, edition: &str, digest: &str, default: bool) -> Result<i64, Error> {
+        let sql = format!(
+            "SELECT COUNT(*) FROM subscribers s WHERE s.status = 'active' AND {READS} \
+             AND s.topics IN (SELECT a.topics FROM audiences a WHERE a.edition = $3 AND a.variant IS NULL) \
+             AND NOT EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = s.hash)"
+        );
+        let values = [pattern(digest).into(), i64::from(default).into(), edition.into()];
+        self.connection().query_one(&sql, &values)?.map_or(Ok(0), |row| row.int(0))
     }
 
     /// The last slot that was decided of a digest.

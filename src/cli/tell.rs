@@ -1,0 +1,96 @@
+//! What `run`, `build` and `plan` did, in words: what was read, written, sent, and what comes next.
+
+use super::cycle::{Cycle, Told};
+use super::say;
+use crate::delivery::route::Route;
+use crate::freeze::Verdict;
+use crate::report;
+use anyhow::Result;
+
+/// The result in words: what was read, written, sent; what comes next.
+pub(super) fn tell(cycle: &Cycle<'_>, run: &report::Run, told: Option<&Told<'_>>) -> Result<()> {
+    let posts = &run.posts;
+    let mut first = format!("{} read, {} published", say::count(posts.read, "post"), posts.published);
+    for (n, noun) in [(posts.hidden.len(), "hidden"), (posts.problems.len(), "with problems")] {
+        if n > 0 {
+            first.push_str(&format!(", {n} {noun}"));
+        }
+    }
+    say::line(first);
+    let rehearsal = run.digests.is_some();
+    for feed in &run.feeds {
+        let what = match (feed.changed, rehearsal) {
+            (true, false) => "written",
+            (true, true) => "would change",
+            (false, _) => "unchanged",
+        };
+        let changes = feed.difference.as_ref().filter(|_| feed.changed).map_or(String::new(), |d| {
+            format!(" ({} new, {} updated, {} gone)", d.new.len(), d.updated.len(), d.gone.len())
+        });
+        say::line(format!("{:<28} {:>3} entries  {what}{changes}", feed.path, feed.entries));
+    }
+    for edition in run.editions.iter().flatten() {
+        say::line(edition_line(edition, rehearsal));
+        if let Some(not) = &edition.not {
+            let why = [
+                (not.suppressed, "suppressed"),
+                (not.unsubscribed, "unsubscribed"),
+                (not.pending, "pending"),
+                (not.paused, "paused"),
+                (not.no_posts, "without a post on their topics"),
+            ];
+            let why: Vec<String> = why.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+            if !why.is_empty() {
+                say::line(format!("  not to: {}", why.join(", ")));
+            }
+        }
+    }
+    for digest in run.digests.iter().flatten() {
+        let due = if digest.due { "due" } else { "not due" };
+        let next = digest.next.as_ref().map_or(String::new(), |next| format!("; next {next}"));
+        say::line(format!("{}: {due}, {}{next}", digest.name, digest.reason));
+    }
+    let Some(told) = told else { return Ok(()) };
+    for decision in told.decisions {
+        let zone = decision.digest.zone(cycle.site.timezone);
+        let name = &decision.digest.name;
+        let next = decision.next.map_or(String::new(), |next| {
+            format!("; next on {} ({zone})", next.with_timezone(&zone).format("%A, %-d %B %Y at %H:%M"))
+        });
+        match &decision.verdict {
+            Verdict::Nothing(why) | Verdict::Pass(_, why) => say::line(format!("{name}: nothing is due: {why}{next}")),
+            Verdict::Freeze(_) => say::line(format!("{name}: frozen{next}")),
+        }
+    }
+    outbox_hint(cycle, told)
+}
+
+fn edition_line(edition: &report::Edition, rehearsal: bool) -> String {
+    let word = |what: &'static str| if rehearsal && what == "queued" { "would get it" } else { what };
+    let counts = edition.counts.in_words().into_iter().filter(|(n, _)| *n > 0);
+    let counts: Vec<String> = counts.map(|(n, what)| format!("{n} {}", word(what))).collect();
+    let counts = if counts.is_empty() { "no recipients".to_owned() } else { counts.join(", ") };
+    format!("{}  {}  {:?}: {counts}", edition.id, edition.state, edition.subject)
+}
+
+/// What goes to a directory has reached nobody; say so, and what to do next.
+fn outbox_hint(cycle: &Cycle<'_>, told: &Told<'_>) -> Result<()> {
+    let in_outbox = cycle.store.only_in_outbox()?;
+    match told.route {
+        Route::Outbox(folder) if !in_outbox.is_empty() => {
+            say::line(format!("The mails lie in {}/ as .eml files; none has left this machine.", folder.display()));
+            say::line(
+                "To send digests, set mail.transport in the configuration to your server: smtp://user@host:587, and mail.password.",
+            );
+        }
+        Route::Outbox(_) => {}
+        _ => {
+            for (edition, count) in in_outbox {
+                say::line(format!(
+                    "{edition}: {count} went to an outbox only; `postrider retry {edition} --outbox` sends them"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
