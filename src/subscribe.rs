@@ -39,8 +39,8 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
-/// Syncs the list that is kept as a file. Rows that cannot be understood come back as Problems; their people are neither added
-/// nor taken away for it: a row with a typo is not a person who left, so the guard counts them too.
+/// Syncs the list that is kept as a file. Rows that cannot be understood come back as Problems: whom they mean nobody knows, so
+/// their people are absent until the row is mended, and the guard counts them.
 pub fn sync_file(
     config: &Config,
     store: &Store,

@@ -15,7 +15,7 @@ use crate::reply::{Outcome, Refusal};
 use crate::store::ledger::{Claim, Claimed, Ledger, Recovered};
 use crate::store::{self, Store};
 use crate::token::Keyring;
-use crate::transport::Transport;
+use crate::transport::{NotReady, Transport};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -142,9 +142,16 @@ impl Dispatch<'_> {
                 }
             }
         });
-        let Claims { rows, end } = floor.claimed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let Claims { rows, end, unreachable } =
+            floor.claimed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let halt = floor.halt.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let nobody = unreachable.filter(|_| !rows.is_empty()).map(|why| {
+            Halt::Broken(format!(
+                "{why}\n  help: nothing is lost, the rest is queued; look at the server, then run again"
+            ))
+        });
         ledger.release(rows.into_iter().map(|row| row.id).collect())?;
-        Ok(match floor.halt.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+        Ok(match halt.or(nobody) {
             Some(Halt::Store(error)) => return Err(error),
             Some(Halt::Broken(why)) => (End::Halted(why), None),
             Some(Halt::Tripped(tripped)) => (End::Halted(self.undo(ledger, tripped)?), None),
@@ -198,6 +205,8 @@ struct Floor<'a> {
 struct Claims {
     rows: VecDeque<Claimed>,
     end: Option<(End, Option<DateTime<Utc>>)>,
+    /// Why a session has no connection.
+    unreachable: Option<NotReady>,
 }
 
 /// Why all sessions come home.
@@ -218,6 +227,14 @@ impl Floor<'_> {
 
     fn is_over(&self) -> bool {
         self.dispatch.stop.load(Ordering::Relaxed) || lock(&self.halt).is_some()
+    }
+
+    /// A session has no connection and gives its row back. The others may have one, and the server no room for one more: only
+    /// where nobody takes the row is that the end.
+    fn give_up(&self, row: Claimed, why: Option<NotReady>) {
+        let mut claimed = lock(&self.claimed);
+        claimed.rows.push_front(row);
+        claimed.unreachable = claimed.unreachable.take().or(why);
     }
 
     /// A row that is at hand, without waiting for anything.

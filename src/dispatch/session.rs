@@ -43,8 +43,8 @@ fn work(floor: &Floor<'_>, session: &mut Session, ended: &mut Option<Settled>) -
                 row
             }
         };
-        if !reach(floor, session) {
-            floor.ledger.release(vec![row.id])?;
+        if let Err(why) = reach(floor, session) {
+            floor.give_up(row, why);
             break;
         }
         let now = floor.dispatch.clock.now();
@@ -68,8 +68,9 @@ fn work(floor: &Floor<'_>, session: &mut Session, ended: &mut Option<Settled>) -
     Ok(())
 }
 
-/// Connects where that is needed, before any recipient is at stake.
-fn reach(floor: &Floor<'_>, session: &mut Session) -> bool {
+/// Connects where that is needed, before any recipient is at stake. An error: it did not come about, and why, if anybody wants
+/// to know.
+fn reach(floor: &Floor<'_>, session: &mut Session) -> Result<(), Option<NotReady>> {
     let mut last = None;
     for pause in PAUSES {
         let mut left = pause;
@@ -79,23 +80,18 @@ fn reach(floor: &Floor<'_>, session: &mut Session) -> bool {
             left -= slice;
         }
         if floor.is_over() {
-            return false;
+            return Err(None);
         }
         match session.ready() {
-            Ok(()) => return true,
+            Ok(()) => return Ok(()),
             Err(NotReady::Configuration(why)) => {
                 floor.halt(Halt::Broken(why.to_string()));
-                return false;
+                return Err(None);
             }
             Err(not_ready) => last = Some(not_ready),
         }
     }
-    if let Some(why) = last {
-        floor.halt(Halt::Broken(format!(
-            "{why}\n  help: nothing is lost: the rest is queued; look at the server, then run again"
-        )));
-    }
-    false
+    Err(last)
 }
 
 /// The whole run stops for something that is nobody's fault but ours; this delivery was not tried.
