@@ -3,6 +3,11 @@
 mod support;
 
 mod architecture;
+mod contract;
+mod faults;
+mod kills;
 mod posts;
+mod races;
+mod refusals_to_start;
 mod smtp;
 mod web;

@@ -1,4 +1,6 @@
 //! What several tests share.
 
 pub(crate) mod pipe;
+pub(crate) mod record;
 pub(crate) mod sink;
+pub(crate) mod site;
