@@ -52,6 +52,7 @@ fn resend((name, url): &(&str, String)) {
     assert!(twice.is_subset(&resent), "{name}: got it twice, and status does not say so: {twice:?}, {resent:?}");
     record::count(&format!("kills.resend.{name}.copies_too_many"), more);
     assert_eq!(killed.accepted + held.len(), killed.readers.len(), "{name}");
+    killed.struck_in_mid_delivery();
 }
 
 fn hold((name, url): &(&str, String)) {
@@ -67,6 +68,7 @@ fn hold((name, url): &(&str, String)) {
     record::count(&format!("kills.hold.{name}.held"), held.len());
     record::count(&format!("kills.hold.{name}.held_of_whom_got_nothing"), none.len());
     assert_eq!(killed.accepted + held.len(), killed.readers.len(), "{name}");
+    killed.struck_in_mid_delivery();
 }
 
 struct Killed {
@@ -76,8 +78,18 @@ struct Killed {
     _folder: TempDir,
     readers: Vec<String>,
     kills: usize,
+    /// After how many of them the store held a delivery in the state sending.
+    with_sending: usize,
     /// As the last run counts them.
     accepted: usize,
+}
+
+impl Killed {
+    /// Else the kills prove nothing, or the intent is not durable before the act.
+    fn struck_in_mid_delivery(&self) {
+        let Killed { kills, with_sending, .. } = self;
+        assert!(2 * with_sending >= *kills, "only {with_sending} of {kills} kills left a delivery in the state sending");
+    }
 }
 
 /// Kills one run after another, until enough were killed, and lets the last one finish.
@@ -118,10 +130,6 @@ fn killed(uncertain: &'static str, store: &str, url: &str) -> Killed {
     }
     let edition = &site.json(&next(), &["status"])["editions"][0];
     assert_eq!(edition["state"], "done", "{edition}");
-    assert!(
-        2 * with_sending >= kills,
-        "only {with_sending} of {kills} kills found a delivery in the state sending: where is the intent?"
-    );
     let accepted = edition["accepted"].as_u64().unwrap() as usize;
-    Killed { site, sink, _folder: folder, readers, kills, accepted }
+    Killed { site, sink, _folder: folder, readers, kills, with_sending, accepted }
 }
