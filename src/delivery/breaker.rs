@@ -18,16 +18,16 @@ pub struct Breaker {
 }
 
 /// Why it tripped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tripped {
-    /// Refusals of one kind; with the deliveries that they hit.
-    Refusals(Refusal, Vec<String>),
+    /// Refusals of one kind; [`Breaker::hit`] names the deliveries.
+    Refusals(Refusal),
     /// The server drops one connection after another.
     Connections,
 }
 
 impl Breaker {
-    /// Takes in one outcome; says so where it trips. A trip forgets what was seen.
+    /// Takes in one outcome; says so where it trips.
     pub fn watch(&mut self, delivery: &str, outcome: Outcome) -> Option<Tripped> {
         self.lost = if outcome == Outcome::Deferred(Fault::Connection) { self.lost + 1 } else { 0 };
         if self.lost >= LOST_IN_A_ROW {
@@ -44,9 +44,14 @@ impl Breaker {
         if in_a_row < IN_A_ROW && self.recent.iter().filter(same).count() < OF_WINDOW {
             return None;
         }
-        let hit = self.recent.iter().filter(same).map(|(delivery, _)| delivery.clone()).collect();
-        self.recent.clear();
-        Some(Tripped::Refusals(kind, hit))
+        Some(Tripped::Refusals(kind))
+    }
+
+    /// The deliveries that refusals of this kind hit of late. Asked when all connections have come home: what they had under way
+    /// when it tripped is hit, too.
+    pub fn hit(&self, kind: Refusal) -> Vec<String> {
+        let same = self.recent.iter().filter(|(_, outcome)| *outcome == Outcome::Refused(kind));
+        same.map(|(delivery, _)| delivery.clone()).collect()
     }
 }
 
@@ -75,9 +80,13 @@ mod tests {
     fn it_names_the_deliveries_that_were_hit() {
         let mut breaker = Breaker::default();
         breaker.watch("fine", Outcome::Accepted);
-        let tripped = (0..10).filter_map(|n| breaker.watch(&n.to_string(), POLICY)).last();
-        let hit = (0..10).map(|n| n.to_string()).collect();
-        assert_eq!(tripped, Some(Tripped::Refusals(Refusal::Policy, hit)));
+        let tripped = (0..10).find_map(|n| breaker.watch(&n.to_string(), POLICY));
+        assert_eq!(tripped, Some(Tripped::Refusals(Refusal::Policy)));
+        // Three more connections were in the middle of a message.
+        breaker.watch("10", POLICY);
+        breaker.watch("other", HARD);
+        breaker.watch("11", POLICY);
+        assert_eq!(breaker.hit(Refusal::Policy), (0..12).map(|n| n.to_string()).collect::<Vec<_>>());
     }
 
     #[test]

@@ -154,7 +154,10 @@ impl Dispatch<'_> {
         Ok(match halt.or(nobody) {
             Some(Halt::Store(error)) => return Err(error),
             Some(Halt::Broken(why)) => (End::Halted(why), None),
-            Some(Halt::Tripped(tripped)) => (End::Halted(self.undo(ledger, tripped)?), None),
+            Some(Halt::Tripped(tripped)) => {
+                let breaker = floor.breaker.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+                (End::Halted(self.undo(ledger, &breaker, tripped)?), None)
+            }
             None => end.unwrap_or((End::Stopped, None)),
         })
     }
@@ -167,12 +170,12 @@ impl Dispatch<'_> {
         !self.stop.load(Ordering::Relaxed)
     }
 
-    fn undo(&self, ledger: &Ledger, tripped: Tripped) -> Result<String, store::Error> {
-        let (kind, deliveries) = match tripped {
+    fn undo(&self, ledger: &Ledger, breaker: &Breaker, tripped: Tripped) -> Result<String, store::Error> {
+        let kind = match tripped {
             Tripped::Connections => {
                 return Ok("the server drops one connection after another\n  help: the rest is queued; look at the server, then run again".to_owned());
             }
-            Tripped::Refusals(kind, deliveries) => (kind, deliveries),
+            Tripped::Refusals(kind) => kind,
         };
         let what = match kind {
             Refusal::Hard => {
@@ -182,6 +185,7 @@ impl Dispatch<'_> {
                 "refuses one message after another by its policy\n  help: `why ADDRESS` shows its words; look at SPF, DKIM, DMARC and the sending address, then run again"
             }
         };
+        let deliveries = breaker.hit(kind);
         let count = deliveries.len();
         ledger.undo(deliveries, self.clock.now())?;
         Ok(format!(
