@@ -29,7 +29,14 @@ pub(super) fn json(document: &impl Serialize) -> Result<()> {
 
 /// An error: what, where, remedy.
 pub(super) fn error(error: &anyhow::Error) {
-    let _ = writeln!(std::io::stderr().lock(), "error: {error:#}");
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Many sentences hold their cause already.
+        if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    let _ = writeln!(std::io::stderr().lock(), "error: {said}");
 }
 
 /// Whether to draw.

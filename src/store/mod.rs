@@ -137,15 +137,20 @@ impl Place {
     }
 
     fn connect(&self) -> Result<Connection, Error> {
-        let named = |e: Error| match e {
+        let connection = match self {
+            Place::File(path) => Connection::sqlite(path),
+            Place::Server(url) => Connection::postgres(url),
+            Place::Memory => Connection::memory(),
+        };
+        connection.map_err(|e| self.named(e))
+    }
+
+    /// Says which store it is that cannot be used.
+    fn named(&self, error: Error) -> Error {
+        match error {
             Error::Unavailable(why) => Error::Unavailable(format!("the store {} cannot be used: {why}", self.shown())),
             Error::Corrupt(why) => Error::Corrupt(format!("the store {}: {why}", self.shown())),
             other => other,
-        };
-        match self {
-            Place::File(path) => Connection::sqlite(path).map_err(named),
-            Place::Server(url) => Connection::postgres(url).map_err(named),
-            Place::Memory => Connection::memory(),
         }
     }
 }
@@ -163,11 +168,11 @@ impl Store {
             connection.rehearse()?;
         }
         let known = MIGRATIONS.len() as i64;
-        match version(&mut connection)? {
+        match version(&mut connection).map_err(|e| place.named(e))? {
             Some(found) if found > known => return Err(Error::NewerSchema { found, known }),
             Some(found) if found == known => {}
             None if mode == Mode::MustExist => return Err(Error::Missing(place.shown())),
-            _ => migrate(&mut connection)?,
+            _ => migrate(&mut connection).map_err(|e| place.named(e))?,
         }
         Ok(Store { place, connection: Mutex::new(connection) })
     }

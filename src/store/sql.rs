@@ -356,6 +356,9 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::DatabaseCorrupt) => Error::Corrupt(text),
             Some(ErrorCode::ConstraintViolation) => Error::Conflict(text),
             Some(ErrorCode::DiskFull) => Error::Unavailable("the disk is full".to_owned()),
+            Some(ErrorCode::CannotOpen) => Error::Unavailable(
+                "it cannot be opened\n  help: its folder must be there, nothing else may stand in its place, and this user must be allowed to write to both".to_owned(),
+            ),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 Error::Unavailable("another process has kept it locked for a minute".to_owned())
             }
