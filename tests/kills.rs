@@ -88,7 +88,10 @@ impl Killed {
     /// Else the kills prove nothing, or the intent is not durable before the act.
     fn struck_in_mid_delivery(&self) {
         let Killed { kills, with_sending, .. } = self;
-        assert!(2 * with_sending >= *kills, "only {with_sending} of {kills} kills left a delivery in the state sending");
+        assert!(
+            2 * with_sending >= *kills,
+            "only {with_sending} of {kills} kills left a delivery in the state sending"
+        );
     }
 }
 
