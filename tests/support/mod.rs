@@ -1,5 +1,6 @@
 //! What several tests share.
 
+pub(crate) mod database;
 pub(crate) mod pipe;
 pub(crate) mod record;
 pub(crate) mod sink;
