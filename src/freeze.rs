@@ -21,6 +21,9 @@ use std::collections::BTreeMap;
 /// Beyond so many renderings of one edition something is wrong with the choice of topics.
 const MOST_VARIANTS: usize = 1000;
 
+/// Beyond so many different choices of topics they are not looked at one by one any more.
+const MOST_CHOICES: usize = 100_000;
+
 /// Why an edition could not be frozen.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -246,7 +249,11 @@ impl<'a> Desk<'a> {
         render: &dyn Fn(&Candidate<'a>) -> Content,
     ) -> Result<Frozen, Error> {
         let default = self.is_default(digest);
-        let topics = self.store.topics(digest.name.as_str(), default, MOST_VARIANTS * 10)?;
+        let topics = self.store.topics(digest.name.as_str(), default, MOST_CHOICES)?;
+        // Who is not looked at would get posts that they did not choose.
+        if topics.len() > MOST_CHOICES {
+            return Err(Error::TooManyVariants { digest: digest.name.to_string() });
+        }
         let contents: Vec<Content> = draft.posts.iter().map(render).collect();
         // The first variant holds all posts; each other one is what some choice of topics leaves.
         let all: Vec<usize> = (0..draft.posts.len()).collect();

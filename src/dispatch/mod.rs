@@ -158,7 +158,14 @@ impl Dispatch<'_> {
                 let breaker = floor.breaker.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
                 (End::Halted(self.undo(ledger, &breaker, tripped)?), None)
             }
-            None => end.unwrap_or((End::Stopped, None)),
+            // Asked now that all are home: what one session deferred was not there when another found nothing due.
+            None => match end {
+                Some(End::Drained) => match ledger.claim(0, &[], self.clock.now())? {
+                    Claim::Nothing(next) => (End::Drained, next),
+                    Claim::Rows(_) | Claim::Wait(_) => (End::Drained, None),
+                },
+                end => (end.unwrap_or(End::Stopped), None),
+            },
         })
     }
 
@@ -208,7 +215,7 @@ struct Floor<'a> {
 #[derive(Default)]
 struct Claims {
     rows: VecDeque<Claimed>,
-    end: Option<(End, Option<DateTime<Utc>>)>,
+    end: Option<End>,
     /// Why a session has no connection.
     unreachable: Option<NotReady>,
 }
@@ -260,8 +267,8 @@ impl Floor<'_> {
             let batch = (settings.connections as i64 * 8).clamp(16, 512);
             match self.ledger.claim(batch, &settings.rates, clock.now())? {
                 Claim::Rows(rows) => claimed.rows.extend(rows),
-                Claim::Nothing(next) => claimed.end = Some((End::Drained, next)),
-                Claim::Wait(millis) if millis > PATIENCE => claimed.end = Some((End::RateLimited(millis), None)),
+                Claim::Nothing(_) => claimed.end = Some(End::Drained),
+                Claim::Wait(millis) if millis > PATIENCE => claimed.end = Some(End::RateLimited(millis)),
                 Claim::Wait(millis) => std::thread::sleep(SLICE.min(Duration::from_millis(millis.unsigned_abs()))),
             }
         }

@@ -28,8 +28,7 @@ use std::sync::{Mutex, MutexGuard};
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
 
 /// What becomes of a delivery that waits when it is withdrawn. One that may have been taken already is not called cancelled.
-const WITHDRAW: &str =
-    "state = CASE WHEN state = 'uncertain' THEN 'held' ELSE 'cancelled' END, worker = NULL, lease = NULL";
+const WITHDRAW: &str = "state = CASE WHEN state = 'uncertain' OR resends > 0 THEN 'held' ELSE 'cancelled' END, worker = NULL, lease = NULL";
 
 /// Why the store cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -136,6 +135,14 @@ impl Place {
         }
     }
 
+    /// The file without links on the way: the locks beside it must be the same for all who open it.
+    fn canonical(self) -> Place {
+        match self {
+            Place::File(path) => Place::File(path.canonicalize().unwrap_or(path)),
+            other => other,
+        }
+    }
+
     fn connect(&self) -> Result<Connection, Error> {
         let connection = match self {
             Place::File(path) => Connection::sqlite(path),
@@ -164,6 +171,7 @@ impl Store {
             _ => place.clone(),
         };
         let mut connection = place.connect()?;
+        let place = place.canonical();
         if mode == Mode::Rehearse {
             connection.rehearse()?;
         }
@@ -173,6 +181,9 @@ impl Store {
             Some(found) if found == known => {}
             None if mode == Mode::MustExist => return Err(Error::Missing(place.shown())),
             _ => migrate(&mut connection).map_err(|e| place.named(e))?,
+        }
+        if mode != Mode::Rehearse {
+            connection.settle_in()?;
         }
         Ok(Store { place, connection: Mutex::new(connection) })
     }

@@ -72,7 +72,7 @@ impl Connection {
     fn configure(connection: rusqlite::Connection) -> Result<Self, Error> {
         connection.busy_timeout(BUSY)?;
         // FULL: a commit is on the disk before anything is done on the strength of it (P2).
-        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
+        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(Connection { driver: Driver::Sqlite(Box::new(connection)), keep: Keep::All })
     }
@@ -96,6 +96,15 @@ impl Connection {
             .with_no_client_auth();
         let client = config.connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls))?;
         Ok(Connection { driver: Driver::Postgres(Box::new(client), HashMap::new()), keep: Keep::All })
+    }
+
+    /// Makes readers and the writer of a SQLite file independent of each other. The file keeps that, so it is done only once it
+    /// is known to be ours.
+    pub fn settle_in(&mut self) -> Result<(), Error> {
+        match self.is_sqlite() {
+            true => self.query("PRAGMA journal_mode = WAL", &[]).map(drop),
+            false => Ok(()),
+        }
     }
 
     /// Whether it is SQLite.

@@ -73,6 +73,9 @@ pub enum SyncError {
 const COLUMNS: &str = "s.id, s.address, s.name, s.language, s.digests, s.topics, s.status, s.source, s.added, \
      (SELECT p.reason FROM suppressions p WHERE p.hash = s.hash)";
 
+/// Whom the file's rows can take away. Not who left: their rows may go without a word, today and at every later sync.
+const GOVERNED: &str = "FROM subscribers WHERE source = 'file' AND status IN ('active', 'paused', 'pending')";
+
 impl Store {
     /// Adds or changes one person. `synced` marks the sync of a file; `decided` says who decided their state.
     pub fn add_subscriber(
@@ -116,7 +119,7 @@ impl Store {
             let count = |c: &mut Connection, sql: &str, params: &[super::sql::Value]| -> Result<i64, Error> {
                 c.query_one(sql, params)?.map_or(Ok(0), |row| row.int(0))
             };
-            let before = count(c, "SELECT COUNT(*) FROM subscribers WHERE source = 'file' AND status <> 'absent'", &[])?;
+            let before = count(c, &format!("SELECT COUNT(*) {GOVERNED}"), &[])?;
             let mark = count(c, "SELECT COALESCE(MAX(synced), 0) FROM subscribers", &[])? + 1;
             let mut synced = Synced::default();
             for row in rows {
@@ -127,16 +130,14 @@ impl Store {
                     Added::Same | Added::Refused => {}
                 }
             }
-            let gone = "FROM subscribers WHERE source = 'file' AND status <> 'absent' AND synced <> $1";
-            synced.removed = count(c, &format!("SELECT COUNT(*) {gone}"), &[mark.into()])? as u64;
+            synced.removed = count(c, &format!("SELECT COUNT(*) {GOVERNED} AND synced <> $1"), &[mark.into()])? as u64;
             let before = before as u64;
             if synced.removed > 10 && synced.removed * 10 > before && !accept_removals {
                 return Err(SyncError::TooMany { removed: synced.removed, before });
             }
-            // Absent is not unsubscribed: what a person did stays recorded in `decided`, and their row's return is no news.
             let sql = format!(
                 "UPDATE deliveries SET {WITHDRAW} WHERE state IN ('queued', 'uncertain') \
-                 AND subscriber IN (SELECT id FROM subscribers WHERE source = 'file' AND status <> 'absent' AND synced <> $1)"
+                 AND subscriber IN (SELECT id {GOVERNED} AND synced <> $1)"
             );
             c.execute(&sql, &[mark.into()])?;
             let sql = "UPDATE subscribers SET status = 'absent', changed = $2 \
@@ -146,10 +147,10 @@ impl Store {
         })
     }
 
-    /// How many people the file has brought who are not absent.
+    /// How many people the file governs: it brought them, and they have not left.
     pub fn file_subscribers(&self) -> Result<i64, Error> {
-        let sql = "SELECT COUNT(*) FROM subscribers WHERE source = 'file' AND status <> 'absent'";
-        self.connection().query_one(sql, &[])?.map_or(Ok(0), |row| row.int(0))
+        let sql = format!("SELECT COUNT(*) {GOVERNED}");
+        self.connection().query_one(&sql, &[])?.map_or(Ok(0), |row| row.int(0))
     }
 
     /// One person by address, whatever its case.
@@ -267,7 +268,7 @@ fn put(
 ) -> Result<Added, Error> {
     let hash = address_hash(salt, &row.address.identity());
     let sql =
-        "SELECT id, address, name, language, digests, topics, status, source, decided FROM subscribers WHERE hash = $1";
+        "SELECT id, address, name, language, digests, topics, status, source, synced FROM subscribers WHERE hash = $1";
     let known = c.query_one(sql, &[hash.as_str().into()])?;
     let Some(known) = known else {
         let id = random.id();
@@ -300,6 +301,10 @@ fn put(
         c.execute("UPDATE subscribers SET synced = $2 WHERE id = $1 AND source = 'file'", &[id.into(), mark.into()])?;
         return Ok(if status == row.status { Added::Same } else { Added::Refused });
     }
+    // A person's second row in one file says nothing unless it is that they left; or each sync would change them twice.
+    if mark > 0 && known.int(8)? == mark && row.status != Status::Unsubscribed {
+        return Ok(Added::Same);
+    }
     let same = known.text(1)? == row.address.as_str()
         && known.maybe_text(2)? == row.name
         && known.maybe_text(3)? == row.language
@@ -312,7 +317,9 @@ fn put(
         }
         return Ok(Added::Same);
     }
-    let sql = "UPDATE subscribers SET address = $2, name = $3, language = $4, digests = $5, topics = $6, status = $7, changed = $8, \
+    // Whoever brings an absent person back answers for them from then on, or the next sync would take them away again.
+    let source = if status == Status::Absent { source.to_owned() } else { known.text(7)? };
+    let sql = "UPDATE subscribers SET address = $2, name = $3, language = $4, digests = $5, topics = $6, status = $7, changed = $8, source = $10, \
          synced = CASE WHEN CAST($9 AS BIGINT) > 0 THEN CAST($9 AS BIGINT) ELSE synced END WHERE id = $1";
     let values = [
         id.as_str().into(),
@@ -324,10 +331,11 @@ fn put(
         row.status.as_str().into(),
         now.into(),
         mark.into(),
+        source.as_str().into(),
     ];
     c.execute(sql, &values)?;
     if row.status != status {
-        event(c, &id, row.status.as_str(), source, random, now)?;
+        event(c, &id, row.status.as_str(), &source, random, now)?;
     }
     if row.status == Status::Unsubscribed || row.status == Status::Paused {
         cancel_queued(c, "subscriber", &id)?;

@@ -20,7 +20,13 @@ pub(super) fn claim(
 ) -> Result<Claim, Error> {
     let limit = match allowed(c, rates, now)? {
         Allowance::Now(n) => limit.min(n),
-        Allowance::Wait(millis) => return Ok(Claim::Wait(millis)),
+        // Where nothing is due there is nothing to wait for.
+        Allowance::Wait(millis) => {
+            return Ok(match next_due(c, now)? {
+                Some(next) if next <= now => Claim::Wait(millis),
+                next => Claim::Nothing(next),
+            });
+        }
     };
     let sql = "UPDATE deliveries SET worker = $1, lease = CAST($2 AS BIGINT) + CAST($3 AS BIGINT) \
          WHERE id IN (SELECT d.id FROM deliveries d WHERE d.state IN ('queued', 'uncertain') AND d.due <= $2 \
@@ -29,10 +35,7 @@ pub(super) fn claim(
          RETURNING id, subscriber, edition, variant, address, name, (SELECT e.released FROM editions e WHERE e.id = deliveries.edition)";
     let rows = c.query(sql, &[worker.into(), now.into(), LEASE.into(), limit.into()])?;
     if rows.is_empty() {
-        let sql = "SELECT MIN(d.due) FROM deliveries d WHERE d.state IN ('queued', 'uncertain') \
-             AND d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open')";
-        let next = c.query_one(sql, &[])?.map(|row| row.maybe_int(0)).transpose()?.flatten();
-        return Ok(Claim::Nothing(next.map(time).transpose()?));
+        return Ok(Claim::Nothing(next_due(c, now)?));
     }
     let read = |row: &super::super::sql::Row| {
         Ok(Claimed {
@@ -47,6 +50,15 @@ pub(super) fn claim(
         })
     };
     rows.iter().map(read).collect::<Result<_, _>>().map(Claim::Rows)
+}
+
+/// When the next row can be claimed: one that another worker has claimed, not before its lease ends.
+fn next_due(c: &mut Connection, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
+    let sql = "SELECT MIN(CASE WHEN d.worker IS NULL OR d.lease < $1 OR d.lease < d.due THEN d.due ELSE d.lease + 1 END) \
+         FROM deliveries d WHERE d.state IN ('queued', 'uncertain') \
+         AND d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open')";
+    let next = c.query_one(sql, &[now.into()])?.map(|row| row.maybe_int(0)).transpose()?.flatten();
+    next.map(time).transpose()
 }
 
 /// Tries begun and rows promised in each window: counted in the ledger, so rates survive a restart and bind all processes.
@@ -89,8 +101,11 @@ pub(super) fn begin(
          RETURNING attempts, first_at, resends";
     let row = c.query_one(sql, &[delivery.into(), worker.into(), now.into(), transport.into()])?;
     let Some(row) = row else {
+        // What a bounce withdraws remembers it: the breaker may yet undo that.
         let sql = format!(
-            "UPDATE deliveries SET {WITHDRAW} WHERE id = $1 AND worker = $2 AND state IN ('queued', 'uncertain') \
+            "UPDATE deliveries SET withdrawn_by = (SELECT p.delivery FROM suppressions p, subscribers s \
+                 WHERE p.hash = deliveries.hash AND s.id = deliveries.subscriber AND s.status = 'active'), {WITHDRAW} \
+             WHERE id = $1 AND worker = $2 AND state IN ('queued', 'uncertain') \
              AND EXISTS (SELECT 1 FROM editions e WHERE e.id = deliveries.edition AND e.state = 'open')"
         );
         c.execute(&sql, &[delivery.into(), worker.into()])?;
@@ -136,18 +151,39 @@ pub(super) fn settle(c: &mut Connection, worker: &str, settled: &Settled) -> Res
         outcome.into(),
     ];
     c.execute(sql, &values)?;
+    if matches!(verdict.state, State::Queued | State::Uncertain) {
+        withdraw_cancelled(c, "id", delivery)?;
+    }
     match verdict.suppress {
         true => suppress_bounced(c, &row.text(0)?, &row.text(1)?, delivery, *at),
         false => Ok(()),
     }
 }
 
+/// What was Sending when its edition was cancelled has come back to the queue, where nobody will ever claim it.
+fn withdraw_cancelled(c: &mut Connection, by: &str, value: &str) -> Result<(), Error> {
+    let sql = format!(
+        "UPDATE deliveries SET {WITHDRAW} WHERE {by} = $1 AND state IN ('queued', 'uncertain') \
+         AND EXISTS (SELECT 1 FROM editions e WHERE e.id = deliveries.edition AND e.state = 'cancelled')"
+    );
+    c.execute(&sql, &[value.into()]).map(drop)
+}
+
+/// As if the try had never begun: it was in doubt before if the try before it was.
 pub(super) fn take_back(c: &mut Connection, worker: &str, delivery: &str, attempt: i64) -> Result<(), Error> {
-    let sql = "UPDATE deliveries SET state = CASE WHEN resends > 0 THEN 'uncertain' ELSE 'queued' END, \
-           resends = CASE WHEN resends > 0 THEN resends - 1 ELSE 0 END, attempts = attempts - 1, \
-           first_at = CASE WHEN attempts = 1 THEN NULL ELSE first_at END, worker = NULL, lease = NULL \
-         WHERE id = $1 AND worker = $2 AND state = 'sending' AND attempts = $3";
-    if c.execute(sql, &[delivery.into(), worker.into(), attempt.into()])? > 0 {
+    let before =
+        "SELECT b.outcome FROM attempts b WHERE b.delivery = deliveries.id AND b.number = deliveries.attempts - 1";
+    let sql = format!(
+        "UPDATE deliveries SET state = CASE WHEN ({before}) = 'unknown' THEN 'uncertain' ELSE 'queued' END, \
+           resends = resends - CASE WHEN ({before}) = 'unknown' THEN 1 ELSE 0 END, attempts = attempts - 1, \
+           first_at = CASE WHEN EXISTS (SELECT 1 FROM attempts b WHERE b.delivery = deliveries.id \
+             AND b.number < deliveries.attempts AND b.began >= first_at) THEN first_at END, \
+           last_at = (SELECT MAX(b.began) FROM attempts b WHERE b.delivery = deliveries.id AND b.number < deliveries.attempts), \
+           worker = NULL, lease = NULL \
+         WHERE id = $1 AND worker = $2 AND state = 'sending' AND attempts = $3"
+    );
+    if c.execute(&sql, &[delivery.into(), worker.into(), attempt.into()])? > 0 {
+        withdraw_cancelled(c, "id", delivery)?;
         c.execute("DELETE FROM attempts WHERE delivery = $1 AND number = $2", &[delivery.into(), attempt.into()])?;
     }
     Ok(())
@@ -169,9 +205,21 @@ pub(super) fn release_all(c: &mut Connection, worker: &str) -> Result<(), Error>
 
 pub(super) fn undo(c: &mut Connection, deliveries: &[String], now: DateTime<Utc>) -> Result<(), Error> {
     for delivery in deliveries {
+        let row = c.query_one("SELECT hash FROM deliveries WHERE id = $1", &[delivery.into()])?;
+        let Some(hash) = row.map(|row| row.text(0)).transpose()? else { continue };
         c.execute("DELETE FROM suppressions WHERE delivery = $1 AND reason = 'bounce'", &[delivery.into()])?;
         let sql = "UPDATE deliveries SET state = 'queued', due = $2 WHERE id = $1 AND state = 'refused'";
         c.execute(sql, &[delivery.into(), now.into()])?;
+        // And what its suppression withdrew in other editions: nobody is skipped for a refusal that did not count (P1).
+        let sql = "UPDATE deliveries SET state = CASE WHEN state = 'held' THEN 'uncertain' ELSE 'queued' END, due = $2, withdrawn_by = NULL \
+             WHERE withdrawn_by = $1 AND state IN ('cancelled', 'held') \
+             AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status = 'active')";
+        c.execute(sql, &[delivery.into(), now.into()])?;
+        withdraw_cancelled(c, "hash", &hash)?;
+        // Another process may have called an edition done meanwhile.
+        let sql = "UPDATE editions SET state = 'open' WHERE state = 'done' AND id IN \
+             (SELECT d.edition FROM deliveries d WHERE d.hash = $1 AND d.state IN ('queued', 'uncertain'))";
+        c.execute(sql, &[hash.into()])?;
     }
     Ok(())
 }
@@ -193,19 +241,21 @@ pub(super) fn recover(
         if !lock::is_dead(c, beside, &other)? {
             continue;
         }
-        let sql = "UPDATE attempts SET ended = $2, outcome = 'unknown', text = 'the process ended before a reply was recorded' \
+        let sql = "UPDATE attempts SET ended = $2, outcome = CASE WHEN delivery IN \
+               (SELECT d.id FROM deliveries d WHERE d.transport LIKE 'outbox%') THEN 'deferred' ELSE 'unknown' END, text = 'the process ended before a reply was recorded' \
              WHERE ended IS NULL AND delivery IN (SELECT d.id FROM deliveries d WHERE d.worker = $1 AND d.state = 'sending')";
         c.execute(sql, &[other.as_str().into(), now.into()])?;
         let resend = i64::from(policy == Uncertain::Resend);
         let sql = "UPDATE deliveries SET due = $2, worker = NULL, lease = NULL, state = CASE WHEN transport LIKE 'outbox%' THEN 'queued' \
              WHEN resends = 0 AND CAST($3 AS BIGINT) = 1 THEN 'uncertain' ELSE 'held' END \
-             WHERE worker = $1 AND state = 'sending' RETURNING state";
+             WHERE worker = $1 AND state = 'sending' RETURNING state, id";
         for row in c.query(sql, &[other.as_str().into(), now.into(), resend.into()])? {
             match row.text(0)? {
                 state if state == State::Held.as_str() => recovered.held += 1,
                 state if state == State::Uncertain.as_str() => recovered.uncertain += 1,
                 _ => {}
             }
+            withdraw_cancelled(c, "id", &row.text(1)?)?;
         }
         release_all(c, &other)?;
         lock::bury(beside, &other);

@@ -126,6 +126,7 @@ CREATE TABLE events (
 CREATE INDEX events_by_subscriber ON events (subscriber, at);
 
 -- The ledger. One delivery for one (subscriber, occasion): promise P1 is this constraint.
+-- withdrawn_by: the delivery whose bounce suppressed the address and so withdrew this one; the breaker may undo it.
 CREATE TABLE deliveries (
     id         TEXT PRIMARY KEY,
     subscriber TEXT NOT NULL REFERENCES subscribers (id),
@@ -144,6 +145,7 @@ CREATE TABLE deliveries (
     worker     TEXT,
     lease      BIGINT,
     transport  TEXT,
+    withdrawn_by TEXT,
     queued     BIGINT NOT NULL,
     UNIQUE (subscriber, occasion)
 );
@@ -151,6 +153,7 @@ CREATE INDEX deliveries_due ON deliveries (due, id) WHERE state IN ('queued', 'u
 CREATE INDEX deliveries_worked_on ON deliveries (worker) WHERE worker IS NOT NULL;
 CREATE INDEX deliveries_by_edition ON deliveries (edition, state);
 CREATE INDEX deliveries_by_hash ON deliveries (hash);
+CREATE INDEX deliveries_withdrawn ON deliveries (withdrawn_by) WHERE withdrawn_by IS NOT NULL;
 CREATE INDEX deliveries_resent ON deliveries (edition) WHERE resends > 0;
 
 -- Every try: begun in the commit that makes the delivery Sending, ended in the one that records the reply.
