@@ -149,7 +149,10 @@ fn a_list_that_takes_away_more_than_ten_and_a_tenth_changes_nothing() {
         shorter.push(row("new@example.org"));
         let refused = sync(&store, &shorter, false).unwrap_err();
         assert!(matches!(refused, SyncError::TooMany { removed: 11, before: 95 }), "{refused}");
-        assert_eq!((status(&store, "new@example.org"), status(&store, "r10@example.org")), (None, Some(Status::Active)));
+        assert_eq!(
+            (status(&store, "new@example.org"), status(&store, "r10@example.org")),
+            (None, Some(Status::Active))
+        );
         assert_eq!(sync(&store, &shorter, true).unwrap().removed, 11);
     });
 }
@@ -183,7 +186,10 @@ fn a_file_that_breaks_in_the_middle_changes_nothing() {
         sync(&store, &[row("ada@example.org")], false).unwrap();
         let broken = FileError::Csv { path: "list.csv".into(), line: 3, message: "broken".into() };
         let rows = [Ok(row("new@example.org")), Err(broken)];
-        assert!(matches!(store.sync_subscribers(rows.into_iter(), false, &random(), monday()), Err(SyncError::File(_))));
+        assert!(matches!(
+            store.sync_subscribers(rows.into_iter(), false, &random(), monday()),
+            Err(SyncError::File(_))
+        ));
         assert_eq!(status(&store, "new@example.org"), None);
     });
 }
@@ -299,7 +305,7 @@ fn an_unsubscribe_link_works_in_any_case_and_for_ever() {
 #[test]
 fn a_store_that_must_exist_and_does_not_is_an_error_and_is_not_made() {
     every_store(|base| {
-        let missing = Store::open(&base.place, Mode::MustExist).err().expect("refused");
+        let missing = refusal(base, Mode::MustExist);
         assert!(matches!(missing, Error::Missing(_)), "{missing}");
         if let Place::File(path) = &base.place {
             assert!(!path.exists());
@@ -314,7 +320,7 @@ fn a_store_of_a_later_version_is_left_alone() {
     every_store(|base| {
         base.open().set_note("version", "99").unwrap();
         for mode in [Mode::Create, Mode::MustExist, Mode::Rehearse] {
-            let newer = Store::open(&base.place, mode).err().expect("refused");
+            let newer = refusal(base, mode);
             assert!(matches!(newer, Error::NewerSchema { found: 99, .. }), "{newer}");
         }
         base.change("UPDATE meta SET value = 'soon' WHERE key = 'version'");
@@ -328,7 +334,7 @@ fn somebody_elses_database_is_refused_and_not_touched() {
         base.connection().batch("CREATE TABLE songs (title TEXT)").unwrap();
         let before = bytes(base);
         for mode in [Mode::Create, Mode::MustExist, Mode::Rehearse] {
-            let refused = Store::open(&base.place, mode).err().expect("refused").to_string();
+            let refused = refusal(base, mode).to_string();
             assert!(refused.contains("tables of another program"), "{refused}");
         }
         assert_eq!(bytes(base), before);
@@ -378,7 +384,9 @@ fn a_rehearsal_makes_no_store() {
         drop(store);
         match &base.place {
             Place::File(path) => assert!(!path.exists()),
-            _ => assert!(base.connection().query_one("SELECT 1 FROM pg_tables WHERE tablename = 'meta'", &[]).unwrap().is_none()),
+            _ => assert!(
+                base.connection().query_one("SELECT 1 FROM pg_tables WHERE tablename = 'meta'", &[]).unwrap().is_none()
+            ),
         }
     });
 }
@@ -402,10 +410,11 @@ fn bytes(base: &Base) -> Option<Vec<u8>> {
 }
 
 fn dump(base: &Base) -> Vec<String> {
-    let tables = ["meta", "posts", "digests", "slots", "editions", "subscribers", "suppressions", "events", "deliveries"];
+    let tables =
+        ["meta", "posts", "digests", "slots", "editions", "subscribers", "suppressions", "events", "deliveries"];
     let mut connection = base.connection();
-    let mut read = |table| format!("{:?}", connection.query(&format!("SELECT * FROM {table} ORDER BY 1"), &[]).unwrap());
-    tables.into_iter().map(|table| read(table)).collect()
+    let read = |table| format!("{:?}", connection.query(&format!("SELECT * FROM {table} ORDER BY 1"), &[]).unwrap());
+    tables.into_iter().map(read).collect()
 }
 
 #[test]
@@ -423,9 +432,8 @@ fn a_url_says_where_the_store_is_and_never_shows_a_password() {
 #[test]
 fn a_secret_is_minted_once() {
     every_store(|base| {
-        let token = |store: &Store, seed| {
-            store.keyring(&[], &Random::seeded(seed)).unwrap().sign(Purpose::Unsubscribe, "ada")
-        };
+        let token =
+            |store: &Store, seed| store.keyring(&[], &Random::seeded(seed)).unwrap().sign(Purpose::Unsubscribe, "ada");
         assert_eq!(token(&base.open(), 1), token(&base.open(), 2));
     });
 }
@@ -434,12 +442,11 @@ fn a_secret_is_minted_once() {
 fn another_first_secret_stops_the_run_unless_the_earlier_stands_second() {
     every_store(|base| {
         let store = base.open();
-        let keyring = |secrets: &[&str]| {
-            store.keyring(&secrets.iter().map(|s| s.to_string()).collect::<Vec<_>>(), &random())
-        };
+        let keyring =
+            |secrets: &[&str]| store.keyring(&secrets.iter().map(|s| s.to_string()).collect::<Vec<_>>(), &random());
         let token = keyring(&["first"]).unwrap().sign(Purpose::Unsubscribe, "ada");
         for refused in [&["other"][..], &[], &["other", "another"]] {
-            let error = keyring(refused).err().expect("refused");
+            let error = keyring(refused).expect_err("refused");
             assert!(matches!(error, Error::Secret(_)), "{error}");
         }
         assert!(keyring(&["first", "other"]).is_ok());
@@ -455,12 +462,19 @@ fn another_first_secret_stops_the_run_unless_the_earlier_stands_second() {
 fn a_secret_is_not_changed_under_deliveries_whose_bytes_hang_on_it() {
     every_store(|base| {
         let store = released(base, 1);
-        let keyring = |secrets: &[&str]| {
-            store.keyring(&secrets.iter().map(|s| s.to_string()).collect::<Vec<_>>(), &random())
-        };
+        let keyring =
+            |secrets: &[&str]| store.keyring(&secrets.iter().map(|s| s.to_string()).collect::<Vec<_>>(), &random());
         keyring(&["first"]).unwrap();
         assert!(matches!(keyring(&["second", "first"]).err(), Some(Error::Secret(_))));
         store.cancel("weekly/1").unwrap();
         assert!(keyring(&["second", "first"]).is_ok());
     });
+}
+
+/// Why the store does not open.
+fn refusal(base: &Base, mode: Mode) -> postrider::store::Error {
+    match Store::open(&base.place, mode) {
+        Ok(_) => panic!("the store opens"),
+        Err(error) => error,
+    }
 }

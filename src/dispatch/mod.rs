@@ -147,7 +147,7 @@ impl Dispatch<'_> {
         let halt = floor.halt.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         let nobody = unreachable.filter(|_| !rows.is_empty()).map(|why| {
             Halt::Broken(format!(
-                "{why}\n  help: nothing is lost, the rest is queued; look at the server, then run again"
+                "{why}\n  help: nothing is lost: the rest is queued; look at the server, then run again"
             ))
         });
         ledger.release(rows.into_iter().map(|row| row.id).collect())?;

@@ -171,7 +171,6 @@ impl Store {
             _ => place.clone(),
         };
         let mut connection = place.connect()?;
-        let place = place.canonical();
         if mode == Mode::Rehearse {
             connection.rehearse()?;
         }
@@ -185,7 +184,7 @@ impl Store {
         if mode != Mode::Rehearse {
             connection.settle_in()?;
         }
-        Ok(Store { place, connection: Mutex::new(connection) })
+        Ok(Store { place: place.canonical(), connection: Mutex::new(connection) })
     }
 
     /// Where it is.

@@ -101,10 +101,20 @@ impl Connection {
     /// Makes readers and the writer of a SQLite file independent of each other. The file keeps that, so it is done only once it
     /// is known to be ours.
     pub fn settle_in(&mut self) -> Result<(), Error> {
-        match self.is_sqlite() {
-            true => self.query("PRAGMA journal_mode = WAL", &[]).map(drop),
-            false => Ok(()),
+        let mut tries = 0;
+        while self.is_sqlite() && self.journal("PRAGMA journal_mode")? != "wal" {
+            // SQLite waits for nobody here, whatever the busy time-out: another process may be at the same.
+            match self.journal("PRAGMA journal_mode = WAL") {
+                Err(error) if tries > 100 => return Err(error),
+                _ => tries += 1,
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
+        Ok(())
+    }
+
+    fn journal(&mut self, pragma: &str) -> Result<String, Error> {
+        self.query_one(pragma, &[])?.map_or(Ok(String::new()), |row| row.text(0))
     }
 
     /// Whether it is SQLite.

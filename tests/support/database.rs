@@ -22,8 +22,8 @@ pub(crate) struct Base {
 }
 
 impl Base {
-    fn sqlite() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+    /// On a SQLite file there.
+    pub(crate) fn in_folder(folder: tempfile::TempDir) -> Self {
         Base { place: Place::File(folder.path().join("postrider.db")), folder }
     }
 
@@ -59,7 +59,7 @@ impl Base {
 
 /// Runs `body` on a SQLite file, and on PostgreSQL where it is.
 pub(crate) fn every_store(body: impl Fn(&Base)) {
-    body(&Base::sqlite());
+    body(&Base::in_folder(tempfile::tempdir().expect("a folder")));
     if let Some(server) = server() {
         let database = Database::create(server);
         let folder = tempfile::tempdir().expect("a folder");

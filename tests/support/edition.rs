@@ -4,14 +4,14 @@ use super::database::Base;
 use chrono::{DateTime, TimeDelta, Utc};
 use postrider::address::EmailAddress;
 use postrider::delivery::Verdict;
-use postrider::delivery::{self, State, Tried, Uncertain};
+use postrider::delivery::{self, Tried, Uncertain};
 use postrider::edition::slot::Memory;
 use postrider::random::Random;
 use postrider::reply::{Outcome, Reply, Sent, Stage};
+use postrider::report::Counts;
 use postrider::store::Store;
 use postrider::store::editions::{Decided, Frozen, Variant};
 use postrider::store::ledger::{Begun, Claim, Claimed, Ledger, Settled};
-use postrider::store::numbers::Counts;
 use postrider::subscriber::file::Row;
 use postrider::subscriber::{Choices, Status};
 
@@ -38,10 +38,6 @@ pub(crate) fn row(email: &str) -> Row {
         topics: Choices::default(),
         status: Status::Active,
     }
-}
-
-pub(crate) fn with_topics(email: &str, topics: &str) -> Row {
-    Row { topics: Choices::parse(topics), ..row(email) }
 }
 
 /// `r0@example.org` and so on, of the default digests.
@@ -133,9 +129,4 @@ pub(crate) fn counts(store: &Store) -> Counts {
 /// Where the delivery to an address stands.
 pub(crate) fn state(base: &Base, email: &str) -> String {
     base.look(&format!("SELECT state FROM deliveries WHERE address = '{email}'"))
-}
-
-/// A state's name in the store.
-pub(crate) fn named(state: State) -> &'static str {
-    state.as_str()
 }
