@@ -58,6 +58,8 @@ biff = no
 notify_classes =
 maillog_file = {root}/log
 maillog_file_prefixes = {root}
+alias_maps =
+alias_database =
 """
 MASTER = """127.0.0.1:{port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
@@ -146,7 +148,8 @@ class Postfix:
 
 def postrider(site, *arguments):
     done = subprocess.run([POSTRIDER, *arguments, "--json"], cwd=site, capture_output=True, text=True, timeout=120)
-    expect(done.returncode == 0, "%s: exit %d: %s" % (arguments, done.returncode, done.stderr))
+    if done.returncode != 0:
+        sys.exit("%s: exit %d: %s" % (arguments, done.returncode, done.stderr))
     return json.loads(done.stdout or "{}")
 
 
