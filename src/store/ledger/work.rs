@@ -224,7 +224,9 @@ pub(super) fn undo(c: &mut Connection, deliveries: &[String], now: DateTime<Utc>
     Ok(())
 }
 
-/// Judges Sending rows whose worker's lock is free: the worker is dead, and whether the server took the message nobody knows. An
+/// Judges Sending rows whose worker's lock is free: the worker is dead, and whether the server took the message nobody knows. Under
+/// `resend` it goes out again however often we died over it, or somebody might get nothing; only a reply that fails to come twice
+/// to a living process is held. An
 /// outbox is never in doubt: writing the file again overwrites it.
 pub(super) fn recover(
     c: &mut Connection,
@@ -247,7 +249,7 @@ pub(super) fn recover(
         c.execute(sql, &[other.as_str().into(), now.into()])?;
         let resend = i64::from(policy == Uncertain::Resend);
         let sql = "UPDATE deliveries SET due = $2, worker = NULL, lease = NULL, state = CASE WHEN transport LIKE 'outbox%' THEN 'queued' \
-             WHEN resends = 0 AND CAST($3 AS BIGINT) = 1 THEN 'uncertain' ELSE 'held' END \
+             WHEN CAST($3 AS BIGINT) = 1 THEN 'uncertain' ELSE 'held' END \
              WHERE worker = $1 AND state = 'sending' RETURNING state, id";
         for row in c.query(sql, &[other.as_str().into(), now.into(), resend.into()])? {
             match row.text(0)? {
