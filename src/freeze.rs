@@ -108,6 +108,8 @@ pub struct Draft<'a> {
     pub id: String,
     /// The slot that it answers.
     pub slot: Option<DateTime<Utc>>,
+    /// The newest slot that was decided when this was drafted.
+    pub after: Option<DateTime<Utc>>,
     /// Its posts.
     pub posts: Vec<Candidate<'a>>,
 }
@@ -159,7 +161,7 @@ impl<'a> Desk<'a> {
                     }
                     _ => {
                         let id = self.free_id(digest, slot)?;
-                        Verdict::Freeze(vec![Draft { id, slot: Some(slot), posts: new }])
+                        Verdict::Freeze(vec![Draft { id, slot: Some(slot), after: Some(memory.newest), posts: new }])
                     }
                 }
             }
@@ -191,7 +193,7 @@ impl<'a> Desk<'a> {
                 number += 1;
                 id = format!("{base}-{number}");
             }
-            drafts.push(Draft { id, slot: None, posts: vec![post] });
+            drafts.push(Draft { id, slot: None, after: None, posts: vec![post] });
         }
         let verdict = match drafts.is_empty() {
             true if introduce.is_some() => {
@@ -205,11 +207,18 @@ impl<'a> Desk<'a> {
 
     fn free_id(&self, digest: &edition::Settings, slot: DateTime<Utc>) -> Result<String, Error> {
         let local = slot.with_timezone(&digest.zone(self.site.timezone));
-        let id = format!("{}/{}", digest.name, local.format("%Y-%m-%d"));
-        Ok(match self.store.has_edition(&id)? {
-            true => format!("{}/{}", digest.name, local.format("%Y-%m-%dT%H%M")),
-            false => id,
-        })
+        let mut id = format!("{}/{}", digest.name, local.format("%Y-%m-%d"));
+        if self.store.has_edition(&id)? {
+            id = format!("{}/{}", digest.name, local.format("%Y-%m-%dT%H%M"));
+        }
+        // A schedule that moved to another zone comes to the same wall time twice.
+        let base = id.clone();
+        let mut number = 1;
+        while self.store.has_edition(&id)? {
+            number += 1;
+            id = format!("{base}-{number}");
+        }
+        Ok(id)
     }
 
     /// Does what was decided. `render` gives a post's content; `templates` and `mail` make the message.
@@ -232,7 +241,7 @@ impl<'a> Desk<'a> {
                 for draft in drafts {
                     let frozen = self.freeze(digest, draft, templates, mail, render)?;
                     if self.store.freeze(&frozen, self.now)? == Decided::Before {
-                        tracing::info!(edition = draft.id, "another run has frozen it");
+                        tracing::info!(edition = draft.id, "another run has decided meanwhile");
                     }
                 }
             }
@@ -287,6 +296,7 @@ impl<'a> Desk<'a> {
             id: draft.id.clone(),
             digest: digest.name.to_string(),
             slot: draft.slot,
+            after: draft.after,
             subject: rendered[0].subject.clone(),
             posts: draft.posts.iter().map(|c| c.id.clone()).collect(),
             variants: rendered,

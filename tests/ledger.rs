@@ -465,8 +465,7 @@ fn a_try_that_is_taken_back_leaves_no_trace() {
 fn the_breaker_gives_back_the_refused_and_whatever_their_suppression_withdrew() {
     every_store(|base| {
         let store = released(base, 2);
-        let more = postrider::store::editions::Frozen { ..edition("weekly/2", minutes(1)) };
-        assert_eq!(store.freeze(&more, minutes(1)).unwrap(), Decided::Now(2));
+        assert_eq!(store.freeze(&edition("weekly/2", minutes(1)), minutes(1)).unwrap(), Decided::Now(2));
         let one = ledger(&store, "one");
         let rows = claim(&one, 9, minutes(1));
         let r0: Vec<&Claimed> = rows.iter().filter(|row| row.address.as_str() == "r0@example.org").collect();

@@ -5,6 +5,7 @@ mod support;
 mod architecture;
 mod contract;
 mod faults;
+mod freezing;
 mod kills;
 mod ledger;
 mod posts;

@@ -16,6 +16,9 @@ pub struct Frozen {
     pub digest: String,
     /// The slot that it answers; None for a mail per post.
     pub slot: Option<DateTime<Utc>>,
+    /// The newest slot that was decided when this was drafted. Where another run has decided one since, its posts may have gone
+    /// out with that: this is not written.
+    pub after: Option<DateTime<Utc>>,
     /// The subject of the whole edition.
     pub subject: String,
     /// Its posts, in order.
@@ -105,7 +108,7 @@ impl Store {
 
     /// A slot passes without an edition.
     pub fn pass(&self, digest: &str, slot: DateTime<Utc>, reason: &str, now: DateTime<Utc>) -> Result<Decided, Error> {
-        self.connection().transaction(Write::Alone, |c| decide(c, digest, slot, reason, now))
+        self.connection().transaction(Write::Alone, |c| decide(c, digest, slot, None, reason, now))
     }
 
     /// Whether an edition of that id exists.
@@ -144,7 +147,7 @@ impl Store {
                 _ => None,
             };
             if let Some(slot) = frozen.slot
-                && decide(c, &frozen.digest, slot, "frozen", now)? == Decided::Before
+                && decide(c, &frozen.digest, slot, frozen.after, "frozen", now)? == Decided::Before
             {
                 return Ok(Decided::Before);
             }
@@ -285,11 +288,12 @@ fn decide(
     c: &mut Connection,
     digest: &str,
     slot: DateTime<Utc>,
+    after: Option<DateTime<Utc>>,
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<Decided, Error> {
-    let sql = "UPDATE digests SET newest = $2 WHERE name = $1 AND newest < $2";
-    if c.execute(sql, &[digest.into(), slot.into()])? == 0 {
+    let sql = "UPDATE digests SET newest = $2 WHERE name = $1 AND newest < $2 AND newest = COALESCE($3, newest)";
+    if c.execute(sql, &[digest.into(), slot.into(), after.into()])? == 0 {
         return Ok(Decided::Before);
     }
     let sql = "INSERT INTO slots (digest, slot, decided, reason) VALUES ($1, $2, $3, $4)";

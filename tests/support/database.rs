@@ -2,7 +2,7 @@
 //!
 //! `TEST_DATABASE_URL` names a server; else a cluster of our own is started once for the whole binary and ends with it, however
 //! it ends. Every test gets a database of its own. With `POSTRIDER_REQUIRE_POSTGRES=1` a missing PostgreSQL is a failure;
-//! the file named by `POSTRIDER_POSTGRES_COUNT` says how many tests ran on it.
+//! the file named by `POSTRIDER_POSTGRES_COUNT` says how many test bodies ran on it.
 
 use postrider::store::sql::Connection;
 use postrider::store::{Mode, Place, Store};

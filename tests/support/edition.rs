@@ -59,6 +59,7 @@ pub(crate) fn edition(id: &str, slot: DateTime<Utc>) -> Frozen {
         id: id.to_owned(),
         digest: "weekly".to_owned(),
         slot: Some(slot),
+        after: None,
         subject: "News".to_owned(),
         posts: Vec::new(),
         variants: vec![variant],
