@@ -10,6 +10,7 @@ mod kills;
 mod ledger;
 mod posts;
 mod races;
+mod readme;
 mod refusals_to_start;
 mod smtp;
 mod store;

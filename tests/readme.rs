@@ -1,0 +1,46 @@
+//! What README and the guides tell people to type is there, and the example configuration is one.
+
+use clap::{CommandFactory, Parser};
+use postrider::cli::Arguments;
+use postrider::config::Config;
+use std::path::Path;
+
+const TEXTS: [(&str, &str); 4] = [
+    ("README.md", include_str!("../README.md")),
+    ("docs/delivery.md", include_str!("../docs/delivery.md")),
+    ("docs/posts.md", include_str!("../docs/posts.md")),
+    ("config.toml", include_str!("../config.toml")),
+];
+
+#[test]
+fn every_command_that_is_named_can_be_typed() {
+    let mut tried = 0;
+    for (name, text) in TEXTS {
+        // Every other piece between backticks is code.
+        for line in text.split('`').skip(1).step_by(2).filter(|code| code.starts_with("postrider ")) {
+            if let Err(error) = Arguments::try_parse_from(line.split_whitespace()) {
+                panic!("{name} says `{line}`: {error}");
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried >= 12, "only {tried} commands were found");
+}
+
+#[test]
+fn every_command_is_named_in_the_readme() {
+    for command in Arguments::command().get_subcommands() {
+        let name = command.get_name();
+        let named = [format!("`postrider {name}"), format!("`{name} ")];
+        assert!(named.iter().any(|code| TEXTS[0].1.contains(code)), "README does not name {name}");
+    }
+}
+
+#[test]
+fn the_example_configuration_is_one() {
+    let config = Config::parse(TEXTS[3].1, Path::new("config.toml"), |_| None).expect("config.toml is read");
+    assert!(
+        config.digests.iter().all(|digest| digest.max_age.is_none() && digest.since.is_some()),
+        "it runs on any day"
+    );
+}
