@@ -4,7 +4,7 @@
 The Postfix is this script's own: its configuration, queue and mailboxes lie in a temporary folder, it listens on 127.0.0.1 alone, and
 every domain but reader.example is an error to it, so nothing leaves the machine. It knows 25 readers, defers one at first, and
 knows nothing of another. Needs root and Debian's postfix. Exit 1 if anything is wrong."""
-import datetime, email, email.policy, json, os, pathlib, pwd, socket, subprocess, sys, tempfile, time
+import datetime, email, email.policy, json, os, pathlib, pwd, signal, socket, subprocess, sys, tempfile, time
 import mail as judge_of_mails
 
 POSTRIDER, PROJECT = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
@@ -132,6 +132,7 @@ class Postfix:
                 return self
             except OSError:
                 time.sleep(0.1)
+        self.command("stop")
         sys.exit("postfix does not listen: %s" % (self.root / "log").read_text())
 
     def __exit__(self, *_):
@@ -140,8 +141,9 @@ class Postfix:
     def mailbox(self, address, expected=1):
         """The mails in a mailbox, once they are there: between taking a mail and delivering it Postfix has its queue."""
         new = self.root / "mail" / address.split("@")[0] / "new"
-        until = time.monotonic() + 30
-        while time.monotonic() < until and (not new.is_dir() or len(list(new.iterdir())) < expected):
+        # One patience for all: where nothing comes, it is not waited for 26 times.
+        self.until = getattr(self, "until", time.monotonic() + 30)
+        while time.monotonic() < self.until and (not new.is_dir() or len(list(new.iterdir())) < expected):
             time.sleep(0.05)
         return sorted(new.iterdir()) if new.is_dir() else []
 
@@ -205,4 +207,6 @@ def main():
     sys.exit(1 if wrong else 0)
 
 
+# An exit that unwinds: no Postfix is left behind.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
 main()
