@@ -51,7 +51,6 @@ pub fn sync_file(
     let Some(file) = &config.subscribers.file else { return Ok(None) };
     let shown = file.display().to_string();
     let unreadable = |why: String| Error::Unreadable { path: shown.clone(), why };
-    let had = store.file_subscribers()?;
     let source = match site::open_list(&config.path_of(file)) {
         Ok(source) => source,
         Err(why) => return Err(unreadable(why)),
@@ -67,11 +66,10 @@ pub fn sync_file(
             }
         }
     });
-    // An emptied file is a mistake, however short the list was.
+    // An emptied file is a mistake, however short the list was, and also where the store that knew it is gone.
     let mut good = good.peekable();
-    if good.peek().is_none() && had > 0 && !accept_removals {
-        drop(good);
-        return Err(unreadable(format!("no row is left of {had} subscribers: nothing was changed")));
+    if good.peek().is_none() && !accept_removals && !store.list_was_emptied()? {
+        return Err(unreadable("there is no subscriber in it: nothing was changed".to_owned()));
     }
     let synced = store.sync_subscribers(good, accept_removals, random, now);
     match synced {

@@ -98,7 +98,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         what: "an emptied list",
         break_it: |site| site.write("subscribers.csv", "email\n"),
-        says: "subscribers.csv: no row is left of 15 subscribers: nothing was changed\n  help: bring the list back, or run once with --accept-removals if everybody in it is to go",
+        says: "subscribers.csv: there is no subscriber in it: nothing was changed\n  help: bring the list back, or run once with --accept-removals if everybody in it is to go",
         mend: |site| site.write_readers(&readers(15)),
     },
     Refusal {

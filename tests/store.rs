@@ -218,6 +218,8 @@ fn a_missing_or_emptied_list_stops_the_run() {
         let list = root.join("list.csv");
         let sync = |accept| subscribe::sync_file(&config, &store, accept, &random(), monday());
         assert!(matches!(sync(false), Err(subscribe::Error::Unreadable { .. })));
+        fs::write(&list, "email\n").unwrap();
+        assert!(matches!(sync(false), Err(subscribe::Error::Unreadable { .. })), "a store that knows nobody yet, too");
         fs::write(&list, "email,status\nada@example.org,\nbob@example.org,paused\nnobody,\n").unwrap();
         let (synced, problems) = sync(false).unwrap().unwrap();
         assert_eq!((synced.new, problems.len(), problems[0].line), (2, 1, Some(4)));

@@ -147,10 +147,11 @@ impl Store {
         })
     }
 
-    /// How many people the file governs: it brought them, and they have not left.
-    pub fn file_subscribers(&self) -> Result<i64, Error> {
-        let sql = format!("SELECT COUNT(*) {GOVERNED}");
-        self.connection().query_one(&sql, &[])?.map_or(Ok(0), |row| row.int(0))
+    /// Whether the file has brought people and all of them have gone: an empty file is what was accepted before.
+    pub fn list_was_emptied(&self) -> Result<bool, Error> {
+        let mut c = self.connection();
+        let ever = c.query_one("SELECT id FROM subscribers WHERE source = 'file' LIMIT 1", &[])?.is_some();
+        Ok(ever && c.query_one(&format!("SELECT id {GOVERNED} LIMIT 1"), &[])?.is_none())
     }
 
     /// One person by address, whatever its case.
