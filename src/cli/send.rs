@@ -42,7 +42,7 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
         bail!("no published post belongs into the digest {:?}", digest.name.as_str());
     }
     let items: Vec<Item<'_>> = newest.iter().map(|(post, content, id)| Item { id, post, content }).collect();
-    let desk = Desk { config: &setup.config, site: &site, posts: &[], store: &store, now, accept_new: false };
+    let desk = Desk { config: &setup.config, site: &site, posts: Vec::new(), store: &store, now, accept_new: false };
     let composition = desk.compose(digest, None, &items, &setup.templates()?, mail)?;
     let skeleton = skeleton(mail, &desk.list(digest, mail), &composition, &format!("test/{}", digest.name))?;
     let delivery = setup.random.id();
@@ -50,6 +50,8 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
     // A link that leaves nobody: this mail belongs to no subscription.
     let bytes = skeleton.splice(&Personal { delivery: &delivery, to: &mailbox, date: now, token: "test" });
     let message = Message { envelope: Envelope { from: mail.from.address.clone(), to: to.clone() }, bytes };
+    // Nothing is kept of this store; closed, it holds up no run while we wait for the server.
+    drop(store);
     let mut session = transport.session();
     session.ready().map_err(|e| anyhow!("{e}"))?;
     let sent = session
