@@ -68,7 +68,7 @@ pub struct Desk<'a> {
     /// The site.
     pub site: &'a Site,
     /// The posts that are published now; `taken` is filled in for each digest.
-    pub posts: &'a [Candidate<'a>],
+    pub posts: Vec<Candidate<'a>>,
     /// The ledger.
     pub store: &'a Store,
     /// Now.

@@ -73,7 +73,7 @@ impl Blog {
             candidates.push(Candidate { id: &known.id, post, first_seen: first_seen[&known.id], taken: false });
         }
         let Blog { config, site, accept_new, .. } = self;
-        let desk = Desk { config, site, posts: &candidates, store, now, accept_new: *accept_new };
+        let desk = Desk { config, site, posts: candidates, store, now, accept_new: *accept_new };
         let decisions = desk.decide()?;
         seen(&decisions);
         let render = |candidate: &Candidate<'_>| {

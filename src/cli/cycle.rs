@@ -2,14 +2,14 @@
 
 use super::arguments::Global;
 use super::setup::{Setup, stop_flag};
-use super::{Exit, progress, say, tell};
+use super::tell::{self, Told};
+use super::{Exit, progress, say};
 use crate::clock::Span;
-use crate::delivery::route::Route;
-use crate::dispatch::{Dispatch, Dispatched, End, Progress};
+use crate::dispatch::{Dispatch, End, Progress};
 use crate::edition::select::Candidate;
 use crate::freeze::{Decision, Desk, Verdict};
 use crate::post::identity::Assigned;
-use crate::post::{Content, Post, PostId, Problem, Site};
+use crate::post::{Content, Post, Problem, Site};
 use crate::publish::{self, Published, Publisher};
 use crate::report;
 use crate::site::{self, Blog};
@@ -19,8 +19,6 @@ use crate::subscribe;
 use anyhow::Result;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `postrider build`
 pub(super) fn build(global: &Global) -> Result<Exit> {
@@ -42,12 +40,9 @@ pub(super) fn plan(global: &Global) -> Result<Exit> {
     let mut editions = Vec::new();
     let mut digests = Vec::new();
     if !setup.config.digests.is_empty() {
-        let before = cycle.store.editions(0)?;
-        let first_seen = cycle.store.first_seen()?;
-        let candidates = cycle.candidates(&published.identities, &first_seen);
-        let desk = cycle.desk(&candidates);
-        let decisions = desk.decide()?;
-        cycle.freeze(&desk, &decisions, &mut run.posts.problems)?;
+        let before = cycle.store.unfinished()?;
+        let desk = cycle.desk(&published.identities)?;
+        let decisions = cycle.freeze(&desk, &mut run.posts.problems)?;
         for edition in cycle.touched(&decisions, &before)? {
             let mut shown = edition_report(&edition);
             if let Some(digest) = setup.config.digests.iter().find(|d| d.name.as_str() == edition.digest) {
@@ -80,12 +75,9 @@ pub(super) fn run(global: &Global, wait: Option<Span>) -> Result<Exit> {
     problems.extend(published.problems);
     let mut run = cycle.report(published.feeds, problems);
 
-    let before = cycle.store.editions(0)?;
-    let first_seen = cycle.store.first_seen()?;
-    let candidates = cycle.candidates(&published.identities, &first_seen);
-    let desk = cycle.desk(&candidates);
-    let decisions = desk.decide()?;
-    cycle.freeze(&desk, &decisions, &mut run.posts.problems)?;
+    let before = cycle.store.unfinished()?;
+    let desk = cycle.desk(&published.identities)?;
+    let decisions = cycle.freeze(&desk, &mut run.posts.problems)?;
 
     let progress = Progress::default();
     let (waiting, _) = cycle.store.waiting()?;
@@ -103,25 +95,16 @@ pub(super) fn run(global: &Global, wait: Option<Span>) -> Result<Exit> {
     };
     let dispatched = progress::during(global, &progress, waiting, || dispatch.run())?;
     run.editions = Some(cycle.touched(&decisions, &before)?.iter().map(edition_report).collect());
-    let told = Told { decisions: &decisions, dispatched: &dispatched, route: &route, stop: &stop };
-    finish(global, &cycle, &run, Some(told))
-}
-
-/// What `run` has to tell beyond the report.
-pub(super) struct Told<'a> {
-    pub(super) decisions: &'a [Decision<'a>],
-    dispatched: &'a Dispatched,
-    pub(super) route: &'a Route,
-    stop: &'a AtomicBool,
+    finish(global, &cycle, &run, Some(Told { decisions: &decisions, dispatched: &dispatched, route: &route }))
 }
 
 /// The common ground of the three.
-pub(super) struct Cycle<'a> {
+struct Cycle<'a> {
     global: &'a Global,
     setup: &'a Setup,
-    pub(super) site: Site,
+    site: Site,
     blog: Blog,
-    pub(super) store: Store,
+    store: Store,
     now: DateTime<Utc>,
 }
 
@@ -153,30 +136,24 @@ impl<'a> Cycle<'a> {
         Ok(publisher.run(mode)?)
     }
 
-    fn candidates(
-        &'a self,
-        identities: &'a [Assigned],
-        first_seen: &HashMap<PostId, DateTime<Utc>>,
-    ) -> Vec<Candidate<'a>> {
+    fn desk(&'a self, identities: &'a [Assigned]) -> Result<Desk<'a>> {
+        let first_seen = self.store.first_seen()?;
         let candidate = |(identity, post): (&'a Assigned, &'a Post)| {
             let id = &identity.known.id;
             Candidate { id, post, first_seen: first_seen.get(id).copied().unwrap_or(self.now), taken: false }
         };
-        identities.iter().zip(&self.blog.posts).map(candidate).collect()
-    }
-
-    fn desk(&'a self, candidates: &'a [Candidate<'a>]) -> Desk<'a> {
-        Desk {
+        Ok(Desk {
             config: &self.setup.config,
             site: &self.site,
-            posts: candidates,
+            posts: identities.iter().zip(&self.blog.posts).map(candidate).collect(),
             store: &self.store,
             now: self.now,
             accept_new: self.global.accept_new,
-        }
+        })
     }
 
-    fn freeze(&self, desk: &Desk<'a>, decisions: &[Decision<'a>], problems: &mut Vec<Problem>) -> Result<()> {
+    /// Decides about every digest, and does it.
+    fn freeze(&self, desk: &Desk<'a>, problems: &mut Vec<Problem>) -> Result<Vec<Decision<'a>>> {
         let templates = self.setup.templates()?;
         let found = RefCell::new(Vec::new());
         let render = |candidate: &Candidate<'a>| -> Content {
@@ -184,28 +161,26 @@ impl<'a> Cycle<'a> {
             found.borrow_mut().extend(problems);
             content
         };
-        for decision in decisions {
+        let decisions = desk.decide()?;
+        for decision in &decisions {
             desk.carry_out(decision, &templates, self.setup.mail()?, &render)?;
         }
         problems.extend(found.into_inner());
         problems.sort();
         problems.dedup();
-        Ok(())
+        Ok(decisions)
     }
 
     /// Editions that were frozen now or were not at an end before.
-    fn touched(&self, decisions: &[Decision<'_>], before: &[Edition]) -> Result<Vec<Edition>> {
-        let frozen: Vec<&str> = decisions
-            .iter()
-            .filter_map(|d| match &d.verdict {
-                Verdict::Freeze(drafts) => Some(drafts.iter().map(|draft| draft.id.as_str())),
-                _ => None,
-            })
-            .flatten()
-            .collect();
-        let touched = |e: &Edition| frozen.contains(&e.id.as_str()) || before.iter().any(|b| b.id == e.id);
-        let each = frozen.len().max(20);
-        Ok(self.store.editions(each)?.into_iter().filter(touched).collect())
+    fn touched(&self, decisions: &[Decision<'_>], before: &[String]) -> Result<Vec<Edition>> {
+        let mut ids: Vec<&str> = before.iter().map(String::as_str).collect();
+        for decision in decisions {
+            if let Verdict::Freeze(drafts) = &decision.verdict {
+                // Another run may have frozen it before us and left it unfinished.
+                ids.extend(drafts.iter().map(|draft| draft.id.as_str()).filter(|id| !before.iter().any(|b| b == id)));
+            }
+        }
+        Ok(self.store.editions_named(ids.into_iter())?)
     }
 
     fn report(&self, feeds: Vec<report::Feed>, rendering: Vec<Problem>) -> report::Run {
@@ -270,7 +245,7 @@ fn finish(global: &Global, cycle: &Cycle<'_>, run: &report::Run, told: Option<To
     match global.json {
         true => say::json(run)?,
         false if global.quiet => {}
-        false => tell::tell(cycle, run, told.as_ref())?,
+        false => tell::tell(&cycle.site, &cycle.store, run, told.as_ref())?,
     }
     if let Some(told) = told {
         for edition in &told.dispatched.held_editions {
@@ -286,7 +261,7 @@ fn finish(global: &Global, cycle: &Cycle<'_>, run: &report::Run, told: Option<To
             End::Halted(why) => anyhow::bail!("{why}"),
             End::Stopped if left > 0 => anyhow::bail!(
                 "stopped by a signal, {} left\n  help: run again to go on",
-                say::count(left, "delivery").replace("deliverys", "deliveries")
+                if left == 1 { "1 delivery".to_owned() } else { format!("{left} deliveries") }
             ),
             End::RateLimited(millis) => say::remark(
                 global,
@@ -294,7 +269,6 @@ fn finish(global: &Global, cycle: &Cycle<'_>, run: &report::Run, told: Option<To
             ),
             End::Drained | End::Stopped => {}
         }
-        debug_assert!(told.dispatched.end != End::Stopped || told.stop.load(Ordering::Relaxed));
     }
     match global.strict && !run.posts.problems.is_empty() {
         true => Ok(Exit::Problems),

@@ -1,14 +1,23 @@
 //! What `run`, `build` and `plan` did, in words: what was read, written, sent, and what comes next.
 
-use super::cycle::{Cycle, Told};
 use super::say;
 use crate::delivery::route::Route;
-use crate::freeze::Verdict;
+use crate::dispatch::Dispatched;
+use crate::freeze::{Decision, Verdict};
+use crate::post::Site;
 use crate::report;
+use crate::store::Store;
 use anyhow::Result;
 
+/// What `run` has to tell beyond the report.
+pub(super) struct Told<'a> {
+    pub(super) decisions: &'a [Decision<'a>],
+    pub(super) dispatched: &'a Dispatched,
+    pub(super) route: &'a Route,
+}
+
 /// The result in words: what was read, written, sent; what comes next.
-pub(super) fn tell(cycle: &Cycle<'_>, run: &report::Run, told: Option<&Told<'_>>) -> Result<()> {
+pub(super) fn tell(site: &Site, store: &Store, run: &report::Run, told: Option<&Told<'_>>) -> Result<()> {
     let posts = &run.posts;
     let mut first = format!("{} read, {} published", say::count(posts.read, "post"), posts.published);
     for (n, noun) in [(posts.hidden.len(), "hidden"), (posts.problems.len(), "with problems")] {
@@ -52,7 +61,7 @@ pub(super) fn tell(cycle: &Cycle<'_>, run: &report::Run, told: Option<&Told<'_>>
     }
     let Some(told) = told else { return Ok(()) };
     for decision in told.decisions {
-        let zone = decision.digest.zone(cycle.site.timezone);
+        let zone = decision.digest.zone(site.timezone);
         let name = &decision.digest.name;
         let next = decision.next.map_or(String::new(), |next| {
             format!("; next on {} ({zone})", next.with_timezone(&zone).format("%A, %-d %B %Y at %H:%M"))
@@ -62,7 +71,7 @@ pub(super) fn tell(cycle: &Cycle<'_>, run: &report::Run, told: Option<&Told<'_>>
             Verdict::Freeze(_) => say::line(format!("{name}: frozen{next}")),
         }
     }
-    outbox_hint(cycle, told)
+    outbox_hint(store, told)
 }
 
 fn edition_line(edition: &report::Edition, rehearsal: bool) -> String {
@@ -74,8 +83,8 @@ fn edition_line(edition: &report::Edition, rehearsal: bool) -> String {
 }
 
 /// What goes to a directory has reached nobody; say so, and what to do next.
-fn outbox_hint(cycle: &Cycle<'_>, told: &Told<'_>) -> Result<()> {
-    let in_outbox = cycle.store.only_in_outbox()?;
+fn outbox_hint(store: &Store, told: &Told<'_>) -> Result<()> {
+    let in_outbox = store.only_in_outbox()?;
     match told.route {
         Route::Outbox(folder) if !in_outbox.is_empty() => {
             say::line(format!("The mails lie in {}/ as .eml files; none has left this machine.", folder.display()));

@@ -1,7 +1,7 @@
 //! Editions counted and listed, for people.
 
 use super::editions::{READS, pattern};
-use super::sql::{Connection, Value};
+use super::sql::{Connection, Row, Value};
 use super::{Error, Store, lock, time};
 use crate::report::{Counts, Not};
 use chrono::{DateTime, Utc};
@@ -51,23 +51,27 @@ impl Store {
              (SELECT COUNT(*) FROM editions n WHERE n.digest = e.digest AND n.number > e.number) < $1 ORDER BY e.number DESC";
         let rows = c.query(sql, &[(each as i64).into()])?;
         let dead = dead(&mut c, self.place().file())?;
-        rows.iter()
-            .map(|row| {
-                let id = row.text(0)?;
-                let posts = c.query(
-                    "SELECT post FROM digest_posts WHERE edition = $1 ORDER BY position",
-                    &[id.as_str().into()],
-                )?;
-                Ok(Edition {
-                    digest: row.text(1)?,
-                    state: row.text(2)?,
-                    subject: row.text(3)?,
-                    posts: posts.iter().map(|p| p.text(0)).collect::<Result<_, _>>()?,
-                    counts: count(&mut c, &id, &dead)?,
-                    id,
-                })
-            })
-            .collect()
+        rows.iter().map(|row| edition(&mut c, row, &dead)).collect()
+    }
+
+    /// The editions of these ids, in their order; those that are not there are left out.
+    pub fn editions_named<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<Vec<Edition>, Error> {
+        let mut c = self.connection();
+        let dead = dead(&mut c, self.place().file())?;
+        let mut editions = Vec::new();
+        for id in ids {
+            let sql = "SELECT e.id, e.digest, e.state, e.subject FROM editions e WHERE e.id = $1";
+            if let Some(row) = c.query_one(sql, &[id.into()])? {
+                editions.push(edition(&mut c, &row, &dead)?);
+            }
+        }
+        Ok(editions)
+    }
+
+    /// The ids of the editions that are not at an end, newest first.
+    pub fn unfinished(&self) -> Result<Vec<String>, Error> {
+        let sql = "SELECT id FROM editions WHERE state IN ('waiting', 'open', 'held') ORDER BY number DESC";
+        self.connection().query(sql, &[])?.iter().map(|row| row.text(0)).collect()
     }
 
     /// Deliveries in doubt: those that wait to be resent, and those that a dead process was sending.
@@ -156,6 +160,19 @@ fn dead(c: &mut Connection, beside: Option<&std::path::Path>) -> Result<Vec<Stri
     Ok(dead)
 }
 
+fn edition(c: &mut Connection, row: &Row, dead: &[String]) -> Result<Edition, Error> {
+    let id = row.text(0)?;
+    let posts = c.query("SELECT post FROM digest_posts WHERE edition = $1 ORDER BY position", &[id.as_str().into()])?;
+    Ok(Edition {
+        digest: row.text(1)?,
+        state: row.text(2)?,
+        subject: row.text(3)?,
+        posts: posts.iter().map(|post| post.text(0)).collect::<Result<_, _>>()?,
+        counts: count(c, &id, dead)?,
+        id,
+    })
+}
+
 fn count(c: &mut Connection, edition: &str, dead: &[String]) -> Result<Counts, Error> {
     let mut counts = Counts::default();
     let sql = "SELECT state, CASE WHEN attempts > 0 THEN 1 ELSE 0 END, CASE WHEN state = 'sending' THEN worker END, COUNT(*) \
@@ -183,7 +200,7 @@ fn list(c: &mut Connection, which: &str, values: &[Value]) -> Result<Vec<Named>,
     let sql = format!(
         "SELECT edition, address, last_at FROM deliveries WHERE {which} ORDER BY last_at DESC, address LIMIT 1000"
     );
-    let read = |row: &super::sql::Row| {
+    let read = |row: &Row| {
         Ok(Named { edition: row.text(0)?, address: row.text(1)?, at: row.maybe_int(2)?.map(time).transpose()? })
     };
     c.query(&sql, values)?.iter().map(read).collect()

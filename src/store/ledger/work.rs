@@ -224,10 +224,10 @@ pub(super) fn undo(c: &mut Connection, deliveries: &[String], now: DateTime<Utc>
     Ok(())
 }
 
-/// Judges Sending rows whose worker's lock is free: the worker is dead, and whether the server took the message nobody knows. Under
-/// `resend` it goes out again however often we died over it, or somebody might get nothing; only a reply that fails to come twice
-/// to a living process is held. An
-/// outbox is never in doubt: writing the file again overwrites it.
+/// Judges Sending rows whose worker's lock is free: the worker is dead, and whether the server took the message nobody knows.
+/// Under `resend` it goes out again however often we die over it, or somebody might get nothing; what has been sent again in doubt
+/// is held only when the server's reply fails to come to a living process. An outbox is never in doubt: writing the file again
+/// overwrites it.
 pub(super) fn recover(
     c: &mut Connection,
     worker: &str,
