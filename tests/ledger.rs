@@ -11,7 +11,7 @@ use postrider::message;
 use postrider::random::Random;
 use postrider::reply::{Fault, Outcome, Refusal};
 use postrider::store::editions::{Changed, Decided, Retry};
-use postrider::store::ledger::{Begun, Claim, Claimed, Ledger, Recovered, Settled};
+use postrider::store::ledger::{Begun, Claim, Claimed, Ledger, Pending, Recovered, Settled};
 use postrider::store::{Error, Store};
 use postrider::subscriber::Suppression;
 use postrider::transport::Transport;
@@ -32,7 +32,7 @@ fn minutes(minutes: i64) -> DateTime<Utc> {
 
 /// Begins, and ends at once.
 fn try_once(ledger: &Ledger, row: &Claimed, outcome: Outcome, now: DateTime<Utc>) -> Begun {
-    let begun = ledger.begin(None, &row.id, now).unwrap().expect("it may be sent");
+    let begun = ledger.begin(None, &row.id, now).and_then(Pending::wait).unwrap().expect("it may be sent");
     ledger.settle(ended(row, begun, outcome, now)).unwrap();
     begun
 }
@@ -65,8 +65,8 @@ fn two_workers_claim_disjoint_rows() {
         assert_eq!(all.len(), 10);
         assert!(claim(&one, 5, monday()).is_empty());
         // What another has claimed cannot be begun.
-        assert!(one.begin(None, &second[0].id, monday()).unwrap().is_none());
-        assert!(two.begin(None, &second[0].id, monday()).unwrap().is_some());
+        assert!(one.begin(None, &second[0].id, monday()).and_then(Pending::wait).unwrap().is_none());
+        assert!(two.begin(None, &second[0].id, monday()).and_then(Pending::wait).unwrap().is_some());
     });
 }
 
@@ -77,14 +77,14 @@ fn a_lease_runs_out_and_its_late_owner_sends_nothing() {
         let (slow, quick) = (ledger(&store, "slow"), ledger(&store, "quick"));
         let row = &claim(&slow, 5, monday())[0];
         // Nothing is due for others before the lease ends, so nobody spins on it.
-        let next = match quick.claim(5, &[], minutes(1)).unwrap() {
+        let next = match quick.claim(5, &limits(&[]), minutes(1)).unwrap() {
             Claim::Nothing(Some(next)) => next,
             other => panic!("{other:?}"),
         };
         assert!(next > minutes(1));
         assert_eq!(claim(&quick, 5, next).len(), 1);
-        assert!(slow.begin(None, &row.id, next).unwrap().is_none());
-        assert!(quick.begin(None, &row.id, next).unwrap().is_some());
+        assert!(slow.begin(None, &row.id, next).and_then(Pending::wait).unwrap().is_none());
+        assert!(quick.begin(None, &row.id, next).and_then(Pending::wait).unwrap().is_some());
     });
 }
 
@@ -94,7 +94,7 @@ fn a_lease_that_nobody_took_over_is_still_good() {
         let store = released(base, 1);
         let slow = ledger(&store, "slow");
         let row = &claim(&slow, 5, monday())[0];
-        assert!(slow.begin(None, &row.id, minutes(60)).unwrap().is_some());
+        assert!(slow.begin(None, &row.id, minutes(60)).and_then(Pending::wait).unwrap().is_some());
     });
 }
 
@@ -117,7 +117,7 @@ fn claims_are_handed_back_silently() {
 fn rates_count_over_restarts_and_workers() {
     every_store(|base| {
         let store = released(base, 5);
-        let rates = ["3/m".parse().unwrap()];
+        let rates = limits(&["3/m"]);
         let one = ledger(&store, "one");
         let Claim::Rows(rows) = one.claim(5, &rates, monday()).unwrap() else { panic!("three may go") };
         assert_eq!(rows.len(), 3);
@@ -136,7 +136,7 @@ fn rates_count_over_restarts_and_workers() {
             let _ = try_once(&two, row, Outcome::Accepted, minutes(1));
         });
         // Where nothing is due nobody waits for a rate.
-        assert!(matches!(two.claim(5, &["2/d".parse().unwrap()], minutes(1)).unwrap(), Claim::Nothing(None)));
+        assert!(matches!(two.claim(5, &limits(&["2/d"]), minutes(1)).unwrap(), Claim::Nothing(None)));
     });
 }
 
@@ -154,10 +154,10 @@ fn nobody_is_mailed_who_left_after_the_claim() {
         // Behind the store's back, as another version might: the statement that begins asks too.
         base.change("UPDATE subscribers SET status = 'absent' WHERE address = 'r2@example.org'");
         for row in &rows[..3] {
-            assert!(ledger.begin(None, &row.id, monday()).unwrap().is_none());
+            assert!(ledger.begin(None, &row.id, monday()).and_then(Pending::wait).unwrap().is_none());
         }
         assert_eq!(store.cancel("weekly/1").unwrap(), Changed::Done(1));
-        assert!(ledger.begin(None, &rows[3].id, monday()).unwrap().is_none());
+        assert!(ledger.begin(None, &rows[3].id, monday()).and_then(Pending::wait).unwrap().is_none());
         assert_eq!((counts(&store).cancelled, base.look("SELECT COUNT(*) FROM attempts")), (4, "0".to_owned()));
     });
 }
@@ -168,10 +168,10 @@ fn the_intent_and_the_outcome_before_it_are_one_commit() {
         let store = released(base, 2);
         let one = ledger(&store, "one");
         let rows = claim(&one, 9, monday());
-        let first = one.begin(None, &rows[0].id, monday()).unwrap().unwrap();
+        let first = one.begin(None, &rows[0].id, monday()).and_then(Pending::wait).unwrap().unwrap();
         assert_eq!(state(base, "r0@example.org"), "sending");
-        let second =
-            one.begin(Some(ended(&rows[0], first, Outcome::Accepted, monday())), &rows[1].id, monday()).unwrap();
+        let settled = ended(&rows[0], first, Outcome::Accepted, monday());
+        let second = one.begin(Some(settled), &rows[1].id, monday()).and_then(Pending::wait).unwrap();
         assert_eq!(
             (state(base, "r0@example.org"), state(base, "r1@example.org")),
             ("accepted".into(), "sending".into())
@@ -188,7 +188,7 @@ fn only_who_began_a_try_may_end_it_and_only_once() {
         let store = released(base, 1);
         let (one, two) = (ledger(&store, "one"), ledger(&store, "two"));
         let row = &claim(&one, 9, monday())[0];
-        let begun = one.begin(None, &row.id, monday()).unwrap().unwrap();
+        let begun = one.begin(None, &row.id, monday()).and_then(Pending::wait).unwrap().unwrap();
         let end = ended(row, begun, Outcome::Accepted, monday());
         assert!(matches!(two.settle(end.clone()), Err(Error::Lost(_))));
         let other_try = Settled { attempt: 2, ..end.clone() };
@@ -205,10 +205,10 @@ fn a_lost_outcome_begins_nothing() {
         let store = released(base, 2);
         let one = ledger(&store, "one");
         let rows = claim(&one, 9, monday());
-        let begun = one.begin(None, &rows[0].id, monday()).unwrap().unwrap();
+        let begun = one.begin(None, &rows[0].id, monday()).and_then(Pending::wait).unwrap().unwrap();
         let end = ended(&rows[0], begun, Outcome::Accepted, monday());
         one.settle(end.clone()).unwrap();
-        assert!(matches!(one.begin(Some(end), &rows[1].id, monday()), Err(Error::Lost(_))));
+        assert!(matches!(one.begin(Some(end), &rows[1].id, monday()).and_then(Pending::wait), Err(Error::Lost(_))));
         assert_eq!(state(base, "r1@example.org"), "queued");
     });
 }
@@ -227,11 +227,11 @@ fn a_group_is_committed_whole_or_not_at_all() {
         let barrier = Barrier::new(10);
         let begin = &|row: &Claimed| {
             barrier.wait();
-            (row.id.clone(), one.begin(None, &row.id, monday()))
+            (row.id.clone(), one.begin(None, &row.id, monday()).and_then(Pending::wait))
         };
         let fail = || {
             barrier.wait();
-            one.claim(9, &[], monday())
+            one.claim(9, &limits(&[]), monday())
         };
         let answers: Vec<_> = thread::scope(|scope| {
             let begins: Vec<_> = rows.iter().map(|row| scope.spawn(move || begin(row))).collect();
@@ -287,9 +287,9 @@ fn whoever_wants_it_has_doubtful_ones_held_at_once() {
         let store = released(base, 2);
         let one = ledger(&store, "one");
         let rows = claim(&one, 9, monday());
-        let begun = one.begin(None, &rows[0].id, monday()).unwrap().unwrap();
+        let begun = one.begin(None, &rows[0].id, monday()).and_then(Pending::wait).unwrap().unwrap();
         one.settle(ended_under(Uncertain::Hold, &rows[0], begun, Outcome::Unknown, monday())).unwrap();
-        one.begin(None, &rows[1].id, monday()).unwrap().unwrap();
+        one.begin(None, &rows[1].id, monday()).and_then(Pending::wait).unwrap().unwrap();
         die(base, one, 0);
         let recovered = ledger(&store, "two").recover(Uncertain::Hold, minutes(1)).unwrap();
         assert_eq!(recovered, Recovered { uncertain: 0, held: 1 });
@@ -303,8 +303,8 @@ fn what_the_dead_were_sending_is_in_doubt_and_what_the_living_send_is_not() {
         let store = released(base, 4);
         let (dead, alive) = (ledger(&store, "dead"), ledger(&store, "alive"));
         let (lost, fine) = (claim(&dead, 2, monday()), claim(&alive, 2, monday()));
-        dead.begin(None, &lost[0].id, monday()).unwrap().unwrap();
-        let begun = alive.begin(None, &fine[0].id, monday()).unwrap().unwrap();
+        dead.begin(None, &lost[0].id, monday()).and_then(Pending::wait).unwrap().unwrap();
+        let begun = alive.begin(None, &fine[0].id, monday()).and_then(Pending::wait).unwrap().unwrap();
         let judge = ledger(&store, "judge");
         assert_eq!(judge.recover(Uncertain::Resend, minutes(600)).unwrap(), Recovered::default());
         assert_eq!(counts(&store).uncertain, 0);
@@ -317,7 +317,7 @@ fn what_the_dead_were_sending_is_in_doubt_and_what_the_living_send_is_not() {
         let again = claim(&judge, 9, minutes(2));
         assert!(again.iter().any(|row| row.id == lost[0].id), "it is due at once");
         let row = again.iter().find(|row| row.id == lost[0].id).unwrap();
-        assert_eq!(judge.begin(None, &row.id, minutes(2)).unwrap().unwrap().resends, 1);
+        assert_eq!(judge.begin(None, &row.id, minutes(2)).and_then(Pending::wait).unwrap().unwrap().resends, 1);
         die(base, judge, 1);
         let last = ledger(&store, "last");
         // Killed over it once more: perhaps nothing of it ever left, so it must go out again.
@@ -331,12 +331,12 @@ fn an_outbox_is_never_in_doubt() {
         let store = released(base, 1);
         let outbox = Ledger::start(&store, "one".into(), "outbox".into()).unwrap();
         let row = claim(&outbox, 9, monday()).remove(0);
-        outbox.begin(None, &row.id, monday()).unwrap().unwrap();
+        outbox.begin(None, &row.id, monday()).and_then(Pending::wait).unwrap().unwrap();
         die(base, outbox, 0);
         let two = ledger(&store, "two");
         assert_eq!(two.recover(Uncertain::Resend, minutes(1)).unwrap(), Recovered::default());
         let row = claim(&two, 9, minutes(1)).remove(0);
-        let begun = two.begin(None, &row.id, minutes(1)).unwrap().unwrap();
+        let begun = two.begin(None, &row.id, minutes(1)).and_then(Pending::wait).unwrap().unwrap();
         assert_eq!((begun.attempt, begun.resends), (2, 0));
         two.take_back(&row.id, 2).unwrap();
         assert_eq!(state(base, "r0@example.org"), "queued");
@@ -407,7 +407,7 @@ fn as_a_process() {
     let store = Store::open(&place, postrider::store::Mode::MustExist).expect("it is there");
     let ledger = ledger(&store, name);
     let row = claim(&ledger, 1, monday()).remove(0);
-    ledger.begin(None, &row.id, monday()).unwrap().expect("it may be sent");
+    ledger.begin(None, &row.id, monday()).and_then(Pending::wait).unwrap().expect("it may be sent");
     writeln!(io::stdout(), "\nbegun").expect("a parent");
     // Ends when the parent does, if not killed before.
     let _ = io::stdin().read_to_end(&mut Vec::new());
@@ -428,7 +428,7 @@ fn a_store_that_is_opened_through_a_link_has_the_same_living() {
     let linked = open(&link.join("postrider.db"));
     let one = ledger(&store, "one");
     let row = claim(&one, 1, monday()).remove(0);
-    one.begin(None, &row.id, monday()).unwrap().unwrap();
+    one.begin(None, &row.id, monday()).and_then(Pending::wait).unwrap().unwrap();
     assert_eq!(ledger(&linked, "two").recover(Uncertain::Resend, minutes(1)).unwrap(), Recovered::default());
 }
 
@@ -451,7 +451,7 @@ fn a_try_that_is_taken_back_leaves_no_trace() {
         for (minute, then) in [(0, LATER), (100, Outcome::Unknown), (300, LATER), (900, Outcome::Unknown)] {
             let before = picture();
             let row = claim(&one, 9, minutes(minute)).remove(0);
-            let begun = one.begin(None, &row.id, minutes(minute)).unwrap().unwrap();
+            let begun = one.begin(None, &row.id, minutes(minute)).and_then(Pending::wait).unwrap().unwrap();
             one.take_back(&row.id, begun.attempt).unwrap();
             assert_eq!(picture(), before);
             let row = claim(&one, 9, minutes(minute)).remove(0);
@@ -472,7 +472,7 @@ fn the_breaker_gives_back_the_refused_and_whatever_their_suppression_withdrew() 
         try_once(&one, r0[0], HARD, minutes(1));
         let suppressed = || store.suppression(&r0[0].address, &Random::seeded(1)).unwrap();
         assert_eq!(suppressed().as_deref(), Some("bounce"));
-        assert!(one.begin(None, &r0[1].id, minutes(1)).unwrap().is_none());
+        assert!(one.begin(None, &r0[1].id, minutes(1)).and_then(Pending::wait).unwrap().is_none());
         for row in rows.iter().filter(|row| row.address.as_str() != "r0@example.org") {
             try_once(&one, row, Outcome::Accepted, minutes(1));
         }
@@ -501,7 +501,7 @@ fn the_breaker_revives_nobody_who_left_and_no_other_suppression() {
         store.unsubscribe(&rows[0].subscriber, "link", &Random::seeded(2), monday()).unwrap();
         one.undo(rows.iter().map(|row| row.id.clone()).collect(), minutes(1)).unwrap();
         for row in claim(&one, 9, minutes(1)) {
-            assert!(one.begin(None, &row.id, minutes(1)).unwrap().is_none());
+            assert!(one.begin(None, &row.id, minutes(1)).and_then(Pending::wait).unwrap().is_none());
         }
         assert_eq!(counts(&store).cancelled, 2);
     });
@@ -514,8 +514,11 @@ fn what_comes_back_to_a_cancelled_edition_is_withdrawn() {
         let (one, dead) = (ledger(&store, "one"), ledger(&store, "dead"));
         let mine = claim(&one, 3, monday());
         let lost = claim(&dead, 1, monday());
-        let begun: Vec<Begun> = mine.iter().map(|row| one.begin(None, &row.id, monday()).unwrap().unwrap()).collect();
-        dead.begin(None, &lost[0].id, monday()).unwrap().unwrap();
+        let begun: Vec<Begun> = mine
+            .iter()
+            .map(|row| one.begin(None, &row.id, monday()).and_then(Pending::wait).unwrap().unwrap())
+            .collect();
+        dead.begin(None, &lost[0].id, monday()).and_then(Pending::wait).unwrap().unwrap();
         assert_eq!(store.cancel("weekly/1").unwrap(), Changed::Done(0));
         one.settle(ended(&mine[0], begun[0], LATER, monday())).unwrap();
         one.settle(ended(&mine[1], begun[1], Outcome::Unknown, monday())).unwrap();
@@ -691,7 +694,7 @@ fn play(base: &Base, steps: &[Step]) {
                     continue;
                 }
                 let row = worker.claimed.remove(0);
-                if let Some(begun) = worker.ledger.begin(None, &row.id, now).unwrap() {
+                if let Some(begun) = worker.ledger.begin(None, &row.id, now).and_then(Pending::wait).unwrap() {
                     assert!(!left.contains(&row.subscriber), "{row:?} had left");
                     worker.sending = Some((row, begun));
                 }

@@ -1,6 +1,7 @@
 //! The rules of delivery, pure: what a try leaves behind, when next, how fast, when to stop.
 
 pub mod breaker;
+pub mod limits;
 pub mod pace;
 pub mod retry;
 pub mod route;
@@ -11,6 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use std::fmt;
 
+pub use limits::Limits;
 pub use pace::Rate;
 
 /// The `[delivery]` table.
@@ -30,6 +32,13 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings { connections: 4, rates: Vec::new(), give_up_after: Span::hours(72), uncertain: Uncertain::Resend }
+    }
+}
+
+impl Settings {
+    /// How much may go.
+    pub fn limits(&self) -> Limits {
+        Limits { rates: self.rates.clone(), domains: Default::default() }
     }
 }
 

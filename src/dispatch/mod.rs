@@ -1,25 +1,26 @@
 //! Delivery: claim → splice → send → settle, until nothing is due or somebody says stop.
 //!
-//! Each session is a thread with one connection to the server. A session that finds no row left claims the next few for all of
-//! them, so that only a handful of rows is ever in memory. They meet in the ledger, which commits at once what all of them wait
-//! for. What a reply means, when to try again and when to stop is asked of [`crate::delivery`]; nothing is decided here.
+//! One thread claims rows, a few at a time, so that only a handful is ever in memory, and lays them on a tray. Each session is a
+//! thread with one connection to the server, and takes from it. They meet in the ledger, which commits at once what all of them
+//! wait for. What a reply means, when to try again, how fast and when to stop is asked of [`crate::delivery`]; nothing is decided
+//! here.
 
+mod floor;
 mod session;
+mod tray;
 
 use crate::clock::Clock;
 use crate::delivery::breaker::{Breaker, Tripped};
 use crate::delivery::{self, Uncertain};
 use crate::message;
 use crate::random::Random;
-use crate::reply::{Outcome, Refusal};
-use crate::store::ledger::{Claim, Claimed, Ledger, Recovered};
+use crate::store::ledger::{Ledger, Recovered};
 use crate::store::{self, Store};
 use crate::token::Keyring;
-use crate::transport::{NotReady, Transport};
+use crate::transport::Transport;
 use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::VecDeque;
+use floor::{Floor, Halt, Left};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 /// What delivery needs.
@@ -124,17 +125,11 @@ impl Dispatch<'_> {
 
     /// One pass: sessions are started, work until nothing is due, and come home. With when the next delivery is due.
     fn drain(&self, ledger: &Ledger) -> Result<(End, Option<DateTime<Utc>>), store::Error> {
-        let floor = Floor {
-            dispatch: self,
-            ledger,
-            claimed: Mutex::default(),
-            halt: Mutex::default(),
-            breaker: Mutex::default(),
-            skeletons: Mutex::default(),
-        };
+        let floor = Floor::new(self, ledger);
         std::thread::scope(|scope| {
             let sessions: Vec<_> =
                 (0..self.settings.connections).map(|_| scope.spawn(|| session::serve(&floor))).collect();
+            floor.supply();
             for session in sessions {
                 // A session that panicked has left its row Sending: recovery judges it.
                 if session.join().is_err() {
@@ -142,28 +137,15 @@ impl Dispatch<'_> {
                 }
             }
         });
-        let Claims { rows, end, unreachable } =
-            floor.claimed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let halt = floor.halt.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let nobody = unreachable.filter(|_| !rows.is_empty()).map(|why| {
-            Halt::Broken(format!(
-                "{why}\n  help: nothing is lost: the rest is queued; look at the server, then run again"
-            ))
-        });
+        let Left { rows, end, halt, breaker } = floor.clear();
         ledger.release(rows.into_iter().map(|row| row.id).collect())?;
-        Ok(match halt.or(nobody) {
+        Ok(match halt {
             Some(Halt::Store(error)) => return Err(error),
             Some(Halt::Broken(why)) => (End::Halted(why), None),
-            Some(Halt::Tripped(tripped)) => {
-                let breaker = floor.breaker.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-                (End::Halted(self.undo(ledger, &breaker, tripped)?), None)
-            }
+            Some(Halt::Tripped(tripped)) => (End::Halted(self.undo(ledger, &breaker, tripped)?), None),
             // Asked now that all are home: what one session deferred was not there when another found nothing due.
             None => match end {
-                Some(End::Drained) => match ledger.claim(0, &[], self.clock.now())? {
-                    Claim::Nothing(next) => (End::Drained, next),
-                    Claim::Rows(_) | Claim::Wait(_) => (End::Drained, None),
-                },
+                Some(End::Drained) => (End::Drained, ledger.next_due(self.clock.now())?),
                 end => (end.unwrap_or(End::Stopped), None),
             },
         })
@@ -178,20 +160,9 @@ impl Dispatch<'_> {
     }
 
     fn undo(&self, ledger: &Ledger, breaker: &Breaker, tripped: Tripped) -> Result<String, store::Error> {
-        let kind = match tripped {
-            Tripped::Connections => {
-                return Ok("the server drops one connection after another\n  help: the rest is queued; look at the server, then run again".to_owned());
-            }
-            Tripped::Refusals(kind) => kind,
-        };
-        let what = match kind {
-            Refusal::Hard => {
-                "says of one address after another that it does not exist\n  help: if the server is right, the list is old: remove those addresses (`why ADDRESS` shows its words); if not, it is the wrong server"
-            }
-            _ => {
-                "refuses one message after another by its policy\n  help: `why ADDRESS` shows its words; look at SPF, DKIM, DMARC and the sending address, then run again"
-            }
-        };
+        let what = tripped.what_to_do();
+        // Nothing was refused, so nothing is to be undone.
+        let Tripped::Refusals(kind) = tripped else { return Ok(format!("the server {what}")) };
         let deliveries = breaker.hit(kind);
         let count = deliveries.len();
         ledger.undo(deliveries, self.clock.now())?;
@@ -199,98 +170,4 @@ impl Dispatch<'_> {
             "the server {what}\n  {count} refused deliveries are queued again, and no address is suppressed for them"
         ))
     }
-}
-
-/// What the sessions share.
-struct Floor<'a> {
-    dispatch: &'a Dispatch<'a>,
-    ledger: &'a Ledger,
-    claimed: Mutex<Claims>,
-    halt: Mutex<Option<Halt>>,
-    breaker: Mutex<Breaker>,
-    skeletons: Mutex<session::Skeletons>,
-}
-
-/// Rows that are claimed but not begun; and, once nothing more can be claimed, why.
-#[derive(Default)]
-struct Claims {
-    rows: VecDeque<Claimed>,
-    end: Option<End>,
-    /// Why a session has no connection.
-    unreachable: Option<NotReady>,
-}
-
-/// Why all sessions come home.
-enum Halt {
-    Store(store::Error),
-    Broken(String),
-    Tripped(Tripped),
-}
-
-impl Floor<'_> {
-    /// The first reason is the one that is told.
-    fn halt(&self, why: Halt) {
-        let mut halt = lock(&self.halt);
-        if halt.is_none() {
-            *halt = Some(why);
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.dispatch.stop.load(Ordering::Relaxed) || lock(&self.halt).is_some()
-    }
-
-    /// A session has no connection and gives its row back. The others may have one, and the server no room for one more: only
-    /// where nobody takes the row is that the end.
-    fn give_up(&self, row: Claimed, why: Option<NotReady>) {
-        let mut claimed = lock(&self.claimed);
-        claimed.rows.push_front(row);
-        claimed.unreachable = claimed.unreachable.take().or(why);
-    }
-
-    /// A row that is at hand, without waiting for anything.
-    fn at_hand(&self) -> Option<Claimed> {
-        self.claimed.try_lock().ok()?.rows.pop_front()
-    }
-
-    /// The next row: claims more where none is left, and waits for the rates. None: it is over.
-    fn next(&self) -> Result<Option<Claimed>, store::Error> {
-        let Dispatch { settings, clock, .. } = self.dispatch;
-        let mut claimed = lock(&self.claimed);
-        while !self.is_over() {
-            if let Some(row) = claimed.rows.pop_front() {
-                return Ok(Some(row));
-            }
-            if claimed.end.is_some() {
-                break;
-            }
-            let batch = (settings.connections as i64 * 8).clamp(16, 512);
-            match self.ledger.claim(batch, &settings.rates, clock.now())? {
-                Claim::Rows(rows) => claimed.rows.extend(rows),
-                Claim::Nothing(_) => claimed.end = Some(End::Drained),
-                Claim::Wait(millis) if millis > PATIENCE => claimed.end = Some(End::RateLimited(millis)),
-                Claim::Wait(millis) => std::thread::sleep(SLICE.min(Duration::from_millis(millis.unsigned_abs()))),
-            }
-        }
-        Ok(None)
-    }
-
-    fn watch(&self, delivery: &str, outcome: Outcome) {
-        let progress = self.dispatch.progress;
-        let count = match outcome {
-            Outcome::Accepted => &progress.accepted,
-            Outcome::Deferred(_) => &progress.deferred,
-            Outcome::Refused(_) => &progress.refused,
-            Outcome::Unknown => &progress.unknown,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-        if let Some(tripped) = lock(&self.breaker).watch(delivery, outcome) {
-            self.halt(Halt::Tripped(tripped));
-        }
-    }
-}
-
-/// What panicked elsewhere left no half-changed value behind any of these locks.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -1,6 +1,6 @@
-//! One connection's thread: take a row, commit the intent, talk to the server, record its reply with the next intent.
+//! One connection's thread: take a row, offer it, commit the intent, send the body, record its reply with the next intent.
 
-use super::{Floor, Halt, lock};
+use super::floor::{Floor, Halt, lock};
 use crate::address::Mailbox;
 use crate::delivery::{self, Tried};
 use crate::message::{self, Envelope, Message, Personal, Skeleton};
@@ -8,7 +8,8 @@ use crate::reply::{Fault, Outcome, Sent};
 use crate::store;
 use crate::store::ledger::{Begun, Claimed, Settled};
 use crate::token::Purpose;
-use crate::transport::{Job, NotReady, Session};
+use crate::transport::{Job, NotReady, Offered, Session};
+use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,110 +17,218 @@ use std::time::Duration;
 /// The variants in use, parsed once for all sessions.
 pub(super) type Skeletons = HashMap<String, Arc<Skeleton>>;
 
+/// More variants than these are read from the store again: an edition may have a thousand, of a hundred kilobytes each.
+const SKELETONS: usize = 32;
 /// Pauses before the tries to reach a server that does not answer; then the session gives up.
 const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
 
+/// A row and its finished message.
+struct Letter {
+    row: Claimed,
+    message: Message,
+}
+
+impl Letter {
+    fn job(&self) -> Job<'_> {
+        Job { edition: &self.row.edition, delivery: &self.row.id, message: &self.message }
+    }
+}
+
 /// Works until there is nothing to take or it is over. The try in hand is always finished and recorded.
 pub(super) fn serve(floor: &Floor<'_>) {
-    let mut session = floor.dispatch.transport.session();
-    let mut ended = None;
-    let result = work(floor, &mut session, &mut ended);
-    let settled = ended.take().map_or(Ok(()), |settled| floor.ledger.settle(settled));
+    let _home = Home(floor);
+    let mut hands = Hands { floor, session: floor.dispatch.transport.session(), letter: None, ended: None };
+    let result = hands.work();
+    let settled = hands.settle();
     if let Err(error) = result.and(settled) {
         floor.halt(Halt::Store(error));
     }
-    session.quit();
+    if let Some(letter) = hands.letter {
+        floor.give_back(letter.row);
+    }
+    hands.session.quit();
 }
 
-/// `ended` is the last try, whose end is not recorded yet: at most one a connection (P1).
-fn work(floor: &Floor<'_>, session: &mut Session, ended: &mut Option<Settled>) -> Result<(), store::Error> {
-    while !floor.is_over() {
-        let row = match floor.at_hand() {
-            Some(row) => row,
-            None => {
-                // Nobody waits with something unrecorded.
-                ended.take().map_or(Ok(()), |settled| floor.ledger.settle(settled))?;
-                let Some(row) = floor.next()? else { break };
-                row
+/// Comes home whatever happens on the way.
+struct Home<'a>(&'a Floor<'a>);
+
+impl Drop for Home<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// What one session holds.
+struct Hands<'a> {
+    floor: &'a Floor<'a>,
+    session: Session,
+    /// The message that is to go next. Its envelope may be on its way already.
+    letter: Option<Letter>,
+    /// The last try, whose end is not recorded yet: at most one a connection (P1).
+    ended: Option<Settled>,
+}
+
+impl Hands<'_> {
+    fn work(&mut self) -> Result<(), store::Error> {
+        while self.take()? {
+            if let Err(why) = self.reach() {
+                if let Some(letter) = self.letter.take() {
+                    self.floor.give_up(letter.row, why);
+                }
+                break;
             }
-        };
-        if let Err(why) = reach(floor, session) {
-            floor.give_up(row, why);
-            break;
+            self.send()?;
         }
-        let now = floor.dispatch.clock.now();
-        let skeleton = skeleton(floor, &row.variant)?;
-        let Some(begun) = floor.ledger.begin(ended.take(), &row.id, now)? else { continue };
-        let message = match finish(floor, &row, &skeleton) {
-            Ok(message) => message,
-            Err(error) => return broken(floor, &row, begun, error.to_string()),
-        };
-        let sent = match session.send(&Job { edition: &row.edition, delivery: &row.id, message: &message }) {
-            Ok(sent) => sent,
-            Err(configuration) => return broken(floor, &row, begun, configuration.to_string()),
-        };
-        let lost = matches!(sent.outcome, Outcome::Unknown | Outcome::Deferred(Fault::Connection));
-        *ended = Some(judge(floor, &row, begun, sent));
-        if lost {
-            // Before the time that a new connection takes.
-            ended.take().map_or(Ok(()), |settled| floor.ledger.settle(settled))?;
+        Ok(())
+    }
+
+    /// Sees that there is a letter in hand; false where there is none left.
+    fn take(&mut self) -> Result<bool, store::Error> {
+        if self.letter.is_some() {
+            // What was offered along with the last body is finished, whatever the reason to come home.
+            return Ok(self.session.has_offered() || !self.floor.is_over());
+        }
+        let mut row = self.floor.at_hand();
+        if row.is_none() {
+            // Nobody waits with something unrecorded.
+            self.settle()?;
+            row = self.floor.next();
+        }
+        self.letter = row.map(|row| self.write(row)).transpose()?.flatten();
+        Ok(self.letter.is_some())
+    }
+
+    /// Finishes a row's message; none where that cannot be done, which is nobody's fault but ours and stops the run.
+    fn write(&self, row: Claimed) -> Result<Option<Letter>, store::Error> {
+        match finish(self.floor, &row)? {
+            Ok(message) => Ok(Some(Letter { row, message })),
+            Err(error) => {
+                self.floor.halt(Halt::Broken(error.to_string()));
+                self.floor.give_back(row);
+                Ok(None)
+            }
         }
     }
-    Ok(())
-}
 
-/// Connects where that is needed, before any recipient is at stake. An error: it did not come about, and why, if anybody wants
-/// to know.
-fn reach(floor: &Floor<'_>, session: &mut Session) -> Result<(), Option<NotReady>> {
-    let mut last = None;
-    for pause in PAUSES {
-        let mut left = pause;
-        while !left.is_zero() && !floor.is_over() {
-            let slice = left.min(super::SLICE);
-            std::thread::sleep(slice);
-            left -= slice;
-        }
-        if floor.is_over() {
-            return Err(None);
-        }
-        match session.ready() {
-            Ok(()) => return Ok(()),
-            Err(NotReady::Configuration(why)) => {
-                floor.halt(Halt::Broken(why.to_string()));
-                return Err(None);
+    /// Connects where that is needed, before any recipient is at stake. An error: it did not come about, and why, if anybody
+    /// wants to know.
+    fn reach(&mut self) -> Result<(), Option<NotReady>> {
+        let mut last = None;
+        for pause in PAUSES {
+            if !pause.is_zero() {
+                // Nobody waits with something unrecorded; where that fails, so does the next intent.
+                let _ = self.settle();
+                self.floor.rest(pause);
+                if self.floor.is_over() {
+                    return Err(None);
+                }
             }
-            Err(not_ready) => last = Some(not_ready),
+            match self.session.ready() {
+                Ok(()) => return Ok(()),
+                Err(NotReady::Configuration(why)) => {
+                    self.floor.halt(Halt::Broken(why.to_string()));
+                    return Err(None);
+                }
+                Err(not_ready) => last = Some(not_ready),
+            }
+        }
+        Err(last)
+    }
+
+    /// Offers the letter in hand, and delivers it where it is wanted.
+    fn send(&mut self) -> Result<(), store::Error> {
+        let Some(letter) = self.letter.take() else { return Ok(()) };
+        let now = self.floor.dispatch.clock.now();
+        match self.session.offer(&letter.job()) {
+            Ok(Offered::Wanted) => self.deliver(letter, now),
+            Ok(Offered::Ended(sent)) => self.turn_down(&letter.row, sent, now),
+            Ok(Offered::Stale(_)) => {
+                self.letter = Some(letter);
+                Ok(())
+            }
+            Err(configuration) => {
+                self.floor.halt(Halt::Broken(configuration.to_string()));
+                self.floor.give_back(letter.row);
+                Ok(())
+            }
         }
     }
-    Err(last)
-}
 
-/// The whole run stops for something that is nobody's fault but ours; this delivery was not tried.
-fn broken(floor: &Floor<'_>, row: &Claimed, begun: Begun, why: String) -> Result<(), store::Error> {
-    floor.halt(Halt::Broken(why));
-    floor.ledger.take_back(&row.id, begun.attempt)
+    fn deliver(&mut self, letter: Letter, now: DateTime<Utc>) -> Result<(), store::Error> {
+        let intent = self.floor.ledger.begin(self.ended.take(), &letter.row.id, now)?;
+        // While the intent is on its way to the disk.
+        if let Some(row) = self.floor.at_hand() {
+            self.letter = self.write(row)?;
+        }
+        let Some(begun) = intent.wait()? else { return Ok(()) };
+        let next = self.letter.as_ref().map(Letter::job);
+        match self.session.deliver(&letter.job(), next.as_ref()) {
+            Ok(sent) => {
+                let lost = matches!(sent.outcome, Outcome::Unknown | Outcome::Deferred(Fault::Connection));
+                let settled = judge(self.floor, &letter.row, begun, sent);
+                self.note(&letter.row, &settled);
+                self.ended = Some(settled);
+                // Before the time that a new connection takes.
+                if lost { self.settle() } else { Ok(()) }
+            }
+            Err(configuration) => {
+                self.floor.halt(Halt::Broken(configuration.to_string()));
+                self.floor.ledger.take_back(&letter.row.id, begun.attempt)
+            }
+        }
+    }
+
+    /// The server did not want the body.
+    fn turn_down(&mut self, row: &Claimed, sent: Sent, now: DateTime<Utc>) -> Result<(), store::Error> {
+        let judge = judgement(self.floor, row, sent);
+        if let Some(settled) = self.floor.ledger.turn_down(self.ended.take(), &row.id, now, judge)? {
+            self.note(row, &settled);
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), store::Error> {
+        self.ended.take().map_or(Ok(()), |settled| self.floor.ledger.settle(settled))
+    }
+
+    fn note(&self, row: &Claimed, settled: &Settled) {
+        let Settled { sent, verdict, .. } = settled;
+        if sent.outcome != Outcome::Accepted {
+            tracing::info!(delivery = row.id, address = row.address.masked(), state = %verdict.state, reply = sent.reply.text, "not accepted");
+        }
+        self.floor.watch(&row.id, sent.outcome);
+    }
 }
 
 fn judge(floor: &Floor<'_>, row: &Claimed, begun: Begun, sent: Sent) -> Settled {
-    let at = floor.dispatch.clock.now();
-    let tried = Tried { attempts: begun.attempt, first_at: begun.first_at, resends: begun.resends };
-    let verdict = delivery::judge(sent.outcome, tried, floor.dispatch.settings, at, floor.dispatch.random.fraction());
-    if sent.outcome != Outcome::Accepted {
-        tracing::info!(delivery = row.id, address = row.address.masked(), state = %verdict.state, reply = sent.reply.text, "not accepted");
+    judgement(floor, row, sent)(begun)
+}
+
+/// What a try comes to, once the ledger says which one it is.
+fn judgement(floor: &Floor<'_>, row: &Claimed, sent: Sent) -> impl FnOnce(Begun) -> Settled + Send + 'static {
+    let dispatch = floor.dispatch;
+    let (at, jitter) = (dispatch.clock.now(), dispatch.random.fraction());
+    let (settings, delivery) = (dispatch.settings.clone(), row.id.clone());
+    move |begun| {
+        let tried = Tried { attempts: begun.attempt, first_at: begun.first_at, resends: begun.resends };
+        let verdict = delivery::judge(sent.outcome, tried, &settings, at, jitter);
+        Settled { delivery, attempt: begun.attempt, at, sent, verdict }
     }
-    floor.watch(&row.id, sent.outcome);
-    Settled { delivery: row.id.clone(), attempt: begun.attempt, at, sent, verdict }
 }
 
 /// The bytes depend on nothing but what the ledger holds: a resend is the same message (P2).
-fn finish(floor: &Floor<'_>, row: &Claimed, skeleton: &Skeleton) -> Result<Message, message::Error> {
+fn finish(floor: &Floor<'_>, row: &Claimed) -> Result<Result<Message, message::Error>, store::Error> {
+    let skeleton = skeleton(floor, &row.variant)?;
     let keyring = floor.dispatch.keyring;
     let mac = keyring.mac(Purpose::Bounce, &row.id);
-    let from = message::envelope_from(floor.dispatch.mail, &row.id, &mac)?;
+    let from = match message::envelope_from(floor.dispatch.mail, &row.id, &mac) {
+        Ok(from) => from,
+        Err(error) => return Ok(Err(error)),
+    };
     let to = Mailbox { name: row.name.clone(), address: row.address.clone() };
     let token = keyring.sign(Purpose::Unsubscribe, &row.subscriber);
     let bytes = skeleton.splice(&Personal { delivery: &row.id, to: &to, date: row.date, token: &token });
-    Ok(Message { envelope: Envelope { from, to: row.address.clone() }, bytes })
+    Ok(Ok(Message { envelope: Envelope { from, to: row.address.clone() }, bytes }))
 }
 
 fn skeleton(floor: &Floor<'_>, variant: &str) -> Result<Arc<Skeleton>, store::Error> {
@@ -131,6 +240,9 @@ fn skeleton(floor: &Floor<'_>, variant: &str) -> Result<Arc<Skeleton>, store::Er
     let skeleton = Skeleton::from_stored(&stored)
         .map_err(|e| store::Error::Corrupt(format!("the rendering {variant} cannot be read: {e}")))?;
     let skeleton = Arc::new(skeleton);
+    if skeletons.len() >= SKELETONS {
+        skeletons.clear();
+    }
     skeletons.insert(variant.to_owned(), Arc::clone(&skeleton));
     Ok(skeleton)
 }

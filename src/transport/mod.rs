@@ -7,9 +7,9 @@
 //! | [`sendmail`] | machines whose MTA has no port | yes |
 //! | [`memory`] | tests | never |
 //!
-//! A closed enum, not a trait: these are all there are. A [`Session`] is used by one thread at a time and talks in two
-//! steps, so that the caller can commit its intent between them: [`Session::ready`] does all that can fail without any
-//! recipient at stake, [`Session::send`] does the rest and always knows how far it came.
+//! A closed enum, not a trait: these are all there are. A [`Session`] is used by one thread at a time and talks in three
+//! steps: [`Session::ready`] does all that concerns no recipient, [`Session::offer`] asks whether the server wants this message,
+//! [`Session::deliver`] hands it over. The caller commits its intent before the third, and always learns how far it came.
 
 use crate::delivery::route::Route;
 use crate::message::Message;
@@ -77,6 +77,18 @@ pub struct Job<'a> {
     pub delivery: &'a str,
     /// What goes out.
     pub message: &'a Message,
+}
+
+/// What became of an offer. The message has not left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// It may be delivered now.
+    Wanted,
+    /// The server does not take it, for this reason.
+    Ended(Sent),
+    /// The connection had served before and has come to its end; this was said of it. Nobody was at stake: make ready again, and
+    /// offer again.
+    Stale(Sent),
 }
 
 /// A transport could not be opened. Nothing was sent.
@@ -187,9 +199,8 @@ impl Transport {
 }
 
 impl Session {
-    /// Does what must be done before a message can be handed over and concerns no recipient: connect, greet, STARTTLS,
-    /// AUTH; clear up after a refusal; notice that the server closed an idle connection, and connect again. Call it
-    /// before the intent is committed.
+    /// Does what must be done before a message can be offered and concerns no recipient: connect, greet, STARTTLS, AUTH;
+    /// clear up after a refusal; notice that the server closed an idle connection, and connect again.
     ///
     /// # Errors
     /// [`NotReady`]; the next call tries again from the start.
@@ -201,17 +212,48 @@ impl Session {
         }
     }
 
-    /// Hands over one message and says what became of it. Without a [`ready`](Self::ready) before it, or after the
-    /// connection was lost, it is deferred.
+    /// Asks whether one message is wanted. Without a [`ready`](Self::ready) before it, it is not. Of a message that was `next` in
+    /// [`deliver`](Self::deliver) it must be asked before any other.
+    ///
+    /// # Errors
+    /// [`Configuration`]: the message is not taken, and none would be.
+    pub fn offer(&mut self, job: &Job<'_>) -> Result<Offered, Configuration> {
+        match self {
+            Session::Smtp(session) => session.offer(job.message),
+            Session::Outbox(_) | Session::Sendmail(_) | Session::Memory(_) => Ok(Offered::Wanted),
+        }
+    }
+
+    /// Whether `next` was offered along with the last message.
+    pub fn has_offered(&self) -> bool {
+        match self {
+            Session::Smtp(session) => session.has_offered(),
+            Session::Outbox(_) | Session::Sendmail(_) | Session::Memory(_) => false,
+        }
+    }
+
+    /// Hands over the message that was wanted and says what became of it. `next`, where it is known already, may be offered along
+    /// with it. A wanted message that is not to be delivered after all is withdrawn by [`ready`](Self::ready).
+    ///
+    /// # Errors
+    /// [`Configuration`]: the message was not taken, and none would be.
+    pub fn deliver(&mut self, job: &Job<'_>, next: Option<&Job<'_>>) -> Result<Sent, Configuration> {
+        match self {
+            Session::Outbox(outbox) => outbox.send(job),
+            Session::Smtp(session) => Ok(session.deliver(job.message, next.map(|next| next.message))),
+            Session::Sendmail(sendmail) => sendmail.send(job.message),
+            Session::Memory(memory) => Ok(memory.send(job)),
+        }
+    }
+
+    /// Offers and delivers one message that no ledger knows.
     ///
     /// # Errors
     /// [`Configuration`]: the message was not taken, and none would be.
     pub fn send(&mut self, job: &Job<'_>) -> Result<Sent, Configuration> {
-        match self {
-            Session::Outbox(outbox) => outbox.send(job),
-            Session::Smtp(session) => session.send(job.message),
-            Session::Sendmail(sendmail) => sendmail.send(job.message),
-            Session::Memory(memory) => Ok(memory.send(job)),
+        match self.offer(job)? {
+            Offered::Wanted => self.deliver(job, None),
+            Offered::Ended(sent) | Offered::Stale(sent) => Ok(sent),
         }
     }
 

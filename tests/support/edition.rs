@@ -3,8 +3,7 @@
 use super::database::Base;
 use chrono::{DateTime, TimeDelta, Utc};
 use postrider::address::EmailAddress;
-use postrider::delivery::Verdict;
-use postrider::delivery::{self, Tried, Uncertain};
+use postrider::delivery::{self, Limits, Tried, Uncertain, Verdict};
 use postrider::edition::slot::Memory;
 use postrider::random::Random;
 use postrider::reply::{Outcome, Reply, Sent, Stage};
@@ -14,6 +13,7 @@ use postrider::store::editions::{Decided, Frozen, Variant};
 use postrider::store::ledger::{Begun, Claim, Claimed, Ledger, Settled};
 use postrider::subscriber::file::Row;
 use postrider::subscriber::{Choices, Status};
+use std::sync::Arc;
 
 /// Monday, 23 November 2026, nine o'clock in UTC.
 pub(crate) fn monday() -> DateTime<Utc> {
@@ -88,9 +88,15 @@ pub(crate) fn ledger(store: &Store, worker: &str) -> Ledger {
     Ledger::start(store, worker.to_owned(), "smtp://relay.test:25".to_owned()).expect("it starts")
 }
 
+/// For everything that leaves.
+pub(crate) fn limits(rates: &[&str]) -> Arc<Limits> {
+    let rates = rates.iter().map(|rate| rate.parse().expect("a rate")).collect();
+    Arc::new(Limits { rates, ..Limits::default() })
+}
+
 /// What a claim gets, sorted by address.
 pub(crate) fn claim(ledger: &Ledger, limit: i64, now: DateTime<Utc>) -> Vec<Claimed> {
-    match ledger.claim(limit, &[], now).expect("it answers") {
+    match ledger.claim(limit, &limits(&[]), now).expect("it answers") {
         Claim::Rows(mut rows) => {
             rows.sort_by(|a, b| a.address.cmp(&b.address));
             rows

@@ -1,19 +1,22 @@
 //! The ledger: what delivery works on. One thread owns the write connection and takes named commands; what all connections
 //! of this process wait for is done in one commit, and no caller goes on before that commit is on the disk (P2).
 //!
-//! A delivery's life: Queued → (claim: a lease on a Queued row, handed back silently) → *begin*: Sending, committed → the
-//! server → *settle*: Accepted, Refused, Queued again, Uncertain or Held. *recover* judges what the dead left Sending.
+//! A delivery's life: Queued → (claim: a lease on a Queued row, handed back silently) → *begin*: Sending, committed → the body →
+//! *settle*: Accepted, Refused, Queued again, Uncertain or Held. *turn_down*: begun and settled in one, where the server did not want
+//! the body. *recover* judges what the dead left Sending.
 
+mod claim;
 mod work;
 
 use super::lock::{self, Life};
 use super::sql::{Connection, Write};
 use super::{Error, Store};
 use crate::address::EmailAddress;
-use crate::delivery::{Rate, Uncertain, Verdict};
+use crate::delivery::{Limits, Uncertain, Verdict};
 use crate::reply::Sent;
 use chrono::{DateTime, Utc};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -82,10 +85,17 @@ pub struct Recovered {
     pub held: u64,
 }
 
+/// An answer that comes with a commit.
+#[must_use = "nothing is certain before it has come"]
+pub struct Pending<T>(Receiver<Result<T, Error>>);
+
+/// Judges a try of which only the ledger knows the number.
+type Judge = Box<dyn FnOnce(Begun) -> Settled + Send>;
+
 enum Command {
     Claim {
         limit: i64,
-        rates: Vec<Rate>,
+        limits: Arc<Limits>,
         now: DateTime<Utc>,
         answer: SyncSender<Result<Claim, Error>>,
     },
@@ -94,6 +104,13 @@ enum Command {
         delivery: String,
         now: DateTime<Utc>,
         answer: SyncSender<Result<Option<Begun>, Error>>,
+    },
+    TurnDown {
+        settle: Option<Settled>,
+        delivery: String,
+        now: DateTime<Utc>,
+        judge: Judge,
+        answer: SyncSender<Result<Option<Settled>, Error>>,
     },
     Settle {
         settle: Settled,
@@ -118,6 +135,14 @@ enum Command {
         policy: Uncertain,
         now: DateTime<Utc>,
         answer: SyncSender<Result<Recovered, Error>>,
+    },
+    ClearLanes {
+        limits: Arc<Limits>,
+        answer: SyncSender<Result<(), Error>>,
+    },
+    Next {
+        now: DateTime<Utc>,
+        answer: SyncSender<Result<Option<DateTime<Utc>>, Error>>,
     },
     Finish {
         answer: SyncSender<Result<(), Error>>,
@@ -172,56 +197,91 @@ impl Ledger {
         &self.worker
     }
 
-    /// Takes up to `limit` due rows, within the rates.
-    pub fn claim(&self, limit: i64, rates: &[Rate], now: DateTime<Utc>) -> Result<Claim, Error> {
-        self.ask(|answer| Command::Claim { limit, rates: rates.to_vec(), now, answer })
+    /// Takes up to `limit` due rows, within the limits. No rows: ask again at once.
+    pub fn claim(&self, limit: i64, limits: &Arc<Limits>, now: DateTime<Utc>) -> Result<Claim, Error> {
+        self.ask(|answer| Command::Claim { limit, limits: limits.clone(), now, answer })?.wait()
     }
 
-    /// Records how the connection's last try ended and makes the next delivery Sending, in one commit; returns after it. None: the
-    /// reader left, was suppressed, or the row is no longer ours; nothing may be sent.
-    pub fn begin(&self, settle: Option<Settled>, delivery: &str, now: DateTime<Utc>) -> Result<Option<Begun>, Error> {
+    /// Records how the connection's last try ended and makes the next delivery Sending, in one commit; the answer comes after it.
+    /// None: the reader left, was suppressed, or the row is no longer ours; nothing may be sent.
+    pub fn begin(
+        &self,
+        settle: Option<Settled>,
+        delivery: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Pending<Option<Begun>>, Error> {
         self.ask(|answer| Command::Begin { settle, delivery: delivery.to_owned(), now, answer })
+    }
+
+    /// Records a try that ended before the body, which `judge` judges, and how the connection's last one ended. None: the row is no
+    /// longer ours, or the reader's wish came first.
+    pub fn turn_down(
+        &self,
+        settle: Option<Settled>,
+        delivery: &str,
+        now: DateTime<Utc>,
+        judge: impl FnOnce(Begun) -> Settled + Send + 'static,
+    ) -> Result<Option<Settled>, Error> {
+        let (delivery, judge) = (delivery.to_owned(), Box::new(judge));
+        self.ask(|answer| Command::TurnDown { settle, delivery, now, judge, answer })?.wait()
     }
 
     /// Records how a try ended.
     pub fn settle(&self, settle: Settled) -> Result<(), Error> {
-        self.ask(|answer| Command::Settle { settle, answer })
+        self.ask(|answer| Command::Settle { settle, answer })?.wait()
     }
 
     /// Takes back a try of which nothing reached the server.
     pub fn take_back(&self, delivery: &str, attempt: i64) -> Result<(), Error> {
-        self.ask(|answer| Command::Return { delivery: delivery.to_owned(), attempt, answer })
+        self.ask(|answer| Command::Return { delivery: delivery.to_owned(), attempt, answer })?.wait()
     }
 
     /// Hands claimed rows back.
     pub fn release(&self, deliveries: Vec<String>) -> Result<(), Error> {
-        self.ask(|answer| Command::Release { deliveries, answer })
+        self.ask(|answer| Command::Release { deliveries, answer })?.wait()
     }
 
     /// After the breaker tripped: refused deliveries are queued again and what they suppressed is not.
     pub fn undo(&self, deliveries: Vec<String>, now: DateTime<Utc>) -> Result<(), Error> {
-        self.ask(|answer| Command::Undo { deliveries, now, answer })
+        self.ask(|answer| Command::Undo { deliveries, now, answer })?.wait()
     }
 
     /// Judges what dead workers left.
     pub fn recover(&self, policy: Uncertain, now: DateTime<Utc>) -> Result<Recovered, Error> {
-        self.ask(|answer| Command::Recover { policy, now, answer })
+        self.ask(|answer| Command::Recover { policy, now, answer })?.wait()
+    }
+
+    /// Puts what waits under limits that there are no more among all others.
+    pub fn clear_lanes(&self, limits: &Arc<Limits>) -> Result<(), Error> {
+        self.ask(|answer| Command::ClearLanes { limits: limits.clone(), answer })?.wait()
+    }
+
+    /// When the next delivery is due, whatever the limits.
+    pub fn next_due(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
+        self.ask(|answer| Command::Next { now, answer })?.wait()
     }
 
     /// Marks the editions done of which nothing is left to do.
     pub fn finish_editions(&self) -> Result<(), Error> {
-        self.ask(|answer| Command::Finish { answer })
+        self.ask(|answer| Command::Finish { answer })?.wait()
     }
 
     /// Holds the open editions without an attempt since `before`; their ids.
     pub fn hold_rested(&self, before: DateTime<Utc>) -> Result<Vec<String>, Error> {
-        self.ask(|answer| Command::Hold { before, answer })
+        self.ask(|answer| Command::Hold { before, answer })?.wait()
     }
 
-    fn ask<T>(&self, command: impl FnOnce(SyncSender<Result<T, Error>>) -> Command) -> Result<T, Error> {
+    fn ask<T>(&self, command: impl FnOnce(SyncSender<Result<T, Error>>) -> Command) -> Result<Pending<T>, Error> {
         let (answer, answered) = sync_channel(1);
         self.commands.as_ref().ok_or_else(gone)?.send(command(answer)).map_err(|_| gone())?;
-        answered.recv().map_err(|_| gone())?
+        Ok(Pending(answered))
+    }
+}
+
+impl<T> Pending<T> {
+    /// Waits for the commit.
+    pub fn wait(self) -> Result<T, Error> {
+        self.0.recv().map_err(|_| gone())?
     }
 }
 
@@ -292,10 +352,21 @@ fn run(
     command: Command,
 ) -> (Answer, Option<Error>) {
     match command {
-        Command::Claim { limit, rates, now, answer } => when_done(answer, work::claim(c, worker, limit, &rates, now)),
+        Command::Claim { limit, limits, now, answer } => {
+            when_done(answer, claim::claim(c, worker, limit, &limits, now))
+        }
         Command::Begin { settle, delivery, now, answer } => {
             let settled = settle.map_or(Ok(()), |s| work::settle(c, worker, &s));
             when_done(answer, settled.and_then(|()| work::begin(c, worker, transport, &delivery, now)))
+        }
+        Command::TurnDown { settle, delivery, now, judge, answer } => {
+            let settled = settle.map_or(Ok(()), |s| work::settle(c, worker, &s));
+            let begun = settled.and_then(|()| work::begin(c, worker, transport, &delivery, now));
+            let judged = begun.and_then(|begun| match begun.map(judge) {
+                Some(settled) => work::settle(c, worker, &settled).map(|()| Some(settled)),
+                None => Ok(None),
+            });
+            when_done(answer, judged)
         }
         Command::Settle { settle, answer } => when_done(answer, work::settle(c, worker, &settle)),
         Command::Return { delivery, attempt, answer } => {
@@ -304,6 +375,8 @@ fn run(
         Command::Release { deliveries, answer } => when_done(answer, work::release(c, worker, &deliveries)),
         Command::Undo { deliveries, now, answer } => when_done(answer, work::undo(c, &deliveries, now)),
         Command::Recover { policy, now, answer } => when_done(answer, work::recover(c, worker, beside, policy, now)),
+        Command::ClearLanes { limits, answer } => when_done(answer, claim::clear_lanes(c, &limits)),
+        Command::Next { now, answer } => when_done(answer, claim::first_due(c, now)),
         Command::Finish { answer } => when_done(answer, work::finish_editions(c)),
         Command::Hold { before, answer } => when_done(answer, work::hold_rested(c, before)),
     }

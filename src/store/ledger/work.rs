@@ -2,86 +2,11 @@
 
 use super::super::subscribers::suppress_bounced;
 use super::super::{WITHDRAW, lock, time};
-use super::{Begun, Claim, Claimed, Connection, Error, LEASE, Recovered, Settled};
-use crate::address::EmailAddress;
-use crate::delivery::pace::{Allowance, Window, allowance};
-use crate::delivery::{Rate, State, Uncertain};
+use super::{Begun, Connection, Error, Recovered, Settled};
+use crate::delivery::{State, Uncertain};
 use crate::reply::Outcome;
 use chrono::{DateTime, Utc};
 use std::path::Path;
-
-/// Claims due rows by a lease. `{skip}` lets several PostgreSQL workers take disjoint rows without waiting for each other.
-pub(super) fn claim(
-    c: &mut Connection,
-    worker: &str,
-    limit: i64,
-    rates: &[Rate],
-    now: DateTime<Utc>,
-) -> Result<Claim, Error> {
-    let limit = match allowed(c, rates, now)? {
-        Allowance::Now(n) => limit.min(n),
-        // Where nothing is due there is nothing to wait for.
-        Allowance::Wait(millis) => {
-            return Ok(match next_due(c, now)? {
-                Some(next) if next <= now => Claim::Wait(millis),
-                next => Claim::Nothing(next),
-            });
-        }
-    };
-    let sql = "UPDATE deliveries SET worker = $1, lease = CAST($2 AS BIGINT) + CAST($3 AS BIGINT) \
-         WHERE id IN (SELECT d.id FROM deliveries d WHERE d.state IN ('queued', 'uncertain') AND d.due <= $2 \
-            AND (d.worker IS NULL OR d.lease < $2) \
-            AND d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open') ORDER BY d.due, d.id LIMIT $4 {skip}) \
-         RETURNING id, subscriber, edition, variant, address, name, (SELECT e.released FROM editions e WHERE e.id = deliveries.edition)";
-    let rows = c.query(sql, &[worker.into(), now.into(), LEASE.into(), limit.into()])?;
-    if rows.is_empty() {
-        return Ok(Claim::Nothing(next_due(c, now)?));
-    }
-    let read = |row: &super::super::sql::Row| {
-        Ok(Claimed {
-            id: row.text(0)?,
-            subscriber: row.text(1)?,
-            edition: row.text(2)?,
-            variant: row.text(3)?,
-            address: EmailAddress::parse(&row.text(4)?)
-                .map_err(|e| Error::Corrupt(format!("a delivery's address cannot be read: {e}")))?,
-            name: row.maybe_text(5)?,
-            date: time(row.int(6)?)?,
-        })
-    };
-    rows.iter().map(read).collect::<Result<_, _>>().map(Claim::Rows)
-}
-
-/// When the next row can be claimed: one that another worker has claimed, not before its lease ends.
-fn next_due(c: &mut Connection, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
-    let sql = "SELECT MIN(CASE WHEN d.worker IS NULL OR d.lease < $1 OR d.lease < d.due THEN d.due ELSE d.lease + 1 END) \
-         FROM deliveries d WHERE d.state IN ('queued', 'uncertain') \
-         AND d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open')";
-    let next = c.query_one(sql, &[now.into()])?.map(|row| row.maybe_int(0)).transpose()?.flatten();
-    next.map(time).transpose()
-}
-
-/// Tries begun and rows promised in each window: counted in the ledger, so rates survive a restart and bind all processes.
-fn allowed(c: &mut Connection, rates: &[Rate], now: DateTime<Utc>) -> Result<Allowance, Error> {
-    if rates.is_empty() {
-        return Ok(Allowance::Now(i64::MAX));
-    }
-    let sql =
-        "SELECT COUNT(*) FROM deliveries WHERE worker IS NOT NULL AND state IN ('queued', 'uncertain') AND lease >= $1";
-    let promised = c.query_one(sql, &[now.into()])?.map_or(Ok(0), |row| row.int(0))?;
-    let mut windows = Vec::new();
-    for rate in rates {
-        let from = now.timestamp_millis() - rate.window;
-        let row = c.query_one("SELECT COUNT(*), MIN(began) FROM attempts WHERE began > $1", &[from.into()])?;
-        let (used, oldest) = row.map_or(Ok((0, None)), |row| Ok::<_, Error>((row.int(0)?, row.maybe_int(1)?)))?;
-        windows.push(Window {
-            rate: *rate,
-            used: used + promised,
-            frees_in: oldest.map_or(100, |oldest| oldest - from),
-        });
-    }
-    Ok(allowance(&windows))
-}
 
 /// The intent. Whether the reader may still be mailed is asked here, in the statement that makes the row Sending (P3).
 pub(super) fn begin(
@@ -98,7 +23,7 @@ pub(super) fn begin(
            AND NOT EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = deliveries.hash) \
            AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status = 'active') \
            AND EXISTS (SELECT 1 FROM editions e WHERE e.id = deliveries.edition AND e.state = 'open') \
-         RETURNING attempts, first_at, resends";
+         RETURNING attempts, first_at, resends, lane";
     let row = c.query_one(sql, &[delivery.into(), worker.into(), now.into(), transport.into()])?;
     let Some(row) = row else {
         // What a bounce withdraws remembers it: the breaker may yet undo that.
@@ -113,9 +38,10 @@ pub(super) fn begin(
         return Ok(None);
     };
     let begun = Begun { attempt: row.int(0)?, first_at: time(row.int(1)?)?, resends: row.int(2)? };
+    let lane = Some(row.text(3)?).filter(|lane| !lane.is_empty());
     c.execute(
-        "INSERT INTO attempts (delivery, number, began) VALUES ($1, $2, $3)",
-        &[delivery.into(), begun.attempt.into(), now.into()],
+        "INSERT INTO attempts (delivery, number, began, lane) VALUES ($1, $2, $3, $4)",
+        &[delivery.into(), begun.attempt.into(), now.into(), lane.into()],
     )?;
     Ok(Some(begun))
 }

@@ -1,7 +1,7 @@
 //! SMTP (RFC 5321): one [`session::Session`] per thread, each one connection that is kept from message to message.
 //!
-//! `session` is the synchronous face, `connection` the dialogue, `wire` the stream beneath lettre's connection, `tls` the
-//! trust. lettre's own transport and pool are not used: they close the connection at every refusal, ask NOOP before every
+//! `session` is the synchronous face, `opening` how a connection begins, `transaction` one message, `connection` what both are made
+//! of, `wire` the stream beneath lettre's connection, `tls` the trust, `words` the sentences. lettre's own transport and pool are not used: they close the connection at every refusal, ask NOOP before every
 //! message, and cannot say whether a failure came before or after the final dot.
 
 use crate::delivery::route::{Server, Tls};
@@ -10,9 +10,12 @@ use lettre::transport::smtp::extension::ClientId;
 use std::time::Duration;
 
 mod connection;
+mod opening;
 pub mod session;
 mod tls;
+mod transaction;
 mod wire;
+mod words;
 
 /// How long to wait for the server at each step. The defaults are those of RFC 5321 section 4.5.3.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

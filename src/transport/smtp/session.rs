@@ -4,7 +4,7 @@ use super::Smtp;
 use super::connection::Connection;
 use crate::message::Message;
 use crate::reply::{Fault, Outcome, Reply, Sent, Stage};
-use crate::transport::{Configuration, NotReady};
+use crate::transport::{Configuration, NotReady, Offered};
 use std::io;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
@@ -15,16 +15,20 @@ use tokio::runtime::{Builder, Runtime};
 pub struct Session {
     smtp: Arc<Smtp>,
     connection: Option<Connection>,
-    /// Whether `ready` was asked since the last message: only then is no transaction open.
     state: State,
     // After the connection, which must be dropped first.
     runtime: Option<Runtime>,
 }
 
+/// What may be asked next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// `ready`: a transaction may be open.
     Used,
+    /// `offer`.
     Ready,
+    /// `deliver`.
+    Offered,
 }
 
 impl Session {
@@ -55,17 +59,34 @@ impl Session {
         Ok(())
     }
 
-    pub(in crate::transport) fn send(&mut self, message: &Message) -> Result<Sent, Configuration> {
+    pub(in crate::transport) fn offer(&mut self, message: &Message) -> Result<Offered, Configuration> {
         let state = std::mem::replace(&mut self.state, State::Used);
         let (Some(runtime), Some(connection), State::Ready) = (&self.runtime, &mut self.connection, state) else {
-            let reply = Reply::silence("the connection to the server was not made ready");
-            return Ok(Sent { stage: Stage::Connect, reply, outcome: Outcome::Deferred(Fault::Connection) });
+            return Ok(Offered::Ended(unready()));
         };
-        let sent = runtime.block_on(connection.hand_over(message, &self.smtp));
+        let offered = runtime.block_on(connection.offer(message, &self.smtp));
+        match offered {
+            Ok(Offered::Wanted) => self.state = State::Offered,
+            _ if !connection.is_sound() => self.connection = None,
+            _ => {}
+        }
+        offered
+    }
+
+    pub(in crate::transport) fn deliver(&mut self, message: &Message, next: Option<&Message>) -> Sent {
+        let state = std::mem::replace(&mut self.state, State::Used);
+        let (Some(runtime), Some(connection), State::Offered) = (&self.runtime, &mut self.connection, state) else {
+            return unready();
+        };
+        let sent = runtime.block_on(connection.deliver(message, next, &self.smtp));
         if !connection.is_sound() {
             self.connection = None;
         }
         sent
+    }
+
+    pub(in crate::transport) fn has_offered(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::has_offered)
     }
 
     pub(in crate::transport) fn quit(mut self) {
@@ -73,6 +94,11 @@ impl Session {
             runtime.block_on(connection.quit(&self.smtp.timeouts));
         }
     }
+}
+
+fn unready() -> Sent {
+    let reply = Reply::silence("the connection to the server was not made ready");
+    Sent { stage: Stage::Connect, reply, outcome: Outcome::Deferred(Fault::Connection) }
 }
 
 fn new_runtime() -> io::Result<Runtime> {

@@ -1,0 +1,185 @@
+//! What the sessions share: the tray, the pace, the breaker, and the word to come home.
+
+use super::session::Skeletons;
+use super::tray::{Next, Tray};
+use super::{Dispatch, End, PATIENCE, SLICE};
+use crate::delivery::breaker::{Breaker, Tripped};
+use crate::delivery::limits::Limits;
+use crate::reply::Outcome;
+use crate::store;
+use crate::store::ledger::{Claim, Claimed, Ledger};
+use crate::transport::NotReady;
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+pub(super) struct Floor<'a> {
+    pub(super) dispatch: &'a Dispatch<'a>,
+    pub(super) ledger: &'a Ledger,
+    pub(super) skeletons: Mutex<Skeletons>,
+    limits: Arc<Limits>,
+    tray: Tray,
+    /// Why no more is claimed.
+    end: Mutex<Option<End>>,
+    halt: Mutex<Option<Halt>>,
+    breaker: Mutex<Breaker>,
+    /// Why a session has no connection.
+    unreachable: Mutex<Option<NotReady>>,
+}
+
+/// Why all sessions come home.
+pub(super) enum Halt {
+    Store(store::Error),
+    Broken(String),
+    Tripped(Tripped),
+}
+
+/// What is left when all are home.
+pub(super) struct Left {
+    pub(super) rows: VecDeque<Claimed>,
+    pub(super) end: Option<End>,
+    pub(super) halt: Option<Halt>,
+    pub(super) breaker: Breaker,
+}
+
+impl<'a> Floor<'a> {
+    pub(super) fn new(dispatch: &'a Dispatch<'a>, ledger: &'a Ledger) -> Self {
+        let connections = dispatch.settings.connections;
+        Floor {
+            dispatch,
+            ledger,
+            skeletons: Mutex::default(),
+            limits: Arc::new(dispatch.settings.limits()),
+            tray: Tray::new(connections, connections * 4),
+            end: Mutex::default(),
+            halt: Mutex::default(),
+            breaker: Mutex::default(),
+            unreachable: Mutex::default(),
+        }
+    }
+
+    /// Claims rows for the sessions as long as there are any to be sent and anybody to send them.
+    pub(super) fn supply(&self) {
+        if let Err(error) = self.claims() {
+            self.halt(Halt::Store(error));
+        }
+        self.tray.close();
+    }
+
+    fn claims(&self) -> Result<(), store::Error> {
+        let batch = (self.dispatch.settings.connections as i64 * 8).clamp(16, 512);
+        self.ledger.clear_lanes(&self.limits)?;
+        while !self.is_over() {
+            match self.tray.wants(SLICE) {
+                None => break,
+                Some(false) => continue,
+                Some(true) => {}
+            }
+            let end = match self.ledger.claim(batch, &self.limits, self.dispatch.clock.now())? {
+                Claim::Rows(rows) => {
+                    self.tray.lay(rows);
+                    continue;
+                }
+                Claim::Wait(millis) if millis <= PATIENCE => {
+                    std::thread::sleep(SLICE.min(Duration::from_millis(millis.unsigned_abs())));
+                    continue;
+                }
+                Claim::Wait(millis) => End::RateLimited(millis),
+                Claim::Nothing(_) => End::Drained,
+            };
+            *lock(&self.end) = Some(end);
+            break;
+        }
+        Ok(())
+    }
+
+    /// The first reason is the one that is told.
+    pub(super) fn halt(&self, why: Halt) {
+        lock(&self.halt).get_or_insert(why);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.dispatch.stop.load(Ordering::Relaxed) || lock(&self.halt).is_some()
+    }
+
+    /// Waits so long, or until it is over.
+    pub(super) fn rest(&self, mut left: Duration) {
+        while !left.is_zero() && !self.is_over() {
+            let slice = left.min(SLICE);
+            std::thread::sleep(slice);
+            left -= slice;
+        }
+    }
+
+    /// A row that is at hand, without waiting for anything.
+    pub(super) fn at_hand(&self) -> Option<Claimed> {
+        if self.is_over() { None } else { self.tray.at_hand() }
+    }
+
+    /// Waits for the next row. None: it is over.
+    pub(super) fn next(&self) -> Option<Claimed> {
+        while !self.is_over() {
+            match self.tray.next(SLICE) {
+                Next::Row(row) => return Some(*row),
+                Next::Nothing => {}
+                Next::Closed => break,
+            }
+        }
+        None
+    }
+
+    /// A row that this session will not send.
+    pub(super) fn give_back(&self, row: Claimed) {
+        self.tray.lay_back(row);
+    }
+
+    /// A session has no connection and gives its row back. The others may have one, and the server no room for one more: only
+    /// where nobody takes the row is that the end.
+    pub(super) fn give_up(&self, row: Claimed, why: Option<NotReady>) {
+        if let Some(why) = why {
+            lock(&self.unreachable).get_or_insert(why);
+        }
+        self.give_back(row);
+    }
+
+    /// A session comes home.
+    pub(super) fn leave(&self) {
+        self.tray.leave();
+    }
+
+    /// Counts what came of a try, and stops all where it trips the breaker.
+    pub(super) fn watch(&self, delivery: &str, outcome: Outcome) {
+        let progress = self.dispatch.progress;
+        let count = match outcome {
+            Outcome::Accepted => &progress.accepted,
+            Outcome::Deferred(_) => &progress.deferred,
+            Outcome::Refused(_) => &progress.refused,
+            Outcome::Unknown => &progress.unknown,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        if let Some(tripped) = lock(&self.breaker).watch(delivery, outcome) {
+            self.halt(Halt::Tripped(tripped));
+        }
+    }
+
+    /// All are home.
+    pub(super) fn clear(self) -> Left {
+        let rows = self.tray.clear();
+        let nobody = into(self.unreachable).filter(|_| !rows.is_empty()).map(|why| {
+            Halt::Broken(format!(
+                "{why}\n  help: nothing is lost: the rest is queued; look at the server, then run again"
+            ))
+        });
+        Left { rows, end: into(self.end), halt: into(self.halt).or(nobody), breaker: into(self.breaker) }
+    }
+}
+
+/// What panicked elsewhere left no half-changed value behind any of these locks.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn into<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

@@ -1,0 +1,105 @@
+//! A few rows between the one who claims them and those who send them.
+
+use crate::store::ledger::Claimed;
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// Rows that are claimed and not begun.
+pub(super) struct Tray {
+    inside: Mutex<Inside>,
+    changed: Condvar,
+    /// With fewer rows it wants more.
+    low: usize,
+}
+
+struct Inside {
+    rows: VecDeque<Claimed>,
+    /// No more rows will come.
+    closed: bool,
+    /// Sessions that take from it.
+    takers: usize,
+}
+
+impl Tray {
+    pub(super) fn new(takers: usize, low: usize) -> Self {
+        let inside = Inside { rows: VecDeque::new(), closed: false, takers };
+        Tray { inside: Mutex::new(inside), changed: Condvar::new(), low }
+    }
+
+    /// Waits until it wants rows, or `most` has passed: then false. None: nobody takes any more.
+    pub(super) fn wants(&self, most: Duration) -> Option<bool> {
+        let inside = self.lock();
+        let full = |inside: &mut Inside| inside.rows.len() > self.low && inside.takers > 0;
+        let (inside, _) =
+            self.changed.wait_timeout_while(inside, most, full).unwrap_or_else(|poisoned| poisoned.into_inner());
+        (inside.takers > 0).then_some(inside.rows.len() <= self.low)
+    }
+
+    pub(super) fn lay(&self, rows: Vec<Claimed>) {
+        self.lock().rows.extend(rows);
+        self.changed.notify_all();
+    }
+
+    /// A row that another session could not send.
+    pub(super) fn lay_back(&self, row: Claimed) {
+        self.lock().rows.push_front(row);
+        self.changed.notify_all();
+    }
+
+    /// A row that is at hand.
+    pub(super) fn at_hand(&self) -> Option<Claimed> {
+        let mut inside = self.lock();
+        let row = inside.rows.pop_front();
+        if inside.rows.len() == self.low {
+            self.changed.notify_all();
+        }
+        row
+    }
+
+    /// Waits for a row; none where no more will come, or `most` has passed.
+    pub(super) fn next(&self, most: Duration) -> Next {
+        let empty = |inside: &mut Inside| inside.rows.is_empty() && !inside.closed;
+        let inside = self.lock();
+        let (mut inside, _) =
+            self.changed.wait_timeout_while(inside, most, empty).unwrap_or_else(|poisoned| poisoned.into_inner());
+        match inside.rows.pop_front() {
+            Some(row) => {
+                if inside.rows.len() == self.low {
+                    self.changed.notify_all();
+                }
+                Next::Row(Box::new(row))
+            }
+            None if inside.closed => Next::Closed,
+            None => Next::Nothing,
+        }
+    }
+
+    /// No more rows will come.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// A session takes no more.
+    pub(super) fn leave(&self) {
+        self.lock().takers -= 1;
+        self.changed.notify_all();
+    }
+
+    /// What is left on it.
+    pub(super) fn clear(self) -> VecDeque<Claimed> {
+        self.inside.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).rows
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// What [`Tray::next`] found.
+pub(super) enum Next {
+    Row(Box<Claimed>),
+    Nothing,
+    Closed,
+}

@@ -1,0 +1,189 @@
+//! Which rows may go now: due, not claimed by a living worker, within the limits. What counts against a limit is counted in the
+//! ledger, so limits survive a restart and bind all processes.
+
+use super::super::sql::Row;
+use super::super::time;
+use super::{Claim, Claimed, Connection, Error, LEASE};
+use crate::address::EmailAddress;
+use crate::delivery::pace::{Allowance, Window, allowance};
+use crate::delivery::{Limits, Rate};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// A part of the queue and what it may do now.
+struct Lane<'a> {
+    name: &'a str,
+    allowance: Allowance,
+}
+
+/// Claims due rows by a lease.
+pub(super) fn claim(
+    c: &mut Connection,
+    worker: &str,
+    limit: i64,
+    limits: &Limits,
+    now: DateTime<Utc>,
+) -> Result<Claim, Error> {
+    let lanes = lanes(c, limits, now)?;
+    let mut left = match allowed(c, None, &limits.rates, now)? {
+        Allowance::Now(n) => limit.min(n),
+        Allowance::Wait(millis) => return next(c, &lanes, Some(millis), now),
+    };
+    let (mut rows, mut found) = (Vec::new(), 0);
+    for lane in &lanes {
+        let Allowance::Now(n) = lane.allowance else { continue };
+        if left <= 0 {
+            break;
+        }
+        let (claimed, mut kept) = take(c, worker, lane.name, left.min(n), limits, now)?;
+        found += claimed;
+        left -= kept.len() as i64;
+        rows.append(&mut kept);
+    }
+    if found > 0 { Ok(Claim::Rows(rows)) } else { next(c, &lanes, None, now) }
+}
+
+/// When the next row is due, whatever the limits.
+pub(super) fn first_due(c: &mut Connection, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
+    let mut first = next_due(c, "", now)?;
+    for lane in own_lanes(c)? {
+        first = first.into_iter().chain(next_due(c, &lane, now)?).min();
+    }
+    Ok(first)
+}
+
+/// `{skip}` lets several PostgreSQL workers take disjoint rows without waiting for each other. With how many were looked at: a row
+/// in the wrong lane is moved to its own, and not kept.
+fn take(
+    c: &mut Connection,
+    worker: &str,
+    lane: &str,
+    limit: i64,
+    limits: &Limits,
+    now: DateTime<Utc>,
+) -> Result<(usize, Vec<Claimed>), Error> {
+    let sql = "UPDATE deliveries SET worker = $1, lease = CAST($2 AS BIGINT) + CAST($3 AS BIGINT) \
+         WHERE id IN (SELECT d.id FROM deliveries d WHERE d.lane = $5 AND d.state IN ('queued', 'uncertain') AND d.due <= $2 \
+            AND (d.worker IS NULL OR d.lease < $2) \
+            AND d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open') ORDER BY d.due, d.id LIMIT $4 {skip}) \
+         RETURNING id, subscriber, edition, variant, address, name, (SELECT e.released FROM editions e WHERE e.id = deliveries.edition)";
+    let rows = c.query(sql, &[worker.into(), now.into(), LEASE.into(), limit.into(), lane.into()])?;
+    let mut kept = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let row = read(row)?;
+        let own = limits.lane(&row.address);
+        if own == lane {
+            kept.push(row);
+        } else {
+            let sql = "UPDATE deliveries SET lane = $2, worker = NULL, lease = NULL WHERE id = $1";
+            c.execute(sql, &[row.id.as_str().into(), own.into()])?;
+        }
+    }
+    Ok((rows.len(), kept))
+}
+
+fn read(row: &Row) -> Result<Claimed, Error> {
+    Ok(Claimed {
+        id: row.text(0)?,
+        subscriber: row.text(1)?,
+        edition: row.text(2)?,
+        variant: row.text(3)?,
+        address: EmailAddress::parse(&row.text(4)?)
+            .map_err(|e| Error::Corrupt(format!("a delivery's address cannot be read: {e}")))?,
+        name: row.maybe_text(5)?,
+        date: time(row.int(6)?)?,
+    })
+}
+
+/// The lanes with limits first, since others might leave nothing for them. A lane whose limit was taken out of the configuration
+/// has none, until its rows have moved.
+fn lanes<'a>(c: &mut Connection, limits: &'a Limits, now: DateTime<Utc>) -> Result<Vec<Lane<'a>>, Error> {
+    let mut lanes = Vec::with_capacity(limits.domains.len() + 1);
+    for (domain, rates) in &limits.domains {
+        lanes.push(Lane { name: domain, allowance: allowed(c, Some(domain), rates, now)? });
+    }
+    lanes.push(Lane { name: "", allowance: Allowance::Now(i64::MAX) });
+    Ok(lanes)
+}
+
+/// Puts the rows of lanes that the configuration no longer knows back among all others.
+pub(super) fn clear_lanes(c: &mut Connection, limits: &Limits) -> Result<(), Error> {
+    for lane in own_lanes(c)? {
+        if !limits.domains.contains_key(&lane) {
+            let sql = "UPDATE deliveries SET lane = '' WHERE lane = $1 AND state IN ('queued', 'uncertain')";
+            c.execute(sql, &[lane.into()])?;
+        }
+    }
+    Ok(())
+}
+
+/// The lanes beside the common one that hold something.
+fn own_lanes(c: &mut Connection) -> Result<Vec<String>, Error> {
+    let sql = "SELECT DISTINCT lane FROM deliveries WHERE lane > '' AND state IN ('queued', 'uncertain')";
+    c.query(sql, &[])?.iter().map(|row| row.text(0)).collect()
+}
+
+/// Nothing can be claimed: when that changes. `wait`: all lanes have to wait so many milliseconds.
+fn next(c: &mut Connection, lanes: &[Lane<'_>], wait: Option<i64>, now: DateTime<Utc>) -> Result<Claim, Error> {
+    let (mut next, mut waits): (Option<DateTime<Utc>>, Option<i64>) = (None, None);
+    for lane in lanes {
+        let Some(due) = next_due(c, lane.name, now)? else { continue };
+        let own = match lane.allowance {
+            Allowance::Wait(millis) => Some(millis),
+            Allowance::Now(_) => None,
+        };
+        match own.max(wait) {
+            Some(millis) if due <= now => waits = Some(waits.map_or(millis, |least| least.min(millis))),
+            _ => next = Some(next.map_or(due, |first| first.min(due))),
+        }
+    }
+    Ok(match (waits, next) {
+        (Some(millis), Some(next)) if next > now && (next - now).num_milliseconds() < millis => {
+            Claim::Nothing(Some(next))
+        }
+        (Some(millis), _) => Claim::Wait(millis),
+        (None, next) => Claim::Nothing(next),
+    })
+}
+
+/// When the next row of a lane can be claimed: one that another worker has claimed, not before its lease ends.
+fn next_due(c: &mut Connection, lane: &str, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
+    let sql = "SELECT MIN(CASE WHEN d.worker IS NULL OR d.lease < $1 OR d.lease < d.due THEN d.due ELSE d.lease + 1 END) \
+         FROM deliveries d WHERE d.lane = $2 AND d.state IN ('queued', 'uncertain') \
+         AND d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open')";
+    let next = c.query_one(sql, &[now.into(), lane.into()])?.map(|row| row.maybe_int(0)).transpose()?.flatten();
+    next.map(time).transpose()
+}
+
+/// Tries begun and rows promised in each window, of one lane or of all. A clock that went back has left tries in its future: those
+/// further off than the window would bar the way for as long as it went back, and do not count.
+fn allowed(c: &mut Connection, lane: Option<&str>, rates: &[Rate], now: DateTime<Utc>) -> Result<Allowance, Error> {
+    if rates.is_empty() {
+        return Ok(Allowance::Now(i64::MAX));
+    }
+    let (promised, begun) = match lane {
+        None => ("", "began > $1 AND began <= $2"),
+        Some(_) => (" AND lane = $2", "lane = $3 AND began > $1 AND began <= $2"),
+    };
+    let of_lane = |mut values: Vec<super::super::sql::Value>| {
+        values.extend(lane.map(Into::into));
+        values
+    };
+    let sql = format!(
+        "SELECT COUNT(*) FROM deliveries WHERE worker IS NOT NULL AND state IN ('queued', 'uncertain') AND lease >= $1{promised}"
+    );
+    let promised = c.query_one(&sql, &of_lane(vec![now.into()]))?.map_or(Ok(0), |row| row.int(0))?;
+    let mut windows = Vec::new();
+    for rate in rates {
+        let window = TimeDelta::milliseconds(rate.window);
+        let sql = format!("SELECT COUNT(*), MIN(began) FROM attempts WHERE {begun}");
+        let row = c.query_one(&sql, &of_lane(vec![(now - window).into(), (now + window).into()]))?;
+        let (used, oldest) = row.map_or(Ok((0, None)), |row| Ok::<_, Error>((row.int(0)?, row.maybe_int(1)?)))?;
+        let from = (now - window).timestamp_millis();
+        windows.push(Window {
+            rate: *rate,
+            used: used + promised,
+            frees_in: oldest.map_or(100, |oldest| oldest - from),
+        });
+    }
+    Ok(allowance(&windows))
+}

@@ -1,0 +1,245 @@
+//! One message (RFC 5321 section 3.3): its envelope, which puts nobody at stake, and its body, which does.
+//!
+//! Where the server offers PIPELINING (RFC 2920) MAIL, RCPT and DATA leave in one write, and the next message's envelope leaves
+//! behind this one's final dot: RFC 2920 section 3.1 names the end of a message as a command that others may follow. Its body
+//! waits until the caller has committed to it.
+
+use super::connection::{Connection, State, Stopped, no_reply};
+use super::words::{is_hang_up, refused, seconds};
+use super::{Smtp, Timeouts};
+use crate::message::Message;
+use crate::reply::{Outcome, Refusal, Reply, Sent, Stage, Status, Verdict, outcome};
+use crate::transport::{Configuration, Offered};
+use memchr::memmem;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// After so many messages a connection is given up politely. Servers that count have other limits and say 421, which costs a
+/// connection and nothing else.
+const MAX_MESSAGES: u32 = 1000;
+
+impl Connection {
+    /// Offers one message's envelope, or reads what became of it where it was written ahead.
+    pub(super) async fn offer(&mut self, message: &Message, smtp: &Smtp) -> Result<Offered, Configuration> {
+        let server = &smtp.server;
+        if self.state != State::Ahead {
+            if let Some(hindrance) = self.hindrance(message, smtp) {
+                return hindrance;
+            }
+            self.messages += 1;
+        }
+        let said = if self.offers.pipelining {
+            self.pipelined(message, &smtp.timeouts).await
+        } else {
+            self.one_by_one(message, &smtp.timeouts).await
+        };
+        let Err((stage, reply)) = said else {
+            self.state = State::Body;
+            return Ok(Offered::Wanted);
+        };
+        if self.state == State::Sound {
+            self.state = State::Refused;
+        }
+        // Nobody was at stake yet, and a connection that has served may just have been closed for its age.
+        let gone = reply.code == 0 || reply.code == 421;
+        match outcome(stage, &reply) {
+            Verdict::Delivery(outcome) => {
+                let sent = Sent { stage, reply, outcome };
+                Ok(if gone && self.messages > 1 { Offered::Stale(sent) } else { Offered::Ended(sent) })
+            }
+            Verdict::Configuration => Err(refused(server, stage, &reply)),
+        }
+    }
+
+    /// Sends the body of the message whose envelope was taken, and behind it `next`'s envelope.
+    pub(super) async fn deliver(&mut self, message: &Message, next: Option<&Message>, smtp: &Smtp) -> Sent {
+        let mut bytes = on_the_wire(&message.bytes);
+        let end = bytes.len();
+        let next =
+            next.filter(|next| self.offers.pipelining && !self.is_used_up() && self.hindrance(next, smtp).is_none());
+        if let Some(next) = next {
+            bytes.extend_from_slice(self.envelope(next).concat().as_bytes());
+        }
+        self.state = State::Sound;
+        let (stage, reply) = match self.body(&bytes, end, &smtp.timeouts).await {
+            Err(stopped) => stopped,
+            Ok(()) => {
+                self.expected = if next.is_some() { 4 } else { 1 };
+                let reply = self.reply(smtp.timeouts.dot).await;
+                (Stage::Dot, reply.map_or_else(|lost| lost, |reply| self.fitting(reply)))
+            }
+        };
+        if next.is_some() && self.state == State::Sound {
+            self.messages += 1;
+            self.state = State::Ahead;
+        }
+        match outcome(stage, &reply) {
+            Verdict::Delivery(outcome) => Sent { stage, reply, outcome },
+            Verdict::Configuration => unreachable!("said of no stage behind RCPT"),
+        }
+    }
+
+    pub(super) fn is_used_up(&self) -> bool {
+        self.messages >= MAX_MESSAGES
+    }
+
+    /// What keeps a message from being offered to this server at all.
+    fn hindrance(&self, message: &Message, smtp: &Smtp) -> Option<Result<Offered, Configuration>> {
+        let (server, size) = (&smtp.server, message.bytes.len());
+        if let Some(limit) = self.offers.size.filter(|limit| *limit > 0 && size > *limit) {
+            let sentence = format!(
+                "{server} takes messages of at most {limit} octets, and this one has {size}; shorten it (content = \"summary\")"
+            );
+            return Some(Err(Configuration { stage: Stage::Mail, sentence }));
+        }
+        if message.envelope.to.needs_smtputf8() && !self.offers.smtputf8 {
+            let words = "the server cannot write to an address with letters beyond ASCII before its @ (it does not offer SMTPUTF8)";
+            let reply = Reply { status: Some(Status(5, 6, 7)), ..Reply::silence(words) };
+            let sent = Sent { stage: Stage::Mail, reply, outcome: Outcome::Refused(Refusal::Other) };
+            return Some(Ok(Offered::Ended(sent)));
+        }
+        None
+    }
+
+    /// MAIL, RCPT and DATA.
+    fn envelope(&self, message: &Message) -> [String; 3] {
+        let (from, to) = (message.envelope.from.as_str(), message.envelope.to.as_str());
+        let mut parameters = String::new();
+        if self.offers.size.is_some() {
+            parameters += &format!(" SIZE={}", message.bytes.len());
+        }
+        if message.envelope.from.needs_smtputf8() || message.envelope.to.needs_smtputf8() {
+            parameters += " SMTPUTF8";
+            // RFC 6531 section 3.6: it comes with 8BITMIME. Everything else we send has seven bits.
+            parameters += if self.offers.eight_bit { " BODY=8BITMIME" } else { "" };
+        }
+        [format!("MAIL FROM:<{from}>{parameters}\r\n"), format!("RCPT TO:<{to}>\r\n"), "DATA\r\n".to_owned()]
+    }
+
+    async fn one_by_one(&mut self, message: &Message, limits: &Timeouts) -> Result<(), Stopped> {
+        for (command, (stage, wanted, limit)) in self.envelope(message).into_iter().zip(steps(limits)) {
+            self.step(stage, limit, command, wanted).await?;
+        }
+        Ok(())
+    }
+
+    /// The first reply that is no yes counts, but all are read, or the next message would take them for its own.
+    async fn pipelined(&mut self, message: &Message, limits: &Timeouts) -> Result<(), Stopped> {
+        let before = std::mem::replace(&mut self.state, State::Sound);
+        if before != State::Ahead {
+            let reset = if before == State::Refused { "RSET\r\n" } else { "" };
+            let commands = reset.to_owned() + &self.envelope(message).concat();
+            self.wire.heard();
+            self.expected = if before == State::Refused { 4 } else { 3 };
+            // Where it cannot be written, what the server said before it left may yet be read.
+            if timeout(limits.command, self.wire.write_all(commands.as_bytes())).await.is_err() {
+                return Err((Stage::Mail, self.lost(&no_reply(limits.command))));
+            }
+        }
+        if before == State::Refused {
+            match self.reply(limits.command).await {
+                Ok(reply) if reply.code / 100 == 2 => {}
+                // Whatever the server is in the middle of, this message is not in it.
+                Ok(reply) => return Err((Stage::Mail, self.out_of_step(&reply))),
+                Err(lost) => return Err((Stage::Mail, lost)),
+            }
+        }
+        let mut said = Ok(());
+        for (stage, wanted, limit) in steps(limits) {
+            let judged = match self.reply(limit).await {
+                Ok(reply) if reply.code / 100 == wanted => Ok(reply),
+                Ok(reply) if reply.code >= 400 => Err((stage, reply)),
+                Ok(reply) => Err((stage, self.out_of_step(&reply))),
+                Err(lost) => Err((stage, lost)),
+            };
+            match (judged, &said) {
+                // RFC 2920 section 3.1: it wants a body though it takes no recipient. It gets the empty one.
+                (Ok(_), Err(_)) if stage == Stage::Data => self.lone_dot(limits).await,
+                (Err(stopped), Ok(())) => said = Err(stopped),
+                _ => {}
+            }
+            if self.state == State::Broken {
+                break;
+            }
+        }
+        said
+    }
+
+    async fn lone_dot(&mut self, limits: &Timeouts) {
+        self.expected = 1;
+        let written = timeout(limits.command, self.wire.write_all(b".\r\n")).await;
+        if !matches!(written, Ok(Ok(()))) || self.reply(limits.dot).await.is_err() {
+            self.state = State::Broken;
+        }
+    }
+
+    /// Writes body and final dot, which end at `end`, and what follows them. Where not all of the body was taken, the dot did not
+    /// leave.
+    async fn body(&mut self, bytes: &[u8], end: usize, limits: &Timeouts) -> Result<(), Stopped> {
+        self.wire.heard();
+        let why = match timeout(limits.body, self.wire.write_all(bytes)).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(why)) if is_hang_up(&why) => "the server closed the connection in the middle of the message".into(),
+            Ok(Err(why)) => format!("the connection broke in the middle of the message: {why}"),
+            Err(_) => format!("the server stopped reading in the middle of the message for {}", seconds(limits.body)),
+        };
+        let stage = if self.wire.written() < end { Stage::Body } else { Stage::Dot };
+        // A server that had enough says so before it hangs up.
+        let last_words = self.reply(limits.quit).await;
+        self.state = State::Broken;
+        match last_words {
+            Ok(reply) if reply.code >= 400 => Err((stage, reply)),
+            _ => Err((stage, Reply::silence(&why))),
+        }
+    }
+
+    /// A reply that can stand after the final dot.
+    fn fitting(&mut self, reply: Reply) -> Reply {
+        match reply.code / 100 {
+            2 | 4 | 5 => reply,
+            _ => self.out_of_step(&reply),
+        }
+    }
+}
+
+/// The steps of an envelope: where, the first digit of a yes, how long to wait for it.
+fn steps(limits: &Timeouts) -> [(Stage, u16, Duration); 3] {
+    [(Stage::Mail, 2, limits.command), (Stage::Rcpt, 2, limits.command), (Stage::Data, 3, limits.data)]
+}
+
+/// The body as DATA carries it (RFC 5321 section 4.5.2): a dot before each line that begins with one, and the final dot.
+fn on_the_wire(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 64 + 512);
+    let mut from = 0;
+    if bytes.starts_with(b".") {
+        out.push(b'.');
+    }
+    // After a bare line feed, too, should there ever be one: some servers take it for the end of a line.
+    for at in memmem::find_iter(bytes, b"\n.") {
+        out.extend_from_slice(&bytes[from..=at]);
+        out.push(b'.');
+        from = at + 1;
+    }
+    out.extend_from_slice(&bytes[from..]);
+    if !out.ends_with(b"\r\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b".\r\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_are_doubled_and_the_last_stands_alone() {
+        let stuffed = |bytes: &[u8]| String::from_utf8(on_the_wire(bytes)).unwrap();
+        assert_eq!(stuffed(b"a\r\n.b\r\n..\r\n"), "a\r\n..b\r\n...\r\n.\r\n");
+        assert_eq!(stuffed(b".\r\n"), "..\r\n.\r\n");
+        assert_eq!(stuffed(b"a"), "a\r\n.\r\n");
+        assert_eq!(stuffed(b"a\n.\r\n"), "a\n..\r\n.\r\n");
+        assert_eq!(stuffed(b"a\r\n.\r\n.\r\n"), "a\r\n..\r\n..\r\n.\r\n");
+        assert_eq!(stuffed(b""), "\r\n.\r\n");
+    }
+}
