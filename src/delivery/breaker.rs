@@ -7,14 +7,18 @@ use std::collections::VecDeque;
 const IN_A_ROW: usize = 10;
 const OF_WINDOW: usize = 20;
 const WINDOW: usize = 100;
-/// Lost connections in a row, without one message taken, after which the server is called broken.
+/// Lost connections in a row, with nothing else between, after which the server is called broken.
 const LOST_IN_A_ROW: usize = 20;
+/// Rebukes for the pace in a row, with nothing else between. More than of lost connections: several connections hear the same
+/// rebuke at once, and the pace must have been halved a few times before it is called of no use.
+const THROTTLED_IN_A_ROW: usize = 50;
 
 /// Watches outcomes as they come, of all connections together.
 #[derive(Debug, Default)]
 pub struct Breaker {
     recent: VecDeque<(String, Outcome)>,
     lost: usize,
+    throttled: usize,
 }
 
 /// Why it tripped.
@@ -24,6 +28,34 @@ pub enum Tripped {
     Refusals(Refusal),
     /// The server drops one connection after another.
     Connections,
+    /// The server takes nothing more, however slow the pace.
+    Throttled,
+}
+
+impl Tripped {
+    /// What happened, with "the server" before it, and on a line of its own what to do.
+    pub fn what_to_do(self) -> &'static str {
+        match self {
+            Tripped::Refusals(Refusal::Hard) => {
+                "says of one address after another that it does not exist\n  help: if the server is right, the list is old: remove those addresses (`why ADDRESS` shows its words); if not, it is the wrong server"
+            }
+            Tripped::Refusals(Refusal::Sender) => {
+                "refuses one message after another because it does not trust their sender\n  help: `why ADDRESS` shows its words; publish SPF and DMARC for the domain of mail.from, sign with DKIM, see that this account may send as mail.from and mail.bounces (`check` looks at all of them), then run again"
+            }
+            Tripped::Refusals(Refusal::Content) => {
+                "takes one message after another for spam or worse\n  help: `why ADDRESS` shows its words; look at the edition's text and its links (`preview`), or cancel it; then run again"
+            }
+            Tripped::Refusals(_) => {
+                "refuses one message after another by its policy\n  help: `why ADDRESS` shows its words; look at SPF, DKIM, DMARC and the sending address, then run again"
+            }
+            Tripped::Connections => {
+                "drops one connection after another\n  help: the rest is queued; look at the server, then run again"
+            }
+            Tripped::Throttled => {
+                "takes no more for now, however slow the pace\n  help: the rest is queued; run again when its limit allows, and set delivery.rates to what it allows"
+            }
+        }
+    }
 }
 
 impl Breaker {
@@ -34,11 +66,19 @@ impl Breaker {
             self.lost = 0;
             return Some(Tripped::Connections);
         }
+        self.throttled = if outcome == Outcome::Deferred(Fault::Throttled) { self.throttled + 1 } else { 0 };
+        if self.throttled >= THROTTLED_IN_A_ROW {
+            self.throttled = 0;
+            return Some(Tripped::Throttled);
+        }
         self.recent.push_back((delivery.to_owned(), outcome));
         if self.recent.len() > WINDOW {
             self.recent.pop_front();
         }
-        let Outcome::Refused(kind @ (Refusal::Hard | Refusal::Policy)) = outcome else { return None };
+        let Outcome::Refused(kind) = outcome else { return None };
+        if !is_ours(kind) {
+            return None;
+        }
         let same = |(_, o): &&(String, Outcome)| *o == Outcome::Refused(kind);
         let in_a_row = self.recent.iter().rev().take_while(same).count();
         if in_a_row < IN_A_ROW && self.recent.iter().filter(same).count() < OF_WINDOW {
@@ -52,6 +92,15 @@ impl Breaker {
     pub fn hit(&self, kind: Refusal) -> Vec<String> {
         let same = self.recent.iter().filter(|(_, outcome)| *outcome == Outcome::Refused(kind));
         same.map(|(delivery, _)| delivery.clone()).collect()
+    }
+}
+
+/// Whether many refusals of this kind speak of us rather than of the readers. A mailbox is full for a reader's own reasons, and
+/// what is not understood is held against nobody. A filter's verdict is on the one edition that all of them get.
+fn is_ours(kind: Refusal) -> bool {
+    match kind {
+        Refusal::Hard | Refusal::Policy | Refusal::Content | Refusal::Sender => true,
+        Refusal::Mailbox | Refusal::Other => false,
     }
 }
 

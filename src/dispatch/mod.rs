@@ -11,7 +11,7 @@ use crate::delivery::breaker::{Breaker, Tripped};
 use crate::delivery::{self, Uncertain};
 use crate::message;
 use crate::random::Random;
-use crate::reply::{Outcome, Refusal};
+use crate::reply::Outcome;
 use crate::store::ledger::{Claim, Claimed, Ledger, Recovered};
 use crate::store::{self, Store};
 use crate::token::Keyring;
@@ -178,20 +178,9 @@ impl Dispatch<'_> {
     }
 
     fn undo(&self, ledger: &Ledger, breaker: &Breaker, tripped: Tripped) -> Result<String, store::Error> {
-        let kind = match tripped {
-            Tripped::Connections => {
-                return Ok("the server drops one connection after another\n  help: the rest is queued; look at the server, then run again".to_owned());
-            }
-            Tripped::Refusals(kind) => kind,
-        };
-        let what = match kind {
-            Refusal::Hard => {
-                "says of one address after another that it does not exist\n  help: if the server is right, the list is old: remove those addresses (`why ADDRESS` shows its words); if not, it is the wrong server"
-            }
-            _ => {
-                "refuses one message after another by its policy\n  help: `why ADDRESS` shows its words; look at SPF, DKIM, DMARC and the sending address, then run again"
-            }
-        };
+        let what = tripped.what_to_do();
+        // Nothing was refused, so nothing is to be undone.
+        let Tripped::Refusals(kind) = tripped else { return Ok(format!("the server {what}")) };
         let deliveries = breaker.hit(kind);
         let count = deliveries.len();
         ledger.undo(deliveries, self.clock.now())?;

@@ -4,7 +4,7 @@ use super::{Floor, Halt, lock};
 use crate::address::Mailbox;
 use crate::delivery::{self, Tried};
 use crate::message::{self, Envelope, Message, Personal, Skeleton};
-use crate::reply::{Fault, Outcome, Sent};
+use crate::reply::{Outcome, Sent};
 use crate::store;
 use crate::store::ledger::{Begun, Claimed, Settled};
 use crate::token::Purpose;
@@ -58,7 +58,7 @@ fn work(floor: &Floor<'_>, session: &mut Session, ended: &mut Option<Settled>) -
             Ok(sent) => sent,
             Err(configuration) => return broken(floor, &row, begun, configuration.to_string()),
         };
-        let lost = matches!(sent.outcome, Outcome::Unknown | Outcome::Deferred(Fault::Connection));
+        let lost = sent.ends_connection();
         *ended = Some(judge(floor, &row, begun, sent));
         if lost {
             // Before the time that a new connection takes.

@@ -64,6 +64,14 @@ pub struct Sent {
     pub outcome: Outcome,
 }
 
+impl Sent {
+    /// Whether the connection is at its end, or of no more use: 421 (RFC 5321 section 3.8) whatever else it means, or a reply
+    /// that never came.
+    pub fn ends_connection(&self) -> bool {
+        self.reply.code == 421 || matches!(self.outcome, Outcome::Unknown | Outcome::Deferred(Fault::Connection))
+    }
+}
+
 /// What a reply means for a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -77,11 +85,15 @@ pub enum Outcome {
     Unknown,
 }
 
-/// Whose fault a deferral is.
+/// Whose fault a deferral is. Whether the connection ended, too, is said by [`Sent::ends_connection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The recipient's, or the message's: the next one may go through.
     Recipient,
+    /// Nobody's: the server wants to see the same message again after some minutes (RFC 6647).
+    Greylisted,
+    /// Ours: too much, too fast, or from a name too new (4.7.x, 4.5.3). Says nothing about the recipient; the pace is halved.
+    Throttled,
     /// The connection's or the server's (421, a lost connection before the final dot): says nothing about the recipient.
     Connection,
 }
@@ -93,8 +105,13 @@ pub enum Refusal {
     Hard,
     /// Full, too big (5.2.2, 5.3.4, 552): counted against the address.
     Mailbox,
-    /// Policy, reputation, authentication (5.7.x): counted against the address; many in a row are the sender's fault.
+    /// Policy, reputation, block lists (5.7.x): counted against the address; many in a row are the sender's fault.
     Policy,
+    /// A filter's verdict on this message: spam, a virus, a link (5.6.x, and 5.7.x whose words say so).
+    Content,
+    /// The sender's set-up: SPF, DKIM, DMARC, a From that the account may not use, relaying (5.1.7, 5.1.8, 5.7.20 to
+    /// 5.7.30): never the reader's fault.
+    Sender,
     /// Anything else.
     Other,
 }

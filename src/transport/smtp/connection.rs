@@ -5,7 +5,7 @@ use super::wire::{Stream, Wire};
 use super::{Login, Smtp, Timeouts, tls};
 use crate::delivery::route::{Server, Tls};
 use crate::message::Message;
-use crate::reply::{Fault, NotAReply, Outcome, Refusal, Reply, Sent, Stage, Status, Verdict, outcome};
+use crate::reply::{NotAReply, Outcome, Refusal, Reply, Sent, Stage, Status, Verdict, outcome};
 use crate::transport::{Configuration, NotReady};
 use data_encoding::BASE64;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
@@ -379,7 +379,7 @@ async fn handshake(trust: &tls::Trust, server: &Server, tcp: TcpStream, limits: 
 fn not_ready(server: &Server, (stage, reply): Stopped) -> NotReady {
     match outcome(stage, &reply) {
         Verdict::Configuration => NotReady::Configuration(refused(server, stage, &reply)),
-        Verdict::Delivery(Outcome::Deferred(Fault::Connection)) if reply.code != 0 => {
+        Verdict::Delivery(Outcome::Deferred(_)) if reply.code != 0 => {
             NotReady::Busy { server: server.to_string(), reply }
         }
         Verdict::Delivery(_) if stage == Stage::Greeting && server.tls != Tls::Implicit => {
