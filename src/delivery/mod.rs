@@ -4,6 +4,7 @@ pub mod breaker;
 pub mod pace;
 pub mod retry;
 pub mod route;
+pub mod throttle;
 
 use crate::clock::Span;
 use crate::reply::{Outcome, Refusal};
@@ -11,7 +12,8 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use std::fmt;
 
-pub use pace::Rate;
+pub use pace::{Domains, Rate};
+pub use throttle::Throttle;
 
 /// The `[delivery]` table.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,6 +23,8 @@ pub struct Settings {
     pub connections: usize,
     /// Limits, all of which hold.
     pub rates: Vec<Rate>,
+    /// Further limits for the recipients in single domains.
+    pub domains: Domains,
     /// Counted from a delivery's first attempt.
     pub give_up_after: Span,
     /// What is done with a delivery whose reply never came.
@@ -29,7 +33,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { connections: 4, rates: Vec::new(), give_up_after: Span::hours(72), uncertain: Uncertain::Resend }
+        Settings {
+            connections: 4,
+            rates: Vec::new(),
+            domains: Domains::default(),
+            give_up_after: Span::hours(72),
+            uncertain: Uncertain::Resend,
+        }
     }
 }
 
