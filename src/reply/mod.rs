@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 mod meaning;
+mod tables;
 
 pub use meaning::{Verdict, outcome};
 
