@@ -106,7 +106,7 @@ struct Words(String);
 
 impl Words {
     fn of(reply: &Reply) -> Self {
-        let said = reply.text.split(' ').filter(|word| !word.contains('@') || word.contains("://"));
+        let said = reply.text.split(' ').filter(|word| !word.contains('@'));
         Words(said.collect::<Vec<_>>().join(" ").to_lowercase())
     }
 
