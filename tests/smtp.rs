@@ -233,7 +233,7 @@ fn every_fault_is_told_apart_and_the_session_goes_on() {
         ("450-2", deferred(Stage::Rcpt, Fault::Recipient)),
         ("450-2", deferred(Stage::Rcpt, Fault::Recipient)),
         ("450-2", accepted),
-        ("grey", deferred(Stage::Rcpt, Fault::Recipient)),
+        ("grey", deferred(Stage::Rcpt, Fault::Greylisted)),
         ("grey", accepted),
         ("451data", deferred(Stage::Dot, Fault::Recipient)),
         ("550", refused(Refusal::Other)),

@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 const IN_A_ROW: usize = 10;
 const OF_WINDOW: usize = 20;
 const WINDOW: usize = 100;
-/// Lost connections in a row, with nothing else between, after which the server is called broken.
+/// Lost connections with no message taken or refused between, after which the server is called broken.
 const LOST_IN_A_ROW: usize = 20;
-/// Rebukes for the pace in a row, with nothing else between. More than of lost connections: several connections hear the same
-/// rebuke at once, and the pace must have been halved a few times before it is called of no use.
+/// Rebukes for the pace with no message taken or refused between. More than of lost connections: several connections hear the
+/// same rebuke at once, and the pace must have been halved a few times before that is called of no use.
 const THROTTLED_IN_A_ROW: usize = 50;
 
 /// Watches outcomes as they come, of all connections together.
@@ -61,14 +61,18 @@ impl Tripped {
 impl Breaker {
     /// Takes in one outcome; says so where it trips.
     pub fn watch(&mut self, delivery: &str, outcome: Outcome) -> Option<Tripped> {
-        self.lost = if outcome == Outcome::Deferred(Fault::Connection) { self.lost + 1 } else { 0 };
+        match outcome {
+            Outcome::Deferred(Fault::Connection) => self.lost += 1,
+            Outcome::Deferred(Fault::Throttled) => self.throttled += 1,
+            // Only what is said of a message shows that the server is at work.
+            _ => (self.lost, self.throttled) = (0, 0),
+        }
         if self.lost >= LOST_IN_A_ROW {
-            self.lost = 0;
+            (self.lost, self.throttled) = (0, 0);
             return Some(Tripped::Connections);
         }
-        self.throttled = if outcome == Outcome::Deferred(Fault::Throttled) { self.throttled + 1 } else { 0 };
         if self.throttled >= THROTTLED_IN_A_ROW {
-            self.throttled = 0;
+            (self.lost, self.throttled) = (0, 0);
             return Some(Tripped::Throttled);
         }
         self.recent.push_back((delivery.to_owned(), outcome));
@@ -118,11 +122,38 @@ mod tests {
 
     #[test]
     fn ten_in_a_row_or_twenty_of_a_hundred_of_one_kind() {
-        assert_eq!(trips([HARD; 10]), Some(9));
+        for kind in [Refusal::Hard, Refusal::Policy, Refusal::Content, Refusal::Sender] {
+            let refused = Outcome::Refused(kind);
+            assert_eq!(trips([refused; 10]), Some(9));
+            // Every fifth; the twentieth falls 96 after the first.
+            assert_eq!(trips([refused].into_iter().chain([Outcome::Accepted; 4]).cycle().take(500)), Some(95));
+            // Nineteen, as many others as shall stand between, and one more.
+            let at = |between| {
+                let nineteen = [refused, Outcome::Accepted].repeat(19);
+                trips(nineteen.into_iter().chain(vec![Outcome::Accepted; between]).chain([refused]))
+            };
+            assert_eq!(at(61), Some(99));
+            assert_eq!(at(62), None);
+        }
         assert_eq!(trips([HARD, POLICY].repeat(9)), None);
+        assert_eq!(trips([HARD; 9].into_iter().chain([POLICY]).chain([HARD; 9])), None);
         assert_eq!(trips([HARD, Outcome::Accepted, Outcome::Accepted].repeat(30)), Some(57));
         assert_eq!(trips([HARD, Outcome::Accepted].into_iter().chain([Outcome::Accepted; 8]).cycle().take(500)), None);
-        assert_eq!(trips([Outcome::Refused(Refusal::Mailbox); 50]), None);
+    }
+
+    #[test]
+    fn what_is_nobodys_fault_or_the_readers_own_never_trips() {
+        let never = [
+            Outcome::Refused(Refusal::Mailbox),
+            Outcome::Refused(Refusal::Other),
+            Outcome::Deferred(Fault::Recipient),
+            Outcome::Deferred(Fault::Greylisted),
+            Outcome::Accepted,
+            Outcome::Unknown,
+        ];
+        for outcome in never {
+            assert_eq!(trips([outcome; 300]), None, "{outcome:?}");
+        }
     }
 
     #[test]
@@ -140,6 +171,45 @@ mod tests {
 
     #[test]
     fn a_server_that_drops_every_connection_is_called_broken() {
-        assert_eq!(trips([Outcome::Deferred(Fault::Connection); 20]), Some(19));
+        let lost = Outcome::Deferred(Fault::Connection);
+        assert_eq!(trips([lost; 20]), Some(19));
+        assert_eq!(trips([lost; 19].into_iter().chain([Outcome::Accepted]).chain([lost; 19])), None);
+        let mut breaker = Breaker::default();
+        let tripped: Vec<_> = (0..60).filter(|_| breaker.watch("x", lost) == Some(Tripped::Connections)).collect();
+        assert_eq!(tripped, [19, 39, 59]);
+    }
+
+    #[test]
+    fn a_server_that_takes_nothing_at_any_pace_is_left_alone() {
+        let throttled = Outcome::Deferred(Fault::Throttled);
+        let mut breaker = Breaker::default();
+        let tripped: Vec<_> = (0..120).filter(|_| breaker.watch("x", throttled) == Some(Tripped::Throttled)).collect();
+        assert_eq!(tripped, [49, 99]);
+        assert_eq!(trips([throttled; 49].into_iter().chain([Outcome::Accepted]).chain([throttled; 49])), None);
+        // One says no more than the other that a message may go.
+        let lost = Outcome::Deferred(Fault::Connection);
+        assert_eq!(trips([throttled; 49].into_iter().chain([lost, throttled])), Some(50));
+        assert_eq!(trips([lost; 19].into_iter().chain([throttled, lost])), Some(20));
+    }
+
+    #[test]
+    fn whatever_trips_says_what_to_do() {
+        let kinds = [Refusal::Hard, Refusal::Policy, Refusal::Content, Refusal::Sender].map(Tripped::Refusals);
+        let mut said: Vec<_> = kinds.into_iter().chain([Tripped::Connections, Tripped::Throttled]).collect();
+        for tripped in &said {
+            let (what, help) = tripped.what_to_do().split_once("\n  help: ").unwrap();
+            assert!(
+                !what.is_empty() && help.contains("run again") || *tripped == Tripped::Refusals(Refusal::Hard),
+                "{tripped:?}"
+            );
+        }
+        said.sort_by_key(|tripped| tripped.what_to_do());
+        said.dedup_by_key(|tripped| tripped.what_to_do());
+        assert_eq!(said.len(), 6);
+        let sender = Tripped::Refusals(Refusal::Sender).what_to_do();
+        assert!(
+            ["SPF", "DKIM", "DMARC", "mail.from", "mail.bounces"].iter().all(|word| sender.contains(word)),
+            "{sender}"
+        );
     }
 }

@@ -5,6 +5,7 @@ pub mod limits;
 pub mod pace;
 pub mod retry;
 pub mod route;
+pub mod throttle;
 
 use crate::clock::Span;
 use crate::reply::{Outcome, Refusal};
@@ -13,7 +14,8 @@ use serde::Deserialize;
 use std::fmt;
 
 pub use limits::Limits;
-pub use pace::Rate;
+pub use pace::{Domains, Rate};
+pub use throttle::Throttle;
 
 /// The `[delivery]` table.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,6 +25,8 @@ pub struct Settings {
     pub connections: usize,
     /// Limits, all of which hold.
     pub rates: Vec<Rate>,
+    /// Further limits for the recipients in single domains.
+    pub domains: Domains,
     /// Counted from a delivery's first attempt.
     pub give_up_after: Span,
     /// What is done with a delivery whose reply never came.
@@ -31,14 +35,20 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { connections: 4, rates: Vec::new(), give_up_after: Span::hours(72), uncertain: Uncertain::Resend }
+        Settings {
+            connections: 4,
+            rates: Vec::new(),
+            domains: Domains::default(),
+            give_up_after: Span::hours(72),
+            uncertain: Uncertain::Resend,
+        }
     }
 }
 
 impl Settings {
     /// How much may go.
     pub fn limits(&self) -> Limits {
-        Limits { rates: self.rates.clone(), domains: Default::default() }
+        Limits { rates: self.rates.clone(), domains: self.domains.clone() }
     }
 }
 
@@ -141,29 +151,73 @@ mod tests {
     use crate::reply::Fault;
     use chrono::TimeDelta;
 
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    /// After the `attempts`th try, a minute after the first.
+    fn judged(outcome: Outcome, attempts: i64) -> Verdict {
+        let tried = Tried { attempts, first_at: NOW - TimeDelta::minutes(1), resends: 0 };
+        judge(outcome, tried, &Settings::default(), NOW, 0.5)
+    }
+
+    #[test]
+    fn only_a_dead_address_is_suppressed() {
+        let all = [Refusal::Mailbox, Refusal::Policy, Refusal::Content, Refusal::Sender, Refusal::Other];
+        let refused = Verdict { state: State::Refused, due: None, suppress: false, expired: false };
+        for refusal in all {
+            assert_eq!(judged(Outcome::Refused(refusal), 1), refused, "{refusal:?}");
+        }
+        assert_eq!(judged(Outcome::Refused(Refusal::Hard), 1), Verdict { suppress: true, ..refused });
+        assert_eq!(judged(Outcome::Accepted, 1), Verdict { state: State::Accepted, ..refused });
+    }
+
+    #[test]
+    fn whatever_the_fault_a_deferral_waits_alike() {
+        for fault in [Fault::Recipient, Fault::Greylisted, Fault::Throttled, Fault::Connection] {
+            for (attempts, seconds) in [(1, 75), (2, 225), (3, 675)] {
+                let due = Some(NOW + TimeDelta::seconds(seconds));
+                let waits = Verdict { state: State::Queued, due, suppress: false, expired: false };
+                assert_eq!(judged(Outcome::Deferred(fault), attempts), waits, "{fault:?}");
+            }
+        }
+    }
+
     #[test]
     fn a_reply_that_never_came_is_resent_once_and_then_held() {
         let settings = Settings::default();
-        let now = DateTime::UNIX_EPOCH;
-        let tried = |resends| Tried { attempts: 1 + resends, first_at: now, resends };
-        let judged = |settings: &Settings, resends| judge(Outcome::Unknown, tried(resends), settings, now, 0.0).state;
-        assert_eq!(judged(&settings, 0), State::Uncertain);
-        assert_eq!(judged(&settings, 1), State::Held);
-        assert_eq!(judged(&Settings { uncertain: Uncertain::Hold, ..settings }, 0), State::Held);
+        let tried = |resends| Tried { attempts: 1 + resends, first_at: NOW, resends };
+        let judged = |settings: &Settings, resends| judge(Outcome::Unknown, tried(resends), settings, NOW, 0.0);
+        let resent = judged(&settings, 0);
+        assert_eq!((resent.state, resent.due), (State::Uncertain, Some(NOW + TimeDelta::seconds(60))));
+        assert_eq!((judged(&settings, 1).state, judged(&settings, 1).due), (State::Held, None));
+        assert_eq!(judged(&Settings { uncertain: Uncertain::Hold, ..settings }, 0).state, State::Held);
     }
 
     #[test]
     fn giving_up_takes_the_time_and_three_attempts() {
         let settings = Settings::default();
-        let first_at = DateTime::UNIX_EPOCH;
-        let late = first_at + TimeDelta::hours(73);
-        let judged = |attempts, now| {
-            let tried = Tried { attempts, first_at, resends: 0 };
-            judge(Outcome::Deferred(Fault::Recipient), tried, &settings, now, 0.5)
-        };
-        assert_eq!(judged(2, late).state, State::Queued);
-        assert_eq!(judged(9, first_at).state, State::Queued);
-        let given_up = judged(3, late);
-        assert!(given_up.state == State::Refused && given_up.expired && !given_up.suppress);
+        let late = NOW + TimeDelta::hours(73);
+        for fault in [Fault::Recipient, Fault::Greylisted, Fault::Throttled, Fault::Connection] {
+            let judged = |attempts, now| {
+                let tried = Tried { attempts, first_at: NOW, resends: 0 };
+                judge(Outcome::Deferred(fault), tried, &settings, now, 0.5)
+            };
+            assert_eq!(judged(2, late).state, State::Queued);
+            assert_eq!(judged(9, NOW).state, State::Queued);
+            let given_up = Verdict { state: State::Refused, due: None, suppress: false, expired: true };
+            assert_eq!(judged(3, late), given_up, "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn the_table_is_read_and_what_is_left_out_has_its_default() {
+        let settings: Settings = toml::from_str(
+            "connections = 2\nrates = [\"14/s\"]\nuncertain = \"hold\"\ngive_up_after = \"1d\"\n[domains]\n\"gmail.com\" = \"20/s\"",
+        )
+        .unwrap();
+        assert_eq!((settings.connections, settings.rates.len(), settings.give_up_after), (2, 1, Span::hours(24)));
+        assert_eq!((settings.uncertain, settings.domains.rates("gmail.com").len()), (Uncertain::Hold, 1));
+        let settings: Settings = toml::from_str("").unwrap();
+        assert_eq!((settings.connections, settings.rates.len(), settings.give_up_after), (4, 0, Span::hours(72)));
+        assert_eq!((settings.uncertain, settings.domains.is_empty()), (Uncertain::Resend, true));
     }
 }

@@ -4,8 +4,8 @@ use super::session::Skeletons;
 use super::tray::{Next, Tray};
 use super::{Dispatch, End, PATIENCE, SLICE};
 use crate::delivery::breaker::{Breaker, Tripped};
-use crate::delivery::limits::Limits;
-use crate::reply::Outcome;
+use crate::delivery::{Limits, Rate, Throttle};
+use crate::reply::{Fault, Outcome};
 use crate::store;
 use crate::store::ledger::{Claim, Claimed, Ledger};
 use crate::transport::NotReady;
@@ -24,6 +24,7 @@ pub(super) struct Floor<'a> {
     end: Mutex<Option<End>>,
     halt: Mutex<Option<Halt>>,
     breaker: Mutex<Breaker>,
+    throttle: Mutex<Throttle>,
     /// Why a session has no connection.
     unreachable: Mutex<Option<NotReady>>,
 }
@@ -55,6 +56,7 @@ impl<'a> Floor<'a> {
             end: Mutex::default(),
             halt: Mutex::default(),
             breaker: Mutex::default(),
+            throttle: Mutex::default(),
             unreachable: Mutex::default(),
         }
     }
@@ -112,6 +114,40 @@ impl<'a> Floor<'a> {
         }
     }
 
+    /// Whether one more message may begin now; then it counts as begun.
+    pub(super) fn may_go(&self) -> bool {
+        let now = self.dispatch.clock.now();
+        let mut throttle = lock(&self.throttle);
+        let may = throttle.wait(now).is_zero();
+        if may {
+            throttle.taken(now);
+        }
+        may
+    }
+
+    /// Waits until one more message may begin. False: it is over.
+    pub(super) fn wait_to_go(&self) -> bool {
+        while !self.is_over() {
+            if self.may_go() {
+                return true;
+            }
+            let wait = lock(&self.throttle).wait(self.dispatch.clock.now());
+            self.rest(SLICE.min(wait.to_std().unwrap_or_default()));
+        }
+        false
+    }
+
+    /// The server asks for a slower pace.
+    pub(super) fn rebuked(&self) {
+        let mut throttle = lock(&self.throttle);
+        if throttle.rebuked(self.dispatch.clock.now())
+            && let Some(limit) = throttle.limit()
+        {
+            let Rate { messages, window } = limit;
+            tracing::warn!("the server asks for a slower pace: {messages} messages in {} s from now on", window / 1000);
+        }
+    }
+
     /// A row that is at hand, without waiting for anything.
     pub(super) fn at_hand(&self) -> Option<Claimed> {
         if self.is_over() { None } else { self.tray.at_hand() }
@@ -158,6 +194,9 @@ impl<'a> Floor<'a> {
             Outcome::Unknown => &progress.unknown,
         };
         count.fetch_add(1, Ordering::Relaxed);
+        if outcome == Outcome::Deferred(Fault::Throttled) {
+            self.rebuked();
+        }
         if let Some(tripped) = lock(&self.breaker).watch(delivery, outcome) {
             self.halt(Halt::Tripped(tripped));
         }

@@ -89,12 +89,18 @@ impl Hands<'_> {
             return Ok(self.session.has_offered() || !self.floor.is_over());
         }
         let mut row = self.floor.at_hand();
-        if row.is_none() {
+        let at_once = row.is_some() && self.floor.may_go();
+        if !at_once {
             // Nobody waits with something unrecorded.
             self.settle()?;
-            row = self.floor.next();
+            row = row.or_else(|| self.floor.next());
         }
-        self.letter = row.map(|row| self.write(row)).transpose()?.flatten();
+        let Some(row) = row else { return Ok(false) };
+        if !at_once && !self.floor.wait_to_go() {
+            self.floor.give_back(row);
+            return Ok(false);
+        }
+        self.letter = self.write(row)?;
         Ok(self.letter.is_some())
     }
 
@@ -142,6 +148,11 @@ impl Hands<'_> {
         match self.session.offer(&letter.job()) {
             Ok(Offered::Wanted) => self.deliver(letter, now),
             Ok(Offered::Ended(sent)) => self.turn_down(&letter.row, sent, now),
+            Ok(Offered::Stale(sent)) if sent.outcome == Outcome::Deferred(Fault::Throttled) => {
+                self.floor.rebuked();
+                self.floor.give_back(letter.row);
+                Ok(())
+            }
             Ok(Offered::Stale(_)) => {
                 self.letter = Some(letter);
                 Ok(())
@@ -158,13 +169,16 @@ impl Hands<'_> {
         let intent = self.floor.ledger.begin(self.ended.take(), &letter.row.id, now)?;
         // While the intent is on its way to the disk.
         if let Some(row) = self.floor.at_hand() {
-            self.letter = self.write(row)?;
+            match self.floor.may_go() {
+                true => self.letter = self.write(row)?,
+                false => self.floor.give_back(row),
+            }
         }
         let Some(begun) = intent.wait()? else { return Ok(()) };
         let next = self.letter.as_ref().map(Letter::job);
         match self.session.deliver(&letter.job(), next.as_ref()) {
             Ok(sent) => {
-                let lost = matches!(sent.outcome, Outcome::Unknown | Outcome::Deferred(Fault::Connection));
+                let lost = sent.ends_connection();
                 let settled = judge(self.floor, &letter.row, begun, sent);
                 self.note(&letter.row, &settled);
                 self.ended = Some(settled);

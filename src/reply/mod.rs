@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 mod meaning;
+mod tables;
 
 pub use meaning::{Verdict, outcome};
 
@@ -292,5 +293,37 @@ mod tests {
             assert_eq!(Reply::read(unfinished), Ok(None), "{unfinished:?}");
         }
         assert_eq!(Reply::read(b"250 a\r\n421 b\r\n").unwrap().unwrap().1, 7);
+    }
+
+    #[test]
+    fn a_status_has_a_class_a_subject_and_a_detail() {
+        for (text, status) in [("5.1.1", Status(5, 1, 1)), ("4.7.650", Status(4, 7, 650)), ("2.0.0", Status(2, 0, 0))] {
+            assert_eq!(text.parse(), Ok(status));
+            assert_eq!(status.to_string(), text);
+        }
+        for wrong in ["", "5", "5.1", "5.1.1.1", "3.1.1", "55.1.1", "5.1000.1", "5.1.1000", "5..1", "5.1.x", "5.+1.1"] {
+            assert_eq!(wrong.parse::<Status>(), Err(NotAStatus), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_reply_is_shown_with_its_code_and_silence_without() {
+        assert_eq!(Reply::new(550, ["5.1.1 no", "5.1.1", " really "]).to_string(), "550 5.1.1 no really");
+        assert_eq!(Reply::new(550, [""]).to_string(), "550");
+        let silence = Reply::silence("4.4.2 the connection broke");
+        assert_eq!((silence.to_string(), silence.code, silence.status), ("4.4.2 the connection broke".into(), 0, None));
+        assert!([200, 250, 354, 399].iter().all(|code| Reply::new(*code, [""]).is_positive()));
+        assert!([0, 199, 400, 421, 550].iter().all(|code| !Reply::new(*code, [""]).is_positive()));
+    }
+
+    #[test]
+    fn whether_the_connection_ended_is_told_beside_what_the_reply_means() {
+        let ends =
+            |code, outcome| Sent { stage: Stage::Dot, reply: Reply::new(code, ["x"]), outcome }.ends_connection();
+        for outcome in [Fault::Throttled, Fault::Greylisted, Fault::Recipient].map(Outcome::Deferred) {
+            assert!(ends(421, outcome) && !ends(451, outcome), "{outcome:?}");
+        }
+        assert!(ends(0, Outcome::Unknown) && ends(250, Outcome::Deferred(Fault::Connection)));
+        assert!(!ends(250, Outcome::Accepted) && !ends(550, Outcome::Refused(Refusal::Policy)));
     }
 }

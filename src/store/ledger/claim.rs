@@ -97,9 +97,9 @@ fn read(row: &Row) -> Result<Claimed, Error> {
 /// The lanes with limits first, since others might leave nothing for them. A lane whose limit was taken out of the configuration
 /// has none, until its rows have moved.
 fn lanes<'a>(c: &mut Connection, limits: &'a Limits, now: DateTime<Utc>) -> Result<Vec<Lane<'a>>, Error> {
-    let mut lanes = Vec::with_capacity(limits.domains.len() + 1);
-    for (domain, rates) in &limits.domains {
-        lanes.push(Lane { name: domain, allowance: allowed(c, Some(domain), rates, now)? });
+    let mut lanes = Vec::new();
+    for (domain, rates) in limits.domains.iter() {
+        lanes.push(Lane { name: domain.as_str(), allowance: allowed(c, Some(domain.as_str()), rates, now)? });
     }
     lanes.push(Lane { name: "", allowance: Allowance::Now(i64::MAX) });
     Ok(lanes)
@@ -108,7 +108,7 @@ fn lanes<'a>(c: &mut Connection, limits: &'a Limits, now: DateTime<Utc>) -> Resu
 /// Puts the rows of lanes that the configuration no longer knows back among all others.
 pub(super) fn clear_lanes(c: &mut Connection, limits: &Limits) -> Result<(), Error> {
     for lane in own_lanes(c)? {
-        if !limits.domains.contains_key(&lane) {
+        if limits.domains.rates(&lane).is_empty() {
             let sql = "UPDATE deliveries SET lane = '' WHERE lane = $1 AND state IN ('queued', 'uncertain')";
             c.execute(sql, &[lane.into()])?;
         }

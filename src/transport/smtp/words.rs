@@ -1,7 +1,7 @@
 //! Sentences for people: why a server cannot be used, what, in its own words, and what to do.
 
 use crate::delivery::route::{Server, Tls};
-use crate::reply::{Fault, Outcome, Reply, Stage, Verdict, outcome};
+use crate::reply::{Outcome, Reply, Stage, Verdict, outcome};
 use crate::transport::{Configuration, NotReady};
 use std::io;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::connection::Stopped;
 pub(super) fn not_ready(server: &Server, (stage, reply): Stopped) -> NotReady {
     match outcome(stage, &reply) {
         Verdict::Configuration => NotReady::Configuration(refused(server, stage, &reply)),
-        Verdict::Delivery(Outcome::Deferred(Fault::Connection)) if reply.code != 0 => {
+        Verdict::Delivery(Outcome::Deferred(_)) if reply.code != 0 => {
             NotReady::Busy { server: server.to_string(), reply }
         }
         Verdict::Delivery(_) if stage == Stage::Greeting && server.tls != Tls::Implicit => {
