@@ -5,7 +5,7 @@ use crate::support::sink::{Security, Settings, Sink};
 use postrider::delivery::route::Route;
 use postrider::message::{Envelope, Message};
 use postrider::reply::{Fault, Outcome, Refusal, Sent, Stage};
-use postrider::transport::{Configuration, Job, NotReady, Options, Password, Session, Timeouts, Transport};
+use postrider::transport::{Configuration, Job, NotReady, Offered, Options, Password, Session, Timeouts, Transport};
 use rcgen::IsCa;
 use std::fs;
 use std::io;
@@ -34,7 +34,11 @@ fn open(route: &str, folder: &Path, password: Option<&str>, timeouts: Timeouts) 
 }
 
 fn send(session: &mut Session, message: &Message) -> Result<Sent, Configuration> {
-    session.send(&Job { edition: "weekly/2026-11-23", delivery: "d1", message })
+    session.send(&job(message))
+}
+
+fn job(message: &Message) -> Job<'_> {
+    Job { edition: "weekly/2026-11-23", delivery: "d1", message }
 }
 
 // ---- dialogues
@@ -146,6 +150,12 @@ fn act(dialogue: &Dialogue, port: u16, folder: &Path, marked: &Receiver<()>) -> 
         said.push(match (verb, &mut session) {
             ("ready", Some(session)) => format!("ready: {}", readiness(session.ready())),
             ("send", Some(session)) => format!("send: {}", sent(send(session, &message))),
+            ("offer", Some(session)) => format!("offer: {}", offered(session.offer(&job(&message)))),
+            ("deliver", Some(session)) => format!("deliver: {}", sent(session.deliver(&job(&message), None))),
+            // With another message of the same kind behind it.
+            ("deliver and offer", Some(session)) => {
+                format!("deliver and offer: {}", sent(session.deliver(&job(&message), Some(&job(&message)))))
+            }
             ("await", _) => marked
                 .recv()
                 .map(|()| "await".to_string())
@@ -166,6 +176,15 @@ fn readiness(result: Result<(), NotReady>) -> String {
         Err(NotReady::Unreachable(why)) => format!("unreachable: {why}"),
         Err(busy @ NotReady::Busy { .. }) => format!("busy: {busy}"),
         Err(NotReady::Configuration(why)) => format!("configuration at {:?}: {why}", why.stage),
+    }
+}
+
+fn offered(result: Result<Offered, Configuration>) -> String {
+    match result {
+        Ok(Offered::Wanted) => "wanted".into(),
+        Ok(Offered::Ended(ended)) => sent(Ok(ended)),
+        Ok(Offered::Stale(ended)) => format!("stale: {}", sent(Ok(ended))),
+        Err(why) => sent(Err(why)),
     }
 }
 
