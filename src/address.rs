@@ -151,6 +151,13 @@ impl fmt::Debug for Domain {
     }
 }
 
+impl FromStr for Domain {
+    type Err = AddressError;
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        Domain::parse(text)
+    }
+}
+
 impl FromStr for EmailAddress {
     type Err = AddressError;
     fn from_str(text: &str) -> Result<Self, AddressError> {
@@ -183,7 +190,7 @@ macro_rules! deserialize_from_str {
         }
     )*};
 }
-deserialize_from_str!(EmailAddress, Mailbox);
+deserialize_from_str!(Domain, EmailAddress, Mailbox);
 
 #[cfg(test)]
 mod tests {

@@ -120,10 +120,9 @@ pub enum Error {
 }
 
 /// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 9] = [
+const LATER: [(&str, &str); 8] = [
     ("hub", "WebSub"),
     ("feed", "further feeds"),
-    ("dkim", "DKIM signatures; let the relay sign"),
     ("require_live", "waiting for a post's URL to answer"),
     ("inbox", "reading a mailbox"),
     ("theme", "themes"),
@@ -164,6 +163,9 @@ impl Config {
         }
         if !self.digests.is_empty() && self.mail.is_none() {
             return Err("there is a [[digest]] but no [mail]; add a [mail] table with `from`".to_owned());
+        }
+        if let Some(mail) = &self.mail {
+            mail.check_dkim().map_err(|e| e.to_string())?;
         }
         if !(1..=200).contains(&self.delivery.connections) {
             return Err(format!("delivery.connections is {}; use 1 to 200", self.delivery.connections));

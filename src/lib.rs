@@ -26,7 +26,7 @@
 //! ```layers
 //! base   address clock random token
 //! nouns  html schedule reply post feed template subscriber edition delivery message report config
-//! world  site output store transport
+//! world  keys site output store transport
 //! work   publish freeze dispatch subscribe
 //! faces  web cli
 //! ```
@@ -72,6 +72,7 @@ pub mod message;
 pub mod report;
 pub mod config;
 
+pub mod keys;
 pub mod output;
 pub mod site;
 pub mod store;

@@ -623,6 +623,7 @@ fn mail() -> message::Settings {
         transport: "outbox:outbox".to_owned(),
         password: None,
         bounces: Some(EmailAddress::parse("bounces@example.org").unwrap()),
+        dkim: Vec::new(),
     }
 }
 

@@ -4,8 +4,10 @@ mod support;
 
 mod architecture;
 mod contract;
+mod dkim;
 mod faults;
 mod freezing;
+mod keys;
 mod kills;
 mod ledger;
 mod posts;

@@ -23,6 +23,7 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
         bail!("there is no digest {digest:?}\n  help: there are: {}", names.join(", "));
     };
     let mail = setup.mail()?;
+    let signer = setup.signer()?;
     let (_, transport) = setup.transport()?;
     let store = setup.store(Mode::Rehearse)?;
     if let Some(reason) = store.suppression(&to, &setup.random)? {
@@ -49,6 +50,7 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
     let mailbox = Mailbox { name: None, address: to.clone() };
     // A link that leaves nobody: this mail belongs to no subscription.
     let bytes = skeleton.splice(&Personal { delivery: &delivery, to: &mailbox, date: now, token: "test" });
+    let bytes = signer.sign(bytes, now)?;
     let message = Message { envelope: Envelope { from: mail.from.address.clone(), to: to.clone() }, bytes };
     // Nothing is kept of this store; closed, it holds up no run while we wait for the server.
     drop(store);

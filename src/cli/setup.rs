@@ -4,7 +4,8 @@ use super::arguments::Global;
 use crate::clock::Clock;
 use crate::config::{self, Config, SiteTable};
 use crate::delivery::route::Route;
-use crate::message;
+use crate::keys;
+use crate::message::{self, Signer};
 use crate::post::Site;
 use crate::random::Random;
 use crate::site::{self, Generator};
@@ -105,6 +106,15 @@ impl Setup {
             )
         };
         self.config.mail.as_ref().ok_or_else(missing)
+    }
+
+    /// What signs every mail.
+    pub(super) fn signer(&self) -> Result<Signer> {
+        let dkim = &self.mail()?.dkim;
+        for settings in dkim {
+            config::resolved(&settings.key, "mail.dkim.key").map_err(|e| anyhow!(e))?;
+        }
+        Ok(keys::signer(dkim, &self.config.root)?)
     }
 
     /// The way out. `--now` ahead of the machine's clock only where no mail can reach a reader.

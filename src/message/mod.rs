@@ -9,9 +9,11 @@ pub mod list;
 pub mod quoted;
 pub mod skeleton;
 pub mod verp;
+pub mod dkim;
 
 use crate::address::EmailAddress;
 
+pub use dkim::Signer;
 pub use list::List;
 pub use settings::Settings;
 pub use skeleton::{Personal, Skeleton, skeleton};
@@ -37,6 +39,28 @@ pub enum Error {
     /// A delivery or its mark cannot stand in an address.
     #[error("a delivery's id or mark holds characters that cannot stand in an address")]
     BadTag,
+    /// A signature that no receiver counts.
+    #[error(
+        "mail.dkim signs for {domain}, which is neither the domain of mail.from ({from}) nor one above it, so DMARC would not count the signature\n  help: set its domain to {from}, or to the domain that this one belongs to"
+    )]
+    NotAligned {
+        /// The key's.
+        domain: String,
+        /// From's.
+        from: String,
+    },
+    /// Where both records would stand.
+    #[error("two [[mail.dkim]] tables are for {record}\n  help: give each key its own selector")]
+    TwoKeys {
+        /// `selector._domainkey.domain`.
+        record: String,
+    },
+    /// RFC 1035 section 2.3.4.
+    #[error("{record} is longer than a name in the DNS can be\n  help: use a shorter selector in [[mail.dkim]]")]
+    RecordTooLong {
+        /// `selector._domainkey.domain`.
+        record: String,
+    },
     /// What the store holds is not a message.
     #[error(
         "the stored message of an edition is damaged: {what}\n  help: restore the store from a backup, or cancel the edition"

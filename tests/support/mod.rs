@@ -1,6 +1,7 @@
 //! What several tests share.
 
 pub(crate) mod database;
+pub(crate) mod dkim;
 pub(crate) mod edition;
 pub(crate) mod pipe;
 pub(crate) mod record;
