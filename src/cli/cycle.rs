@@ -68,6 +68,7 @@ pub(super) fn run(global: &Global, wait: Option<Span>) -> Result<Exit> {
     }
     // What is wrong with the way out or the secret shows before anything is frozen.
     let (route, transport) = setup.transport()?;
+    let signer = setup.signer()?;
     let cycle = Cycle::open(global, &setup, Mode::Create)?;
     let keyring = setup.keyring(&cycle.store)?;
     let mut problems = cycle.sync()?;
@@ -87,6 +88,7 @@ pub(super) fn run(global: &Global, wait: Option<Span>) -> Result<Exit> {
         settings: &setup.config.delivery,
         mail: setup.mail()?,
         keyring: &keyring,
+        signer: &signer,
         clock: setup.clock,
         random: &setup.random,
         stop: &stop,

@@ -12,7 +12,7 @@ mod tray;
 use crate::clock::Clock;
 use crate::delivery::breaker::{Breaker, Tripped};
 use crate::delivery::{self, Uncertain};
-use crate::message;
+use crate::message::{self, Signer};
 use crate::random::Random;
 use crate::store::ledger::{Ledger, Recovered};
 use crate::store::{self, Store};
@@ -35,6 +35,8 @@ pub struct Dispatch<'a> {
     pub mail: &'a message::Settings,
     /// Signs the links and the bounce addresses.
     pub keyring: &'a Keyring,
+    /// Signs the messages.
+    pub signer: &'a Signer,
     /// The time.
     pub clock: Clock,
     /// For jitter.

@@ -37,7 +37,7 @@ impl Letter {
 /// Works until there is nothing to take or it is over. The try in hand is always finished and recorded.
 pub(super) fn serve(floor: &Floor<'_>) {
     let _home = Home(floor);
-    let mut hands = Hands { floor, session: floor.dispatch.transport.session(), letter: None, ended: None };
+    let mut hands = Hands { floor, session: floor.dispatch.transport.session(), letter: None, ended: None, spare: Vec::new() };
     let result = hands.work();
     let settled = hands.settle();
     if let Err(error) = result.and(settled) {
@@ -66,6 +66,8 @@ struct Hands<'a> {
     letter: Option<Letter>,
     /// The last try, whose end is not recorded yet: at most one a connection (P1).
     ended: Option<Settled>,
+    /// Where the last message's bytes stood.
+    spare: Vec<u8>,
 }
 
 impl Hands<'_> {
@@ -105,8 +107,8 @@ impl Hands<'_> {
     }
 
     /// Finishes a row's message; none where that cannot be done, which is nobody's fault but ours and stops the run.
-    fn write(&self, row: Claimed) -> Result<Option<Letter>, store::Error> {
-        match finish(self.floor, &row)? {
+    fn write(&mut self, row: Claimed) -> Result<Option<Letter>, store::Error> {
+        match finish(self.floor, &row, std::mem::take(&mut self.spare))? {
             Ok(message) => Ok(Some(Letter { row, message })),
             Err(error) => {
                 self.floor.halt(Halt::Broken(error.to_string()));
@@ -179,9 +181,12 @@ impl Hands<'_> {
         match self.session.deliver(&letter.job(), next.as_ref()) {
             Ok(sent) => {
                 let lost = sent.ends_connection();
-                let settled = judge(self.floor, &letter.row, begun, sent);
+                let dispatch = self.floor.dispatch;
+                let (at, jitter) = (dispatch.clock.now(), dispatch.random.fraction());
+                let settled = judge(letter.row.id.clone(), begun, sent, dispatch.settings, at, jitter);
                 self.note(&letter.row, &settled);
                 self.ended = Some(settled);
+                self.spare = letter.message.bytes;
                 // Before the time that a new connection takes.
                 if lost { self.settle() } else { Ok(()) }
             }
@@ -194,7 +199,10 @@ impl Hands<'_> {
 
     /// The server did not want the body.
     fn turn_down(&mut self, row: &Claimed, sent: Sent, now: DateTime<Utc>) -> Result<(), store::Error> {
-        let judge = judgement(self.floor, row, sent);
+        let dispatch = self.floor.dispatch;
+        let (at, jitter) = (dispatch.clock.now(), dispatch.random.fraction());
+        let (id, settings) = (row.id.clone(), dispatch.settings.clone());
+        let judge = move |begun| judge(id, begun, sent, &settings, at, jitter);
         if let Some(settled) = self.floor.ledger.turn_down(self.ended.take(), &row.id, now, judge)? {
             self.note(row, &settled);
         }
@@ -214,35 +222,39 @@ impl Hands<'_> {
     }
 }
 
-fn judge(floor: &Floor<'_>, row: &Claimed, begun: Begun, sent: Sent) -> Settled {
-    judgement(floor, row, sent)(begun)
-}
-
-/// What a try comes to, once the ledger says which one it is.
-fn judgement(floor: &Floor<'_>, row: &Claimed, sent: Sent) -> impl FnOnce(Begun) -> Settled + Send + 'static {
-    let dispatch = floor.dispatch;
-    let (at, jitter) = (dispatch.clock.now(), dispatch.random.fraction());
-    let (settings, delivery) = (dispatch.settings.clone(), row.id.clone());
-    move |begun| {
-        let tried = Tried { attempts: begun.attempt, first_at: begun.first_at, resends: begun.resends };
-        let verdict = delivery::judge(sent.outcome, tried, &settings, at, jitter);
-        Settled { delivery, attempt: begun.attempt, at, sent, verdict }
-    }
+/// What a try comes to.
+fn judge(
+    delivery: String,
+    begun: Begun,
+    sent: Sent,
+    settings: &delivery::Settings,
+    at: DateTime<Utc>,
+    jitter: f64,
+) -> Settled {
+    let tried = Tried { attempts: begun.attempt, first_at: begun.first_at, resends: begun.resends };
+    let verdict = delivery::judge(sent.outcome, tried, settings, at, jitter);
+    Settled { delivery, attempt: begun.attempt, at, sent, verdict }
 }
 
 /// The bytes depend on nothing but what the ledger holds: a resend is the same message (P2).
-fn finish(floor: &Floor<'_>, row: &Claimed) -> Result<Result<Message, message::Error>, store::Error> {
+fn finish(
+    floor: &Floor<'_>,
+    row: &Claimed,
+    spare: Vec<u8>,
+) -> Result<Result<Message, message::Error>, store::Error> {
     let skeleton = skeleton(floor, &row.variant)?;
     let keyring = floor.dispatch.keyring;
     let mac = keyring.mac(Purpose::Bounce, &row.id);
-    let from = match message::envelope_from(floor.dispatch.mail, &row.id, &mac) {
-        Ok(from) => from,
-        Err(error) => return Ok(Err(error)),
-    };
     let to = Mailbox { name: row.name.clone(), address: row.address.clone() };
     let token = keyring.sign(Purpose::Unsubscribe, &row.subscriber);
-    let bytes = skeleton.splice(&Personal { delivery: &row.id, to: &to, date: row.date, token: &token });
-    Ok(Ok(Message { envelope: Envelope { from, to: row.address.clone() }, bytes }))
+    let personal = Personal { delivery: &row.id, to: &to, date: row.date, token: &token };
+    let bytes = skeleton.splice_into(spare, &personal);
+    let message = || {
+        let from = message::envelope_from(floor.dispatch.mail, &row.id, &mac)?;
+        let bytes = floor.dispatch.signer.sign(bytes, row.date)?;
+        Ok(Message { envelope: Envelope { from, to: row.address.clone() }, bytes })
+    };
+    Ok(message())
 }
 
 fn skeleton(floor: &Floor<'_>, variant: &str) -> Result<Arc<Skeleton>, store::Error> {

@@ -61,6 +61,9 @@ pub enum Error {
         /// `selector._domainkey.domain`.
         record: String,
     },
+    /// It cannot be signed.
+    #[error(transparent)]
+    Signature(#[from] dkim::Error),
     /// What the store holds is not a message.
     #[error(
         "the stored message of an edition is damaged: {what}\n  help: restore the store from a backup, or cancel the edition"

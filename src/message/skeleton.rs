@@ -117,9 +117,16 @@ impl Skeleton {
 
     /// The finished message of one delivery: CRLF line ends only, no dot-stuffing, not signed.
     pub fn splice(&self, p: &Personal) -> Vec<u8> {
+        self.splice_into(Vec::new(), p)
+    }
+
+    /// The same in a buffer that has served before: half a million times a minute, giving it back to the system costs more than
+    /// filling it.
+    pub fn splice_into(&self, mut out: Vec<u8>, p: &Personal) -> Vec<u8> {
         let (delivery, token) = (kept(p.delivery), kept(p.token));
         let text = self.text.as_bytes();
-        let mut out = Vec::with_capacity(text.len() + 512);
+        out.clear();
+        out.reserve(text.len() + 512);
         let mut from = 0;
         for &hole in &self.holes {
             out.extend_from_slice(&text[from..hole]);

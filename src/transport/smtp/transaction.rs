@@ -11,6 +11,7 @@ use crate::message::Message;
 use crate::reply::{Outcome, Refusal, Reply, Sent, Stage, Status, Verdict, outcome};
 use crate::transport::{Configuration, Offered};
 use memchr::memmem;
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -53,15 +54,11 @@ impl Connection {
 
     /// Sends the body of the message whose envelope was taken, and behind it `next`'s envelope.
     pub(super) async fn deliver(&mut self, message: &Message, next: Option<&Message>, smtp: &Smtp) -> Sent {
-        let mut bytes = on_the_wire(&message.bytes);
-        let end = bytes.len();
         let next =
             next.filter(|next| self.offers.pipelining && !self.is_used_up() && self.hindrance(next, smtp).is_none());
-        if let Some(next) = next {
-            bytes.extend_from_slice(self.envelope(next).concat().as_bytes());
-        }
+        let ahead = next.map(|next| self.envelope(next).concat()).unwrap_or_default();
         self.state = State::Sound;
-        let (stage, reply) = match self.body(&bytes, end, &smtp.timeouts).await {
+        let (stage, reply) = match self.body(&message.bytes, &ahead, &smtp.timeouts).await {
             Err(stopped) => stopped,
             Ok(()) => {
                 self.expected = if next.is_some() { 4 } else { 1 };
@@ -132,7 +129,7 @@ impl Connection {
             self.wire.heard();
             self.expected = if before == State::Refused { 4 } else { 3 };
             // Where it cannot be written, what the server said before it left may yet be read.
-            if timeout(limits.command, self.wire.write_all(commands.as_bytes())).await.is_err() {
+            if timeout(limits.command, self.wire.write_all(&[commands.as_bytes()])).await.is_err() {
                 return Err((Stage::Mail, self.lost(&no_reply(limits.command))));
             }
         }
@@ -167,17 +164,19 @@ impl Connection {
 
     async fn lone_dot(&mut self, limits: &Timeouts) {
         self.expected = 1;
-        let written = timeout(limits.command, self.wire.write_all(b".\r\n")).await;
+        let written = timeout(limits.command, self.wire.write_all(&[b".\r\n"])).await;
         if !matches!(written, Ok(Ok(()))) || self.reply(limits.dot).await.is_err() {
             self.state = State::Broken;
         }
     }
 
-    /// Writes body and final dot, which end at `end`, and what follows them. Where not all of the body was taken, the dot did not
-    /// leave.
-    async fn body(&mut self, bytes: &[u8], end: usize, limits: &Timeouts) -> Result<(), Stopped> {
+    /// Writes body and final dot, and what follows them, at once. Where not all of the body was taken, the dot did not leave.
+    async fn body(&mut self, message: &[u8], ahead: &str, limits: &Timeouts) -> Result<(), Stopped> {
+        let body = stuffed(message);
+        let dot = final_dot(&body);
+        let end = body.len() + dot.len();
         self.wire.heard();
-        let why = match timeout(limits.body, self.wire.write_all(bytes)).await {
+        let why = match timeout(limits.body, self.wire.write_all(&[&body, dot, ahead.as_bytes()])).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(why)) if is_hang_up(&why) => "the server closed the connection in the middle of the message".into(),
             Ok(Err(why)) => format!("the connection broke in the middle of the message: {why}"),
@@ -207,25 +206,30 @@ fn steps(limits: &Timeouts) -> [(Stage, u16, Duration); 3] {
     [(Stage::Mail, 2, limits.command), (Stage::Rcpt, 2, limits.command), (Stage::Data, 3, limits.data)]
 }
 
-/// The body as DATA carries it (RFC 5321 section 4.5.2): a dot before each line that begins with one, and the final dot.
-fn on_the_wire(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 64 + 512);
-    let mut from = 0;
+/// The body as DATA carries it (RFC 5321 section 4.5.2): a dot before each line that begins with one.
+fn stuffed(bytes: &[u8]) -> Cow<'_, [u8]> {
+    // After a bare line feed, too, should there ever be one: some servers take it for the end of a line.
+    let mut dots = memmem::find_iter(bytes, b"\n.").peekable();
+    if dots.peek().is_none() && !bytes.starts_with(b".") {
+        return Cow::Borrowed(bytes);
+    }
+    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 64 + 8);
     if bytes.starts_with(b".") {
         out.push(b'.');
     }
-    // After a bare line feed, too, should there ever be one: some servers take it for the end of a line.
-    for at in memmem::find_iter(bytes, b"\n.") {
+    let mut from = 0;
+    for at in dots {
         out.extend_from_slice(&bytes[from..=at]);
         out.push(b'.');
         from = at + 1;
     }
     out.extend_from_slice(&bytes[from..]);
-    if !out.ends_with(b"\r\n") {
-        out.extend_from_slice(b"\r\n");
-    }
-    out.extend_from_slice(b".\r\n");
-    out
+    Cow::Owned(out)
+}
+
+/// What ends the body.
+fn final_dot(body: &[u8]) -> &'static [u8] {
+    if body.ends_with(b"\r\n") { b".\r\n" } else { b"\r\n.\r\n" }
 }
 
 #[cfg(test)]
@@ -234,12 +238,15 @@ mod tests {
 
     #[test]
     fn dots_are_doubled_and_the_last_stands_alone() {
-        let stuffed = |bytes: &[u8]| String::from_utf8(on_the_wire(bytes)).unwrap();
-        assert_eq!(stuffed(b"a\r\n.b\r\n..\r\n"), "a\r\n..b\r\n...\r\n.\r\n");
-        assert_eq!(stuffed(b".\r\n"), "..\r\n.\r\n");
-        assert_eq!(stuffed(b"a"), "a\r\n.\r\n");
-        assert_eq!(stuffed(b"a\n.\r\n"), "a\n..\r\n.\r\n");
-        assert_eq!(stuffed(b"a\r\n.\r\n.\r\n"), "a\r\n..\r\n..\r\n.\r\n");
-        assert_eq!(stuffed(b""), "\r\n.\r\n");
+        let wire = |bytes: &[u8]| {
+            let body = stuffed(bytes);
+            String::from_utf8([&body, final_dot(&body)].concat()).unwrap()
+        };
+        assert_eq!(wire(b"a\r\n.b\r\n..\r\n"), "a\r\n..b\r\n...\r\n.\r\n");
+        assert_eq!(wire(b".\r\n"), "..\r\n.\r\n");
+        assert_eq!(wire(b"a"), "a\r\n.\r\n");
+        assert_eq!(wire(b"a\n.\r\n"), "a\n..\r\n.\r\n");
+        assert_eq!(wire(b"a\r\n.\r\n.\r\n"), "a\r\n..\r\n..\r\n.\r\n");
+        assert_eq!(wire(b""), "\r\n.\r\n");
     }
 }

@@ -4,7 +4,7 @@
 
 use lettre::transport::smtp::client::AsyncTokioStream;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -90,15 +90,17 @@ impl Wire {
         .await
     }
 
-    /// Writes all of it, past lettre, which would write a body and its final dot apart and add an empty line.
-    pub(super) async fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut rest = bytes;
+    /// Writes all pieces one behind the other, past lettre, which would write a body and its final dot apart and add an empty
+    /// line.
+    pub(super) async fn write_all(&self, pieces: &[&[u8]]) -> io::Result<()> {
+        let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        let mut rest = &mut slices[..];
         while !rest.is_empty() {
             let n = poll_fn(|cx| self.line().poll_write(cx, rest)).await?;
-            if n == 0 {
+            if n == 0 && rest.iter().any(|piece| !piece.is_empty()) {
                 return Err(io::ErrorKind::WriteZero.into());
             }
-            rest = &rest[n..];
+            IoSlice::advance_slices(&mut rest, n);
         }
         poll_fn(|cx| self.line().stream.poll_flush(cx)).await
     }
@@ -122,8 +124,8 @@ impl Wire {
 }
 
 impl Line {
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let n = ready!(self.stream.poll_write(cx, bytes))?;
+    fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let n = ready!(self.stream.poll_write(cx, pieces))?;
         self.written += n;
         Poll::Ready(Ok(n))
     }
@@ -180,10 +182,10 @@ impl Stream {
         }
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match self {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
             Stream::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -225,7 +227,7 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.line().poll_write(cx, bytes)
+        self.line().poll_write(cx, &[IoSlice::new(bytes)])
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
