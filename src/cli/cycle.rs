@@ -208,6 +208,8 @@ pub(super) fn edition_report(edition: &Edition) -> report::Edition {
         posts: edition.posts.clone(),
         recipients: edition.counts.recipients(),
         counts: edition.counts,
+        rate: None,
+        left: None,
         not: None,
     }
 }

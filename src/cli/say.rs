@@ -86,3 +86,13 @@ pub(super) fn count(n: impl TryInto<i64>, noun: &str) -> String {
         n => format!("{n} {noun}s"),
     }
 }
+
+/// A length of time, in the unit that people would choose: `40 s`, `12 min`, `5 h`, `3 days`.
+pub(super) fn span(seconds: i64) -> String {
+    match seconds {
+        ..90 => format!("{seconds} s"),
+        90..5400 => format!("{} min", (seconds + 30) / 60),
+        5400..172_800 => format!("{} h", (seconds + 1800) / 3600),
+        _ => format!("{} days", (seconds + 43_200) / 86_400),
+    }
+}
