@@ -27,7 +27,7 @@
 //! base   address clock random token
 //! nouns  html schedule reply post feed template subscriber edition delivery message report config
 //! world  site output store transport
-//! work   publish freeze dispatch subscribe
+//! work   publish freeze dispatch subscribe notify
 //! faces  web cli
 //! ```
 //!
@@ -79,6 +79,7 @@ pub mod transport;
 
 pub mod dispatch;
 pub mod freeze;
+pub mod notify;
 pub mod publish;
 pub mod subscribe;
 

@@ -619,6 +619,7 @@ fn mail() -> message::Settings {
         postal_address: None,
         transport: "outbox:outbox".to_owned(),
         password: None,
+        report_to: None,
         bounces: Some(EmailAddress::parse("bounces@example.org").unwrap()),
     }
 }

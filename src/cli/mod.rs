@@ -3,6 +3,7 @@
 mod arguments;
 mod cycle;
 mod editions;
+mod notice;
 mod progress;
 mod say;
 mod send;
