@@ -28,7 +28,7 @@
 //! nouns  html schedule reply post feed template subscriber edition delivery message report config
 //! world  site output store transport
 //! work   publish freeze dispatch subscribe notify
-//! faces  web cli
+//! faces  web daemon cli
 //! ```
 //!
 //! *base* knows nothing of ours. *nouns* are pure: no files, no sockets, no clock; each owns its part of the
@@ -84,4 +84,5 @@ pub mod publish;
 pub mod subscribe;
 
 pub mod web;
+pub mod daemon;
 pub mod cli;

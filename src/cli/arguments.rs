@@ -105,8 +105,10 @@ pub enum Command {
         #[command(subcommand)]
         action: SubscribersAction,
     },
-    /// Answer unsubscribe links and /healthz
+    /// Answer unsubscribe links and /healthz, and deliver what is queued, until told to stop (`run` freezes the editions)
     Serve,
+    /// Deliver what is queued, until told to stop: beside `run`, or on further machines with one PostgreSQL
+    Work,
 }
 
 /// What to do with the list.

@@ -13,6 +13,7 @@ mod status;
 mod subscribers;
 mod tell;
 mod why;
+mod work;
 
 pub use arguments::Arguments;
 
@@ -60,6 +61,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
         Command::Subscribers { action } => subscribers::run(global, action),
         Command::Serve => serve::run(global),
+        Command::Work => work::run(global),
     };
     match done {
         Ok(exit) => exit,
