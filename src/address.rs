@@ -139,6 +139,33 @@ fn check_local(local: &str) -> Result<(), AddressError> {
     }
 }
 
+/// `text` with every address in it masked: for words that others wrote, such as a server's, where they reach a log.
+pub fn mask_all(text: &str) -> String {
+    let local = |c: char| c.is_alphanumeric() || "!#$%&'*+-=?^_`{|}~.".contains(c);
+    let domain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-');
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find('@') {
+        let (before, after) = (&rest[..at], &rest[at + 1..]);
+        let start = match before.strip_suffix('"') {
+            Some(quoted) => quoted.rfind('"').unwrap_or(at),
+            None => before.trim_end_matches(local).len(),
+        };
+        let end = at + 1 + after.find(|c| !domain(c)).unwrap_or(after.len());
+        // The full stop of the sentence is not the domain's.
+        let end = at + 1 + rest[at + 1..end].trim_end_matches('.').len();
+        if start < at && end > at + 1 {
+            let masked = EmailAddress::parse(&rest[start..end]).map_or_else(|_| "…@…".to_owned(), |a| a.masked());
+            out.push_str(&rest[..start]);
+            out.push_str(&masked);
+        } else {
+            out.push_str(&rest[..end]);
+        }
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
 impl fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.masked())
@@ -226,6 +253,19 @@ mod tests {
         ] {
             let error = EmailAddress::parse(bad).expect_err(bad).to_string();
             assert!(bad.is_empty() || !error.contains(bad) || bad == "@", "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn addresses_in_the_words_of_others_are_masked() {
+        for (text, expected) in [
+            ("550 5.1.1 <ada@example.net>: no such user", "550 5.1.1 <a…@e….net>: no such user"),
+            ("ada@example.net,\"a b\"@example.net.", "a…@e….net,…@…."),
+            ("b+ada=example.net@lists.example.org bounced", "b…@l….org bounced"),
+            ("ada@localhost and ada@[127.0.0.1] @ noon", "a…@l….localhost and ada@[127.0.0.1] @ noon"),
+            ("no address", "no address"),
+        ] {
+            assert_eq!(mask_all(text), expected);
         }
     }
 

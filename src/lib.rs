@@ -27,8 +27,8 @@
 //! base   address clock random token
 //! nouns  html schedule reply post feed template subscriber edition delivery message report config
 //! world  keys site output store transport
-//! work   publish freeze dispatch subscribe
-//! faces  web cli
+//! work   publish freeze dispatch subscribe notify
+//! faces  web daemon cli
 //! ```
 //!
 //! *base* knows nothing of ours. *nouns* are pure: no files, no sockets, no clock; each owns its part of the
@@ -80,8 +80,10 @@ pub mod transport;
 
 pub mod dispatch;
 pub mod freeze;
+pub mod notify;
 pub mod publish;
 pub mod subscribe;
 
 pub mod web;
+pub mod daemon;
 pub mod cli;

@@ -14,6 +14,7 @@ pub enum Purpose {
 }
 
 /// The secrets that sign and verify: the first signs, all verify.
+#[derive(Clone)]
 pub struct Keyring {
     keys: Vec<(hmac::Key, String)>,
 }

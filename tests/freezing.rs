@@ -577,6 +577,7 @@ fn a_resend_is_the_same_message_to_the_octet() {
                 settings: &delivery::Settings::default(),
                 mail: blog.config.mail.as_ref().expect("[mail]"),
                 keyring: &store.keyring(&[], &random).unwrap(),
+                signer: &postrider::message::Signer::none(),
                 clock: Clock::starting_at(monday() + TimeDelta::minutes(minutes)),
                 random: &random,
                 stop: &AtomicBool::new(false),

@@ -603,6 +603,7 @@ fn a_run_does_not_wait_for_what_another_has_claimed() {
             settings: &delivery::Settings::default(),
             mail: &mail(),
             keyring: &store.keyring(&[], &random).unwrap(),
+            signer: &postrider::message::Signer::none(),
             clock: Clock::starting_at(monday()),
             random: &random,
             stop: &AtomicBool::new(false),
@@ -622,6 +623,7 @@ fn mail() -> message::Settings {
         postal_address: None,
         transport: "outbox:outbox".to_owned(),
         password: None,
+        report_to: None,
         bounces: Some(EmailAddress::parse("bounces@example.org").unwrap()),
         dkim: Vec::new(),
     }

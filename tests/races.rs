@@ -7,6 +7,7 @@ use crate::support::site::{
 use postrider::random::Random;
 use postrider::store::{Mode, Place, Store};
 use postrider::token::{Keyring, Purpose};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -91,7 +92,11 @@ fn who_leaves_in_mid_run_gets_nothing_that_was_not_under_way() {
     let (sink, _folder) = unhurried();
     let readers = readers(300);
     let site = Site::new(Plan { connections: 1, ..Plan::to(&sink) }, &readers);
-    let mut serve = site.start(NOON, &["serve"]);
+    // Where no digest is configured it delivers nothing: all goes over the run's one connection.
+    let config = fs::read_to_string(site.path("config.toml")).unwrap();
+    let (before, digest) = config.split_once("[[digest]]").unwrap();
+    site.write("web.toml", &format!("{before}{}", &digest[digest.find("[subscribers]").unwrap()..]));
+    let mut serve = site.start(NOON, &["serve", "--config", "web.toml"]);
     let heard = hears(&mut serve, "listening on");
     let address = heard.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");
     let mut run = site.start(NOON, &["run", "--quiet"]);

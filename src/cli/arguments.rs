@@ -68,7 +68,11 @@ pub enum Command {
         to: String,
     },
     /// Editions and their deliveries, what is due next, what is in doubt
-    Status,
+    Status {
+        /// Show it again and again until nothing is open
+        #[arg(long)]
+        watch: bool,
+    },
     /// The whole story of one address
     Why {
         /// Whose
@@ -84,12 +88,12 @@ pub enum Command {
         /// Its id
         edition: String,
     },
-    /// Queue refused deliveries of an edition again
+    /// Queue refused and given-up deliveries of an edition again
     Retry {
         /// Its id
         edition: String,
-        /// Only those refused with this code: 550, 5.7.1
-        #[arg(long, value_name = "CODE", conflicts_with = "outbox")]
+        /// Only those refused with this code: 550, 5.7.1, or all of 5.7
+        #[arg(long, value_name = "CODE", conflicts_with = "outbox", value_parser = code)]
         failed_with: Option<String>,
         /// Those that only went to an outbox
         #[arg(long)]
@@ -101,8 +105,10 @@ pub enum Command {
         #[command(subcommand)]
         action: SubscribersAction,
     },
-    /// Answer unsubscribe links and /healthz
+    /// Answer unsubscribe links and /healthz, and deliver what is queued, until told to stop (`run` freezes the editions)
     Serve,
+    /// Deliver what is queued, until told to stop: beside `run`, or on further machines with one PostgreSQL
+    Work,
 }
 
 /// What to do with the list.
@@ -152,6 +158,27 @@ fn moment(text: &str) -> Result<DateTime<Utc>, String> {
     parsed.map_err(|_| "write a moment like 2026-11-23T09:00:00Z".to_owned())
 }
 
+/// A reply code (RFC 5321 section 4.2), an enhanced status (RFC 3463), or the first numbers of one.
+fn code(text: &str) -> Result<String, String> {
+    let wrong = || {
+        format!(
+            "{text:?} is no code of a refusal; write one as `why` shows it: 550, 5.7.1, or 5.7 for all that begin so"
+        )
+    };
+    let digits = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let parts: Vec<&str> = text.trim().split('.').collect();
+    let right = parts.iter().all(digits)
+        && match parts[..] {
+            [code] => code.len() == 3 && code.starts_with(['4', '5']),
+            [class, ..] => parts.len() <= 3 && matches!(class, "4" | "5"),
+            [] => false,
+        };
+    // As the store has them: without leading zeros.
+    let numbers = parts.iter().map(|part| part.parse::<u16>().map(|n| n.to_string()));
+    let numbers: Vec<String> = numbers.collect::<Result<_, _>>().map_err(|_| wrong())?;
+    if right { Ok(numbers.join(".")) } else { Err(wrong()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,5 +187,16 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn codes_are_as_servers_write_them() {
+        for (text, read) in [("550", "550"), ("421", "421"), ("5.7.1", "5.7.1"), (" 5.07 ", "5.7"), ("4.2.2", "4.2.2")]
+        {
+            assert_eq!(code(text).as_deref(), Ok(read));
+        }
+        for wrong in ["", "5", "250", "55", "5.", ".5", "2.0.0", "5.7.1.1", "5.x", "5.7.1234", "hard", "-50"] {
+            assert!(code(wrong).unwrap_err().ends_with("5.7 for all that begin so"), "{wrong}");
+        }
     }
 }

@@ -3,11 +3,12 @@
 use super::arguments::Global;
 use super::setup::{Setup, stop_flag};
 use super::tell::{self, Told};
-use super::{Exit, progress, say};
+use super::{Exit, notice, progress, say};
 use crate::clock::Span;
 use crate::dispatch::{Dispatch, End, Progress};
 use crate::edition::select::Candidate;
 use crate::freeze::{Decision, Desk, Verdict};
+use crate::notify::By;
 use crate::post::identity::Assigned;
 use crate::post::{Content, Post, Problem, Site};
 use crate::publish::{self, Published, Publisher};
@@ -19,6 +20,7 @@ use crate::subscribe;
 use anyhow::Result;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `postrider build`
 pub(super) fn build(global: &Global) -> Result<Exit> {
@@ -66,10 +68,20 @@ pub(super) fn run(global: &Global, wait: Option<Span>) -> Result<Exit> {
         say::remark(global, "there is no [[digest]]: only the feeds are written");
         return build(global);
     }
+    let done = deliver(global, &setup, &stop, wait);
+    // Whoever stopped it knows.
+    if !stop.load(Ordering::Relaxed) {
+        notice::after(By::Run, &setup, done.as_ref().err().map(say::sentence).as_deref());
+    }
+    done
+}
+
+/// All that a run does, from the posts to the last reply.
+fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>) -> Result<Exit> {
     // What is wrong with the way out or the secret shows before anything is frozen.
     let (route, transport) = setup.transport()?;
     let signer = setup.signer()?;
-    let cycle = Cycle::open(global, &setup, Mode::Create)?;
+    let cycle = Cycle::open(global, setup, Mode::Create)?;
     let keyring = setup.keyring(&cycle.store)?;
     let mut problems = cycle.sync()?;
     let published = cycle.publish(publish::Mode::Publish)?;
@@ -91,7 +103,7 @@ pub(super) fn run(global: &Global, wait: Option<Span>) -> Result<Exit> {
         signer: &signer,
         clock: setup.clock,
         random: &setup.random,
-        stop: &stop,
+        stop,
         progress: &progress,
         wait: wait.map_or(TimeDelta::zero(), |span| span.0),
     };
@@ -210,6 +222,8 @@ pub(super) fn edition_report(edition: &Edition) -> report::Edition {
         posts: edition.posts.clone(),
         recipients: edition.counts.recipients(),
         counts: edition.counts,
+        rate: None,
+        left: None,
         not: None,
     }
 }

@@ -4,71 +4,107 @@ use super::arguments::Global;
 use super::setup::Setup;
 use super::{Exit, say};
 use crate::store::Store;
-use crate::store::editions::{Changed, Retry};
+use crate::store::editions::{Beyond, Changed, Retry};
 use anyhow::{Result, bail};
 
 /// `postrider approve`
 pub(super) fn approve(global: &Global, edition: &str) -> Result<Exit> {
     let setup = Setup::load(global)?;
     let default = |digest: &str| setup.config.default_digests().contains(&digest);
-    tell(
-        global,
-        edition,
-        &setup,
-        |store| Ok(store.approve(edition, default, setup.clock.now())?),
-        "waits for nothing",
-        "released to",
-        "`postrider run` sends it",
-    )
+    let store = setup.existing_store()?;
+    let count = match store.approve(edition, default, setup.clock.now())? {
+        Changed::Done(count) => count,
+        Changed::Unknown => return unknown(edition),
+        Changed::NotNow => {
+            bail!("the edition {edition} waits for nothing\n  help: `postrider status` shows where it stands")
+        }
+    };
+    done(global, edition, count, "released to", "`postrider run` sends it")
 }
 
-/// `postrider cancel`
+/// `postrider cancel`. What a connection has in hand goes its way; a run under way goes on with the other editions.
 pub(super) fn cancel(global: &Global, edition: &str) -> Result<Exit> {
     let setup = Setup::load(global)?;
-    tell(
-        global,
-        edition,
-        &setup,
-        |store| Ok(store.cancel(edition)?),
-        "is at its end already",
-        "withdrawn from",
-        "what was sent stays sent",
-    )
+    let store = setup.existing_store()?;
+    let count = match store.cancel(edition)? {
+        Changed::Done(count) => count,
+        Changed::Unknown => return unknown(edition),
+        Changed::NotNow => {
+            bail!("the edition {edition} is at its end already\n  help: `postrider status` shows where it stands")
+        }
+    };
+    done(global, edition, count, "withdrawn from", "what was sent stays sent")
 }
 
 /// `postrider retry`
 pub(super) fn retry(global: &Global, edition: &str, failed_with: Option<&str>, outbox: bool) -> Result<Exit> {
     let setup = Setup::load(global)?;
     let which = if outbox { Retry::Outbox } else { Retry::Refused(failed_with) };
-    tell(
-        global,
-        edition,
-        &setup,
-        |store| Ok(store.retry(edition, which, setup.clock.now())?),
-        "is waiting, held or cancelled",
-        "queued again for",
-        "`postrider run` sends it",
-    )
+    let store = setup.existing_store()?;
+    let beyond = store.beyond_retry(edition, which)?;
+    let count = match store.retry(edition, which, setup.clock.now())? {
+        Changed::Done(count) => count,
+        Changed::Unknown => return unknown(edition),
+        Changed::NotNow => bail!("{}", not_now(&store, edition)?),
+    };
+    if global.json {
+        say::json(&serde_json::json!({
+            "edition": edition, "deliveries": count, "suppressed": beyond.suppressed, "unsubscribed": beyond.left
+        }))?;
+        return Ok(Exit::Done);
+    }
+    say::line(match (count, outbox, failed_with) {
+        (1.., ..) => {
+            format!("{edition}: queued again for {}; `postrider run` sends it", say::count(count as i64, "reader"))
+        }
+        (0, true, _) => format!("{edition}: nothing that went only to an outbox can be sent"),
+        (0, _, Some(code)) => format!("{edition}: nothing that was refused with {code} can be sent"),
+        (0, ..) => format!("{edition}: nothing that was refused can be sent"),
+    });
+    left_alone(beyond).iter().for_each(say::line);
+    Ok(Exit::Done)
 }
 
-fn tell(
-    global: &Global,
-    edition: &str,
-    setup: &Setup,
-    change: impl FnOnce(&Store) -> Result<Changed>,
-    not_now: &str,
-    done: &str,
-    then: &str,
-) -> Result<Exit> {
-    let store = setup.existing_store()?;
-    let count = match change(&store)? {
-        Changed::Done(count) => count,
-        Changed::Unknown => bail!("there is no edition {edition}\n  help: `postrider status` lists them"),
-        Changed::NotNow => bail!("the edition {edition} {not_now}\n  help: `postrider status` shows where it stands"),
-    };
+/// Whom nobody should believe to be mailed again.
+fn left_alone(beyond: Beyond) -> Vec<String> {
+    let mut lines = Vec::new();
+    if beyond.suppressed > 0 {
+        let (are, they) = if beyond.suppressed == 1 { ("is", "gets") } else { ("are", "get") };
+        lines.push(format!(
+            "  {} {are} suppressed and {they} nothing; `postrider subscribers list` names them",
+            beyond.suppressed
+        ));
+    }
+    if beyond.left > 0 {
+        let (have, they) = if beyond.left == 1 { ("has", "gets") } else { ("have", "get") };
+        lines.push(format!("  {} {have} left since and {they} nothing", beyond.left));
+    }
+    lines
+}
+
+fn not_now(store: &Store, edition: &str) -> Result<String> {
+    let state = store.editions_named([edition].into_iter())?.pop().map(|edition| edition.state).unwrap_or_default();
+    Ok(match state.as_str() {
+        "cancelled" => format!(
+            "the edition {edition} was cancelled, and what was withdrawn is not sent again, refused ones included\n  help: their next edition reaches those readers; `postrider why ADDRESS` shows what became of one"
+        ),
+        "held" => format!(
+            "the edition {edition} is held, so nothing of it is sent\n  help: `postrider approve {edition}` releases it; then retry"
+        ),
+        _ => format!(
+            "the edition {edition} waits for approval, and nothing of it was sent yet\n  help: `postrider approve {edition}` releases it"
+        ),
+    })
+}
+
+fn unknown(edition: &str) -> Result<Exit> {
+    bail!("there is no edition {edition}\n  help: `postrider status` lists them")
+}
+
+fn done(global: &Global, edition: &str, count: u64, what: &str, then: &str) -> Result<Exit> {
     match global.json {
         true => say::json(&serde_json::json!({ "edition": edition, "deliveries": count }))?,
-        false => say::line(format!("{edition}: {done} {}; {then}", say::count(count as i64, "reader"))),
+        false => say::line(format!("{edition}: {what} {}; {then}", say::count(count as i64, "reader"))),
     }
     Ok(Exit::Done)
 }

@@ -3,6 +3,7 @@
 mod arguments;
 mod cycle;
 mod editions;
+mod notice;
 mod progress;
 mod say;
 mod send;
@@ -12,6 +13,7 @@ mod status;
 mod subscribers;
 mod tell;
 mod why;
+mod work;
 
 pub use arguments::Arguments;
 
@@ -50,7 +52,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Build => cycle::build(global),
         Command::Plan => cycle::plan(global),
         Command::Send { digest, to } => send::run(global, digest, to),
-        Command::Status => status::run(global),
+        Command::Status { watch } => status::run(global, *watch),
         Command::Why { address } => why::run(global, address),
         Command::Approve { edition } => editions::approve(global, edition),
         Command::Cancel { edition } => editions::cancel(global, edition),
@@ -59,6 +61,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
         Command::Subscribers { action } => subscribers::run(global, action),
         Command::Serve => serve::run(global),
+        Command::Work => work::run(global),
     };
     match done {
         Ok(exit) => exit,

@@ -1,6 +1,7 @@
 //! Words for people: standard output for results, standard error for everything else.
 
 use super::arguments::Global;
+use crate::address::mask_all;
 use anyhow::Result;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -29,6 +30,11 @@ pub(super) fn json(document: &impl Serialize) -> Result<()> {
 
 /// An error: what, where, remedy.
 pub(super) fn error(error: &anyhow::Error) {
+    let _ = writeln!(std::io::stderr().lock(), "error: {}", sentence(error));
+}
+
+/// An error with its causes in one sentence.
+pub(super) fn sentence(error: &anyhow::Error) -> String {
     let mut said = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         // Many sentences hold their cause already.
@@ -36,12 +42,27 @@ pub(super) fn error(error: &anyhow::Error) {
             said = format!("{said}: {cause}");
         }
     }
-    let _ = writeln!(std::io::stderr().lock(), "error: {said}");
+    said
 }
 
 /// Whether to draw.
 pub(super) fn on_terminal(global: &Global) -> bool {
     !global.quiet && std::io::stderr().is_terminal()
+}
+
+/// Standard error for the log: a server's words may name a reader, and no address is logged in full.
+struct Masked;
+
+impl Write for Masked {
+    /// The log writes a line at a time.
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        std::io::stderr().lock().write_all(mask_all(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().lock().flush()
+    }
 }
 
 /// The log, on standard error. A second call in one process changes nothing.
@@ -53,8 +74,7 @@ pub(super) fn log(global: &Global) {
         _ => LevelFilter::DEBUG,
     };
     let ansi = std::io::stderr().is_terminal();
-    let log =
-        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(ansi).with_target(false);
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(|| Masked).with_ansi(ansi).with_target(false);
     let _ = log.without_time().try_init();
 }
 
@@ -64,5 +84,15 @@ pub(super) fn count(n: impl TryInto<i64>, noun: &str) -> String {
     match n {
         1 => format!("1 {noun}"),
         n => format!("{n} {noun}s"),
+    }
+}
+
+/// A length of time, in the unit that people would choose: `40 s`, `12 min`, `5 h`, `3 days`.
+pub(super) fn span(seconds: i64) -> String {
+    match seconds {
+        ..90 => format!("{seconds} s"),
+        90..5400 => format!("{} min", (seconds + 30) / 60),
+        5400..172_800 => format!("{} h", (seconds + 1800) / 3600),
+        _ => format!("{} days", (seconds + 43_200) / 86_400),
     }
 }

@@ -1,8 +1,9 @@
-//! `postrider serve`: answers unsubscribe links until it is told to stop.
+//! `postrider serve`: answers unsubscribe links, and delivers what is queued, until it is told to stop.
 
 use super::arguments::Global;
 use super::setup::{Setup, stop_flag};
-use super::{Exit, say};
+use super::{Exit, say, work};
+use crate::daemon;
 use crate::random::Random;
 use crate::store::Mode;
 use crate::web::{self, Web};
@@ -16,11 +17,22 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
     let store = setup.store(Mode::Create)?;
     let keyring = setup.keyring(&store)?;
     let templates = setup.templates()?;
+    // Without a digest there is nothing to deliver, and no need of a way out.
+    let way_out = match setup.config.digests.is_empty() {
+        true => None,
+        false => Some((setup.transport()?.1, setup.signer()?)),
+    };
     let listen = setup.config.web.listen;
     let listener = web::bind(listen).with_context(|| format!("cannot listen on {listen} (web.listen)"))?;
     let address = listener.local_addr()?;
     say::remark(global, format!("listening on http://{address}/; unsubscribe links and /healthz"));
-    let web = Web { store, keyring, templates, site, clock: setup.clock, random: Random::system() };
-    web::serve(web, listener, &stop)?;
+    let told = |failure: Option<&str>| work::told(&setup, failure);
+    let second = setup.store(Mode::MustExist)?;
+    let delivery = match &way_out {
+        Some((transport, signer)) => Some(work::delivery(&setup, second, transport, (&keyring, signer), &stop, &told)?),
+        None => None,
+    };
+    let web = Web { store, keyring: keyring.clone(), templates, site, clock: setup.clock, random: Random::system() };
+    daemon::serve(web, listener, delivery.as_ref(), &stop)?;
     Ok(Exit::Done)
 }

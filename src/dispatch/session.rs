@@ -37,7 +37,8 @@ impl Letter {
 /// Works until there is nothing to take or it is over. The try in hand is always finished and recorded.
 pub(super) fn serve(floor: &Floor<'_>) {
     let _home = Home(floor);
-    let mut hands = Hands { floor, session: floor.dispatch.transport.session(), letter: None, ended: None, spare: Vec::new() };
+    let mut hands =
+        Hands { floor, session: floor.dispatch.transport.session(), letter: None, ended: None, spare: Vec::new() };
     let result = hands.work();
     let settled = hands.settle();
     if let Err(error) = result.and(settled) {
@@ -237,11 +238,7 @@ fn judge(
 }
 
 /// The bytes depend on nothing but what the ledger holds: a resend is the same message (P2).
-fn finish(
-    floor: &Floor<'_>,
-    row: &Claimed,
-    spare: Vec<u8>,
-) -> Result<Result<Message, message::Error>, store::Error> {
+fn finish(floor: &Floor<'_>, row: &Claimed, spare: Vec<u8>) -> Result<Result<Message, message::Error>, store::Error> {
     let skeleton = skeleton(floor, &row.variant)?;
     let keyring = floor.dispatch.keyring;
     let mac = keyring.mac(Purpose::Bounce, &row.id);

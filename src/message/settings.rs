@@ -24,6 +24,9 @@ pub struct Settings {
     /// For the transport; may be `${NAME}`.
     #[serde(default)]
     pub password: Option<String>,
+    /// Whom to tell when a run fails or something is held.
+    #[serde(default)]
+    pub report_to: Option<Mailbox>,
     /// Where bounces come back to, with a tag that names the delivery. Without it MAIL FROM is `from`.
     #[serde(default)]
     pub bounces: Option<EmailAddress>,
@@ -112,6 +115,7 @@ impl fmt::Debug for Settings {
             .field("postal_address", &self.postal_address)
             .field("transport", &self.transport)
             .field("password", &self.password.as_ref().map(|_| "…"))
+            .field("report_to", &self.report_to)
             .field("bounces", &self.bounces)
             .field("dkim", &self.dkim)
             .finish()

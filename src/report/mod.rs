@@ -74,6 +74,12 @@ pub struct Edition {
     /// What became of them.
     #[serde(flatten)]
     pub counts: Counts,
+    /// `status` alone, of an open edition that was worked on in the last minute: messages tried a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+    /// `status` alone, beside `rate`: how many seconds what is queued will take at that rate. What is deferred waits for its time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<i64>,
     /// `plan` alone: who would not get it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not: Option<Not>,
@@ -203,6 +209,12 @@ pub struct Event {
     pub enhanced: Option<String>,
     /// The server's words, or ours.
     pub text: String,
+    /// How long an attempt took that has ended, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<i64>,
+    /// Which transport took it, where one did: `smtp://mail.example.org:587`, `outbox`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<String>,
 }
 
 #[cfg(test)]
@@ -239,5 +251,10 @@ mod tests {
         insta::assert_json_snapshot!("plan", run);
         insta::assert_json_snapshot!("status", Status { held: vec![Named::default()], ..Status::default() });
         insta::assert_json_snapshot!("why", Why { events: vec![Event::default()], ..Why::default() });
+        let open = Edition { state: "open".into(), rate: Some(12.5), left: Some(80), ..Edition::default() };
+        insta::assert_json_snapshot!("status_open", Status { editions: vec![open], ..Status::default() });
+        let accepted =
+            Event { duration: Some(312), transport: Some("smtp://mail.example.org:587".into()), ..Event::default() };
+        insta::assert_json_snapshot!("why_accepted", Why { events: vec![accepted], ..Why::default() });
     }
 }

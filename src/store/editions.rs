@@ -234,8 +234,8 @@ impl Store {
         })
     }
 
-    /// Queues deliveries of an edition again: the refused ones (all, or those refused with `code`, such as `550` or `5.7.1`),
-    /// or those that only went to an outbox.
+    /// Queues deliveries of an edition again: the refused ones (all, or those refused with a code: `550`, `5.7.1`, or all of
+    /// `5.7`), or those that only went to an outbox. Not those whose reader left or is suppressed: see [`Store::beyond_retry`].
     pub fn retry(&self, edition: &str, which: Retry<'_>, now: DateTime<Utc>) -> Result<Changed, Error> {
         self.connection().transaction(Write::Alone, |c| {
             let Some(row) = c.query_one("SELECT state FROM editions WHERE id = $1", &[edition.into()])? else {
@@ -245,32 +245,83 @@ impl Store {
                 return Ok(Changed::NotNow);
             }
             let mut values = vec![edition.into(), now.into()];
-            let which = match which {
-                Retry::Refused(None) => "state = 'refused'",
-                Retry::Outbox => "state = 'accepted' AND transport LIKE 'outbox%'",
-                Retry::Refused(Some(code)) => {
-                    values.push(code.into());
-                    "state = 'refused' AND EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = deliveries.id AND a.number = deliveries.attempts \
-                     AND (a.status = $3 OR CAST(a.code AS TEXT) = $3))"
-                }
-            };
-            let sql = format!("UPDATE deliveries SET state = 'queued', due = $2, first_at = NULL, transport = NULL WHERE edition = $1 AND {which}");
+            if let Retry::Refused(Some(code)) = which {
+                values.push(code.into());
+            }
+            let which = which.condition("$3");
+            let sql = format!(
+                "UPDATE deliveries SET state = 'queued', due = $2, first_at = NULL, transport = NULL \
+                 WHERE edition = $1 AND {which} AND NOT {SUPPRESSED} AND NOT {LEFT}"
+            );
             let queued = c.execute(&sql, &values)?;
             if queued > 0 {
-                c.execute("UPDATE editions SET state = 'open', rests = $2 WHERE id = $1", &[edition.into(), now.into()])?;
+                c.execute(
+                    "UPDATE editions SET state = 'open', rests = $2 WHERE id = $1",
+                    &[edition.into(), now.into()],
+                )?;
             }
             Ok(Changed::Done(queued))
         })
     }
+
+    /// How many of those that [`Store::retry`] means it leaves alone: they are suppressed, or their reader has left.
+    pub fn beyond_retry(&self, edition: &str, which: Retry<'_>) -> Result<Beyond, Error> {
+        let mut values = vec![edition.into()];
+        if let Retry::Refused(Some(code)) = which {
+            values.push(code.into());
+        }
+        let sql = format!(
+            "SELECT CASE WHEN {SUPPRESSED} THEN 1 ELSE 0 END, COUNT(*) FROM deliveries \
+             WHERE edition = $1 AND {} AND ({SUPPRESSED} OR {LEFT}) GROUP BY 1",
+            which.condition("$2")
+        );
+        let mut beyond = Beyond::default();
+        for row in self.connection().query(&sql, &values)? {
+            match row.int(0)? {
+                1 => beyond.suppressed = row.int(1)?,
+                _ => beyond.left = row.int(1)?,
+            }
+        }
+        Ok(beyond)
+    }
 }
+
+/// Whom a retry cannot reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beyond {
+    /// Must not be mailed.
+    pub suppressed: i64,
+    /// Left, or paused.
+    pub left: i64,
+}
+
+/// What `begin` asks of each delivery, too.
+const SUPPRESSED: &str = "EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = deliveries.hash)";
+const LEFT: &str =
+    "NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status = 'active')";
 
 /// Which deliveries `retry` means.
 #[derive(Clone, Copy, Debug)]
 pub enum Retry<'a> {
-    /// Those refused; with a code, those refused with it.
+    /// Those refused or given up; with a code, those whose last reply had it: a reply code, an enhanced status, or the first
+    /// numbers of one.
     Refused(Option<&'a str>),
     /// Those that only went to an outbox.
     Outbox,
+}
+
+impl Retry<'_> {
+    /// Which rows of `deliveries`; the code is the parameter of that name.
+    fn condition(self, code: &str) -> String {
+        match self {
+            Retry::Refused(None) => "state = 'refused'".to_owned(),
+            Retry::Outbox => "state = 'accepted' AND transport LIKE 'outbox%'".to_owned(),
+            Retry::Refused(Some(_)) => format!(
+                "state = 'refused' AND EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = deliveries.id AND a.number = deliveries.attempts \
+                 AND (CAST(a.code AS TEXT) = {code} OR a.status = {code} OR a.status LIKE {code} || '.%'))"
+            ),
+        }
+    }
 }
 
 /// Who reads a digest: `$1` is the pattern of its name, `$2` whether it is a default one.

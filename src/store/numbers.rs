@@ -34,6 +34,24 @@ pub struct Named {
     pub at: Option<DateTime<Utc>>,
 }
 
+/// How fast an edition goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pace {
+    /// Its id.
+    pub edition: String,
+    /// Messages tried a second.
+    pub rate: f64,
+}
+
+/// How far back a pace looks, in milliseconds.
+const LATELY: i64 = 60_000;
+/// How many tries a pace looks at, at most.
+const SAMPLE: i64 = 10_000;
+/// Workers with a delivery under way.
+const AT_WORK: &str = "SELECT DISTINCT worker FROM deliveries WHERE worker IS NOT NULL AND state = 'sending'";
+/// Leads to the index on edition and state, where there is none on the state alone.
+const BY_EDITION: &str = "edition IN (SELECT e.id FROM editions e)";
+
 /// A digest's last decisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastSlot {
@@ -74,10 +92,60 @@ impl Store {
         self.connection().query(sql, &[])?.iter().map(|row| row.text(0)).collect()
     }
 
+    /// How fast each edition went lately: tries begun, at most ten thousand of them and at most a minute old, over the time since
+    /// the first of them. Editions with fewer than two are not in it.
+    pub fn paces(&self, now: DateTime<Utc>) -> Result<Vec<Pace>, Error> {
+        // Through the index on `began`, and never more rows than the sample: the rest of the table is not looked at.
+        let sql = format!(
+            "SELECT d.edition, COUNT(*), MIN(a.began) FROM \
+               (SELECT delivery, began FROM attempts WHERE began > $1 AND began <= $2 ORDER BY began DESC LIMIT {SAMPLE}) AS a \
+             JOIN deliveries d ON d.id = a.delivery GROUP BY d.edition"
+        );
+        let from = now.timestamp_millis() - LATELY;
+        let mut paces = Vec::new();
+        self.connection().each(&sql, &[from.into(), now.into()], |row| {
+            let (tries, first) = (row.int(1)?, row.int(2)?);
+            let span = (now.timestamp_millis() - first) as f64 / 1000.0;
+            if tries > 1 && span > 0.0 {
+                // As many steps as there are gaps: two tries in ten seconds are one each ten seconds.
+                paces.push(Pace { edition: row.text(0)?, rate: (tries - 1) as f64 / span });
+            }
+            Ok(())
+        })?;
+        Ok(paces)
+    }
+
+    /// Whether a living process is in the middle of a delivery.
+    pub fn under_way(&self) -> Result<bool, Error> {
+        let mut c = self.connection();
+        let at_work = c.query(AT_WORK, &[])?.len();
+        Ok(at_work > dead(&mut c, self.place().file())?.len())
+    }
+
+    /// Whether there is something for a dispatch: a delivery that is due, or one that a dead process left behind.
+    pub fn has_work(&self, now: DateTime<Utc>) -> Result<bool, Error> {
+        let mut c = self.connection();
+        Ok(next_due(&mut c)?.is_some_and(|due| due <= now.timestamp_millis())
+            || !dead(&mut c, self.place().file())?.is_empty())
+    }
+
+    /// The ids of the editions that are held for having rested too long, oldest first.
+    pub fn held_editions(&self) -> Result<Vec<String>, Error> {
+        let sql = "SELECT id FROM editions WHERE state = 'held' ORDER BY number";
+        self.connection().query(sql, &[])?.iter().map(|row| row.text(0)).collect()
+    }
+
+    /// Editions with deliveries in doubt that wait for a person, and how many each has.
+    pub fn editions_with_held(&self) -> Result<Vec<(String, i64)>, Error> {
+        let sql = "SELECT d.edition, COUNT(*) FROM deliveries d WHERE d.state = 'held' \
+             AND d.edition IN (SELECT e.id FROM editions e) GROUP BY d.edition ORDER BY d.edition";
+        self.connection().query(sql, &[])?.iter().map(|row| Ok((row.text(0)?, row.int(1)?))).collect()
+    }
+
     /// Deliveries in doubt: those that wait to be resent, and those that a dead process was sending.
     pub fn uncertain(&self) -> Result<Vec<Named>, Error> {
         let mut c = self.connection();
-        let mut named = list(&mut c, "state = 'uncertain'", &[])?;
+        let mut named = list(&mut c, &format!("state = 'uncertain' AND {BY_EDITION}"), &[])?;
         for worker in dead(&mut c, self.place().file())? {
             named.extend(list(&mut c, "state = 'sending' AND worker = $1", &[worker.into()])?);
         }
@@ -91,7 +159,7 @@ impl Store {
 
     /// Deliveries in doubt that wait for a person.
     pub fn held(&self) -> Result<Vec<Named>, Error> {
-        list(&mut self.connection(), "state = 'held'", &[])
+        list(&mut self.connection(), &format!("state = 'held' AND {BY_EDITION}"), &[])
     }
 
     /// Editions of which deliveries went to an outbox and nowhere else, and how many.
@@ -139,19 +207,26 @@ impl Store {
 
     /// How many deliveries wait for their turn, and when the next is due.
     pub fn waiting(&self) -> Result<(i64, Option<DateTime<Utc>>), Error> {
-        let sql = "SELECT COUNT(*), MIN(d.due) FROM deliveries d JOIN editions e ON e.id = d.edition \
-             WHERE d.state IN ('queued', 'uncertain', 'sending') AND e.state = 'open'";
-        match self.connection().query_one(sql, &[])? {
-            Some(row) => Ok((row.int(0)?, row.maybe_int(1)?.map(time).transpose()?)),
-            None => Ok((0, None)),
-        }
+        let mut c = self.connection();
+        let sql = "SELECT COUNT(*) FROM deliveries d WHERE d.state IN ('queued', 'uncertain', 'sending') \
+             AND d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open')";
+        let count = c.query_one(sql, &[])?.map_or(Ok(0), |row| row.int(0))?;
+        Ok((count, next_due(&mut c)?.map(time).transpose()?))
     }
+}
+
+/// When the next delivery of an open edition is due. EXISTS, where IN would do: SQLite then goes along the index on `due`, and the
+/// first one found will do.
+fn next_due(c: &mut Connection) -> Result<Option<i64>, Error> {
+    let sql = "SELECT d.due FROM deliveries d WHERE d.state IN ('queued', 'uncertain') \
+         AND EXISTS (SELECT 1 FROM editions e WHERE e.id = d.edition AND e.state = 'open') ORDER BY d.due, d.id LIMIT 1";
+    c.query_one(sql, &[])?.map(|row| row.int(0)).transpose()
 }
 
 /// Workers that still have a row to their name but no life.
 fn dead(c: &mut Connection, beside: Option<&std::path::Path>) -> Result<Vec<String>, Error> {
     let mut dead = Vec::new();
-    for row in c.query("SELECT DISTINCT worker FROM deliveries WHERE worker IS NOT NULL AND state = 'sending'", &[])? {
+    for row in c.query(AT_WORK, &[])? {
         let worker = row.text(0)?;
         if lock::is_dead(c, beside, &worker)? {
             dead.push(worker);
@@ -175,8 +250,13 @@ fn edition(c: &mut Connection, row: &Row, dead: &[String]) -> Result<Edition, Er
 
 fn count(c: &mut Connection, edition: &str, dead: &[String]) -> Result<Counts, Error> {
     let mut counts = Counts::default();
-    let sql = "SELECT state, CASE WHEN attempts > 0 THEN 1 ELSE 0 END, CASE WHEN state = 'sending' THEN worker END, COUNT(*) \
-         FROM deliveries WHERE edition = $1 GROUP BY 1, 2, 3";
+    // One statement, so that no delivery is counted twice while a run is under way. What is settled is counted from the index
+    // alone: an edition of a million is looked at every second.
+    let sql = "SELECT state, 0, CAST(NULL AS TEXT), COUNT(*) FROM deliveries \
+           WHERE edition = $1 AND state IN ('accepted', 'refused', 'uncertain', 'held', 'cancelled') GROUP BY state \
+         UNION ALL SELECT 'queued', CASE WHEN attempts > 0 THEN 1 ELSE 0 END, CAST(NULL AS TEXT), COUNT(*) FROM deliveries \
+           WHERE edition = $1 AND state = 'queued' GROUP BY 2 \
+         UNION ALL SELECT 'sending', 0, worker, COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'sending' GROUP BY worker";
     c.each(sql, &[edition.into()], |row| {
         let tried = row.int(1)? > 0;
         let in_doubt = row.maybe_text(2)?.is_some_and(|worker| dead.contains(&worker));

@@ -24,6 +24,10 @@ pub struct Event {
     pub enhanced: Option<String>,
     /// The server's words, or ours.
     pub text: String,
+    /// How long an attempt took, in milliseconds. None where nobody saw it end.
+    pub duration: Option<i64>,
+    /// Which transport took it, where one did.
+    pub transport: Option<String>,
 }
 
 /// Where an address stands and how it came there.
@@ -71,22 +75,34 @@ impl Store {
             }
             Ok(())
         })?;
-        let sql = "SELECT a.began, a.ended, d.edition, a.stage, a.code, a.status, a.text, a.outcome, d.transport \
-             FROM attempts a JOIN deliveries d ON d.id = a.delivery WHERE d.hash = $1";
+        // A delivery knows the transport of its last try alone.
+        let sql = "SELECT a.began, a.ended, d.edition, a.stage, a.code, a.status, a.text, a.outcome, \
+               CASE WHEN a.outcome = 'accepted' AND a.number = d.attempts THEN d.transport END \
+             FROM attempts a JOIN deliveries d ON d.id = a.delivery WHERE d.hash = $1 ORDER BY a.began, a.delivery, a.number";
         c.each(sql, &[hash.as_str().into()], |row| {
-            let ended = row.maybe_int(1)?;
+            let (began, ended) = (row.int(0)?, row.maybe_int(1)?);
+            let stage = row.maybe_text(3)?;
             events.push(Event {
-                at: time(ended.map_or_else(|| row.int(0), Ok)?)?,
+                at: time(ended.unwrap_or(began))?,
+                // Without a stage it is a later process that recorded the end.
+                duration: ended.filter(|_| stage.is_some()).map(|ended| (ended - began).max(0)),
+                transport: row.maybe_text(8)?,
                 kind: row.maybe_text(7)?.unwrap_or_else(|| "sending".to_owned()),
                 edition: Some(row.text(2)?),
-                stage: row.maybe_text(3)?,
+                stage,
                 code: row.maybe_int(4)?.filter(|code| *code != 0),
                 enhanced: row.maybe_text(5)?,
                 text: row.maybe_text(6)?.unwrap_or_default(),
             });
             Ok(())
         })?;
-        let rank = |kind: &str| matches!(kind, "held" | "cancelled");
+        // Within one millisecond: first they subscribe, then they are mailed, then that has its consequences.
+        let rank = |kind: &str| match kind {
+            "subscribed" => 0,
+            "queued" => 1,
+            "suppressed" | "held" | "cancelled" => 3,
+            _ => 2,
+        };
         events.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| rank(&a.kind).cmp(&rank(&b.kind))));
         let status = match (&suppressed, &subscriber) {
             (Some((_, reason)), _) => format!("suppressed ({reason})"),

@@ -6,6 +6,7 @@
 //! | `grey` | 451 4.7.1 at RCPT the first time |
 //! | `550`, `5.1.1`, `4.2.2`, … | that code or status at RCPT |
 //! | `552size`, `multiline`, `garbage` | 552 5.3.4; a reply of several lines; no reply at all but noise, at RCPT |
+//! | `echo`, `echo450` | a refusal, or 450 the first time, whose words hold the recipient's address, at RCPT |
 //! | `421rcpt`, `421data` | 421 and hang up at RCPT, or after the final dot |
 //! | `451data` | 451 after the final dot |
 //! | `dropdata` | hangs up in the body; nothing kept |
@@ -318,6 +319,8 @@ impl Talk<'_> {
             "grey" => (*nth == 1).then(|| "451 4.7.1 greylisted, come back later".into()),
             "421rcpt" => Some("421 4.3.2 shutting down".into()),
             "550" => Some("550 no".into()),
+            "echo" => Some(format!("550 5.2.1 <{rcpt}>: Recipient address rejected: {rcpt} is disabled")),
+            "echo450" => (*nth == 1).then(|| format!("450 4.2.0 <{rcpt}>: Recipient address rejected: greylisted")),
             "552size" => Some("552 5.3.4 too big".into()),
             "multiline" => Some(
                 "550-5.1.1 the mailbox you tried to reach\r\n550-5.1.1 does not exist\r\n550 5.1.1 see elsewhere"

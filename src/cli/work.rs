@@ -1,0 +1,59 @@
+//! `postrider work`: delivers what is queued until it is told to stop. `run` freezes the editions; any number of these deliver
+//! them, on further machines with one PostgreSQL, too.
+
+use super::arguments::Global;
+use super::setup::{Setup, stop_flag};
+use super::{Exit, notice, say};
+use crate::daemon::Delivery;
+use crate::message::Signer;
+use crate::notify::By;
+use crate::store::Store;
+use crate::token::Keyring;
+use crate::transport::Transport;
+use anyhow::Result;
+use std::sync::atomic::AtomicBool;
+
+/// `postrider work`
+pub(super) fn run(global: &Global) -> Result<Exit> {
+    let stop = stop_flag()?;
+    let setup = Setup::load(global)?;
+    let (route, transport) = setup.transport()?;
+    let signer = setup.signer()?;
+    let store = setup.existing_store()?;
+    let keyring = setup.keyring(&store)?;
+    say::remark(global, format!("delivering to {}; `postrider status --watch` shows how it goes", route.name()));
+    let told = |failure: Option<&str>| told(&setup, failure);
+    delivery(&setup, store, &transport, (&keyring, &signer), &stop, &told)?.run();
+    Ok(Exit::Done)
+}
+
+/// What the daemon needs; `serve` delivers by the same. The store was opened to see that it is there.
+pub(super) fn delivery<'a>(
+    setup: &'a Setup,
+    store: Store,
+    transport: &'a Transport,
+    (keyring, signer): (&'a Keyring, &'a Signer),
+    stop: &'a AtomicBool,
+    told: &'a (dyn Fn(Option<&str>) + Sync),
+) -> Result<Delivery<'a>> {
+    Ok(Delivery {
+        place: store.place().clone(),
+        transport,
+        settings: &setup.config.delivery,
+        mail: setup.mail()?,
+        keyring,
+        signer,
+        clock: setup.clock,
+        random: &setup.random,
+        stop,
+        told,
+    })
+}
+
+/// The failure into the log; and it, or that it is over, to the author who asked for it.
+pub(super) fn told(setup: &Setup, failure: Option<&str>) {
+    if let Some(failure) = failure {
+        tracing::error!("{failure}");
+    }
+    notice::after(By::Work, setup, failure);
+}
