@@ -34,6 +34,9 @@ pub(crate) struct Arguments {
     /// Measure postrider alone
     #[arg(long)]
     pub(crate) alone: bool,
+    /// Record where postrider's time goes, in one more run of each of its rows
+    #[arg(long)]
+    pub(crate) profile: bool,
     /// Another postrider than the one cargo just built
     #[arg(long, value_name = "FILE")]
     pub(crate) binary: Option<PathBuf>,

@@ -56,9 +56,13 @@ impl Entry {
         matches!(self.sender, Sender::Postrider(_))
     }
 
-    /// Whether every message must be another.
-    pub(crate) fn is_distinct(&self) -> bool {
-        self.sender != Sender::SmtpSource
+    /// How many distinct messages the sink must see: Postfix's sink sees none, Postfix's source sends but one.
+    pub(crate) fn distinct(&self) -> usize {
+        match (self.way, self.sender) {
+            (Way::SmtpSink, _) => 0,
+            (_, Sender::SmtpSource) => 1,
+            _ => self.messages,
+        }
     }
 
     pub(crate) fn name(&self) -> String {
@@ -94,7 +98,8 @@ pub(crate) fn expected(sender: Sender, connections: usize, way: Way) -> usize {
         (Sender::Nodemailer { rsa: false }, _) => return 450,
         (Sender::Nodemailer { rsa: true }, _) => return 200,
         (Sender::Postrider(_) | Sender::SmtpSource, _) if connections == 1 => return 2000,
-        (Sender::Postrider(_) | Sender::SmtpSource, _) => return 3500,
+        (Sender::Postrider(_) | Sender::SmtpSource, Way::SmtpSink) | (Sender::Postrider(_), _) => return 3500,
+        (Sender::SmtpSource, _) => return 9000,
     };
     each * connections
 }

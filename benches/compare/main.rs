@@ -11,6 +11,7 @@ mod helper;
 mod measure;
 mod ours;
 mod peers;
+mod profile;
 mod rows;
 mod runs;
 mod sink;

@@ -3,7 +3,9 @@
 use crate::Failure;
 use crate::contestant::{Entry, Sender, Way};
 use crate::measure::{Program, find};
+use crate::sink::Report;
 use crate::site::{Sample, make_folder};
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -117,11 +119,14 @@ fn build_lettre_pool(root: &Path, work: &Path) -> Result<Result<PathBuf, String>
 /// Postfix's own sink; it ends with its owner.
 pub(crate) struct SmtpSink {
     child: Child,
+    /// Where it writes its count.
+    counts: PathBuf,
     pub(crate) port: u16,
 }
 
 impl SmtpSink {
-    pub(crate) fn start(file: &Path) -> Result<Self, Failure> {
+    pub(crate) fn start(file: &Path, work: &Path) -> Result<Self, Failure> {
+        let counts = work.join("smtp-sink");
         let wrong = |why: std::io::Error| format!("smtp-sink cannot be started: {why}");
         // It takes no port 0; one that was free a moment ago will do.
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
@@ -130,13 +135,10 @@ impl SmtpSink {
         // As root it asks for a user to become; for others it cannot become another.
         for user in [&["-u", "nobody"][..], &[]] {
             let mut command = Command::new(file);
-            command
-                .args(user)
-                .args([&address, "1000"])
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            let mut sink = SmtpSink { child: command.spawn().map_err(wrong)?, port };
+            let out = File::create(&counts).map_err(wrong)?;
+            command.args(user).args(["-c", &address, "1000"]).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
+            let child = command.spawn().map_err(wrong)?;
+            let mut sink = SmtpSink { child, counts: counts.clone(), port };
             for _ in 0..200 {
                 if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
                     return Ok(sink);
@@ -148,6 +150,13 @@ impl SmtpSink {
             }
         }
         Err(format!("smtp-sink does not listen on {address}"))
+    }
+
+    /// The messages alone: it writes `sess=10 quit=10 mesg=1000` at each, over and over on one line.
+    pub(crate) fn report(&self) -> Report {
+        let counts = fs::read_to_string(&self.counts).unwrap_or_default();
+        let messages = counts.rsplit("mesg=").next().and_then(|rest| rest.trim().parse().ok());
+        Report { messages: messages.unwrap_or(0), ..Report::default() }
     }
 }
 

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 /// A part of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Group {
-    /// The sink itself beside Postfix's
-    Sink,
+    /// To Postfix's smtp-sink, 10 connections, and our sink beside it
+    SmtpSink,
     /// 1, 10 and 20 connections, unsigned
     Loopback,
     /// 10 connections, DKIM
@@ -24,7 +24,7 @@ pub(crate) enum Group {
 impl Group {
     pub(crate) fn title(self) -> &'static str {
         match self {
-            Group::Sink => "The sink",
+            Group::SmtpSink => "To Postfix's smtp-sink",
             Group::Loopback => "Loopback, unsigned",
             Group::Signed => "Loopback, signed",
             Group::Tls => "Loopback, TLS",
@@ -54,7 +54,10 @@ fn entries(group: Group, arguments: &Arguments) -> Vec<Entry> {
     let all = [ours, Sender::SmtpSource, nodemailer, Sender::LettrePool];
     let mut list: Vec<(Sender, usize, Way)> = Vec::new();
     match group {
-        Group::Sink => list.extend([Way::Plain, Way::SmtpSink].map(|way| (Sender::SmtpSource, 10, way))),
+        Group::SmtpSink => {
+            list.extend(all.map(|sender| (sender, 10, Way::SmtpSink)));
+            list.push((Sender::SmtpSource, 10, Way::Plain));
+        }
         Group::Loopback => {
             for connections in [1, 10, 20] {
                 list.extend(all.map(|sender| (sender, connections, Way::Plain)));
@@ -84,16 +87,10 @@ fn entries(group: Group, arguments: &Arguments) -> Vec<Entry> {
                 .collect();
         }
     }
-    list.retain(|(sender, ..)| {
-        !arguments.alone || *sender == Sender::SmtpSource && group == Group::Sink || is_ours(*sender)
-    });
+    list.retain(|(sender, ..)| !arguments.alone || matches!(sender, Sender::Postrider(_)));
     let entry = |(sender, connections, way)| {
         let messages = arguments.messages.unwrap_or(expected(sender, connections, way) * arguments.seconds);
         Entry { group, sender, connections, way, messages }
     };
     list.into_iter().map(entry).collect()
-}
-
-fn is_ours(sender: Sender) -> bool {
-    matches!(sender, Sender::Postrider(_))
 }

@@ -11,7 +11,7 @@ use crate::peers::{Peers, SmtpSink};
 use crate::rows::Group;
 use crate::sink::{self, Report, write_certificate};
 use crate::site::{Sample, clear, make_folder};
-use crate::{delay, table};
+use crate::{delay, profile, table};
 use std::path::{Path, PathBuf};
 
 /// Readers of the runs under strace, at most.
@@ -31,16 +31,24 @@ pub(crate) struct Bench<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) measured: Measured,
-    /// Nothing where the sink was Postfix's.
-    pub(crate) report: Option<Report>,
+    /// Postfix's sink counts the messages alone.
+    pub(crate) report: Report,
     /// What is not as it must be.
     pub(crate) wrong: Option<String>,
 }
 
 impl Run {
-    /// Messages a second, from exec to exit.
+    /// Messages a second, from exec to exit; not a number where the run did not do its job.
     pub(crate) fn rate(&self, entry: &Entry) -> f64 {
-        entry.messages as f64 / self.measured.wall.as_secs_f64()
+        if self.wrong.is_some() { f64::NAN } else { entry.messages as f64 / self.measured.wall.as_secs_f64() }
+    }
+
+    /// Messages a second between the first MAIL and the last final dot; not a number where nobody looked.
+    pub(crate) fn sending(&self) -> f64 {
+        match &self.report {
+            Report { seconds, .. } if self.wrong.is_some() || *seconds <= 0.0 => f64::NAN,
+            Report { messages, seconds, .. } => *messages as f64 / seconds,
+        }
     }
 }
 
@@ -65,25 +73,28 @@ impl<'a> Bench<'a> {
     pub(crate) fn run(&self, entry: &Entry) -> Result<Option<Run>, Failure> {
         if entry.way == Way::SmtpSink {
             let Some(sink) = self.peers.smtp_sink.as_deref() else { return Ok(None) };
-            let sink = SmtpSink::start(sink)?;
+            let sink = SmtpSink::start(sink, &self.work)?;
             let Some(program) = self.program(entry, sink.port, entry.messages)? else { return Ok(None) };
             let measured = program.measure()?;
-            let wrong = (!measured.success).then(|| program.last_words());
-            return Ok(Some(Run { measured, report: None, wrong }));
+            return self.judge(entry, &program, measured, sink.report()).map(Some);
         }
         let (mut sink, delay) = self.server(entry)?;
         let port = delay.as_ref().map_or(sink.port, |delay| delay.port);
         let Some(program) = self.program(entry, port, entry.messages)? else { return Ok(None) };
         let measured = program.measure()?;
         let report = sink.report()?;
+        self.judge(entry, &program, measured, report).map(Some)
+    }
+
+    fn judge(&self, entry: &Entry, program: &Program, measured: Measured, report: Report) -> Result<Run, Failure> {
         let wrong = wrong(entry, &measured, &report).map(|what| format!("{what} {}", program.last_words()));
-        self.clean(&program)?;
-        Ok(Some(Run { measured, report: Some(report), wrong }))
+        self.clean(program)?;
+        Ok(Run { measured, report, wrong })
     }
 
     /// How often postrider waits for the disk for each message, in a shorter run under strace.
     pub(crate) fn waits(&self, entry: &Entry) -> Result<Option<f64>, Failure> {
-        if !entry.is_ours() || entry.group == Group::Scale {
+        if !entry.is_ours() || entry.group == Group::Scale || entry.way == Way::SmtpSink {
             return Ok(None);
         }
         let readers = entry.messages.min(TRACED);
@@ -93,6 +104,22 @@ impl<'a> Bench<'a> {
         let waits = durability::waits_for_disk(&program)?;
         self.clean(&program)?;
         Ok(waits.map(|waits| waits as f64 / readers as f64))
+    }
+
+    /// One more run of postrider under perf, where that is wanted; the file it leaves.
+    pub(crate) fn profile(&self, entry: &Entry) -> Result<Option<PathBuf>, Failure> {
+        if !self.arguments.profile || !entry.is_ours() {
+            return Ok(None);
+        }
+        let (sink, delay) = self.server(entry)?;
+        let port = delay.as_ref().map_or(sink.port, |delay| delay.port);
+        let Some(program) = self.program(entry, port, entry.messages)? else { return Ok(None) };
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let name: String = format!("{} {}", entry.name(), entry.connections).chars().map(plain).collect();
+        let file = self.work.join(format!("{name}.perf"));
+        profile::record(&program, &file)?;
+        self.clean(&program)?;
+        Ok(Some(file))
     }
 
     /// Whether postrider says that its ledger is synchronous = FULL.
@@ -150,7 +177,7 @@ impl<'a> Bench<'a> {
 /// A run that did not do its job has no rate.
 fn wrong(entry: &Entry, measured: &Measured, report: &Report) -> Option<String> {
     let all = entry.messages as u64;
-    let distinct = if entry.is_distinct() { all } else { 1 };
+    let distinct = entry.distinct() as u64;
     if !measured.success {
         return Some("it failed:".to_owned());
     }

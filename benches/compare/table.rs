@@ -15,6 +15,12 @@ struct Row {
     waits: Option<f64>,
 }
 
+impl Row {
+    fn is_right(&self) -> bool {
+        self.runs.iter().all(|run| run.wrong.is_none())
+    }
+}
+
 /// Runs all that is wanted and prints the table. Whether every run did its job.
 pub(crate) fn make(arguments: &Arguments) -> Result<bool, Failure> {
     if !arguments.bench && arguments.groups.is_empty() {
@@ -43,9 +49,15 @@ pub(crate) fn make(arguments: &Arguments) -> Result<bool, Failure> {
             }
         }
         for row in &mut table {
-            row.waits = bench.waits(&row.entry)?;
+            // What does not run will not run under strace.
+            if row.is_right() {
+                row.waits = bench.waits(&row.entry)?;
+                if let Some(file) = bench.profile(&row.entry)? {
+                    say(&format!("{}: perf report -i {}", row.entry.name(), file.display()));
+                }
+            }
         }
-        all_right &= table.iter().flat_map(|row| &row.runs).all(|run| run.wrong.is_none());
+        all_right &= table.iter().all(Row::is_right);
         print_group(&table, rounds);
     }
     print(&format!("\nload at the end: {}", load()));
@@ -82,21 +94,22 @@ fn line(row: &Row, table: &[Row]) -> String {
         let pairs = peer.filter(|_| entry.is_ours()).map(|peer| {
             row.runs.iter().zip(&peer.runs).map(|(ours, theirs)| ours.rate(entry) / theirs.rate(&peer.entry)).collect()
         });
-        pairs.and_then(median).map_or(String::new(), |ratio| format!("{ratio:.2}"))
+        number(pairs.and_then(median), 2)
     };
-    let sending = |run: &Run| run.report.as_ref().map_or(f64::NAN, |report| report.messages as f64 / report.seconds);
     let wrong = row.runs.iter().find_map(|run| run.wrong.as_deref());
-    let distinct = match (wrong, row.runs.iter().find_map(|run| run.report.as_ref())) {
+    let distinct = match (wrong, entry.distinct()) {
         (Some(why), _) => format!("WRONG: {}", why.replace(['\n', '|'], " ")),
-        (None, Some(report)) if entry.is_distinct() => format!("{} ids, {} bodies", report.ids, report.bodies),
-        _ => "one and the same".to_owned(),
+        (None, 0) => "not looked at".to_owned(),
+        (None, 1) if entry.messages > 1 => "one and the same".to_owned(),
+        // As many as there must be, or the row were wrong.
+        (None, distinct) => format!("{distinct} ids, {distinct} bodies"),
     };
     [
         entry.name(),
         entry.connections.to_string(),
         entry.messages.to_string(),
         number(figure(&|run| run.rate(entry)), 0),
-        number(figure(&sending), 0),
+        number(figure(&Run::sending), 0),
         ratio(&|sender| sender == Sender::SmtpSource),
         ratio(&|sender| matches!(sender, Sender::Nodemailer { .. })),
         ratio(&|sender| sender == Sender::LettrePool),
@@ -111,9 +124,11 @@ fn line(row: &Row, table: &[Row]) -> String {
 
 fn progress(round: usize, entry: &Entry, run: &Run) -> String {
     let (name, connections) = (entry.name(), entry.connections);
-    let wrong = run.wrong.as_ref().map_or(String::new(), |why| format!("  WRONG: {why}"));
     let wall = run.measured.wall.as_secs_f64();
-    format!("round {round}: {name} {connections}: {:.0}/s ({wall:.2} s){wrong}", run.rate(entry))
+    match &run.wrong {
+        Some(why) => format!("round {round}: {name} {connections}: WRONG: {why}"),
+        None => format!("round {round}: {name} {connections}: {:.0}/s ({wall:.2} s)", run.rate(entry)),
+    }
 }
 
 fn number(value: Option<f64>, digits: usize) -> String {
