@@ -65,6 +65,15 @@ impl Entry {
         }
     }
 
+    /// How many signatures a message must carry.
+    pub(crate) fn signatures(&self) -> usize {
+        match self.sender {
+            Sender::Postrider(Keys::RsaAndEd25519) => 2,
+            Sender::Postrider(Keys::Ed25519) | Sender::Nodemailer { rsa: true } => 1,
+            _ => 0,
+        }
+    }
+
     pub(crate) fn name(&self) -> String {
         let sender = match self.sender {
             Sender::Postrider(Keys::None) => "postrider",

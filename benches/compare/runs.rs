@@ -181,12 +181,13 @@ fn wrong(entry: &Entry, measured: &Measured, report: &Report) -> Option<String> 
     if !measured.success {
         return Some("it failed:".to_owned());
     }
-    (report.messages != all || report.ids != distinct || report.bodies != distinct).then(|| {
-        format!(
-            "{} messages, {} Message-IDs and {} bodies where {all} are due.",
-            report.messages, report.ids, report.bodies
-        )
-    })
+    let signatures = if entry.way == Way::SmtpSink { 0 } else { all * entry.signatures() as u64 };
+    if report.messages != all || report.ids != distinct || report.bodies != distinct {
+        let Report { messages, ids, bodies, .. } = report;
+        return Some(format!("{messages} messages, {ids} Message-IDs and {bodies} bodies where {all} are due."));
+    }
+    (report.signatures != signatures)
+        .then(|| format!("{} DKIM signatures where {signatures} are due.", report.signatures))
 }
 
 /// A ledger in memory would wait for nothing.

@@ -12,6 +12,7 @@ use std::time::Duration;
 pub(super) struct Tally {
     connections: u64,
     octets: u64,
+    signatures: u64,
     ids: Vec<u64>,
     bodies: Vec<u64>,
     /// Started by the first MAIL.
@@ -32,6 +33,8 @@ pub(crate) struct Report {
     pub(crate) connections: u64,
     /// Octets of the messages as they came over the wire, stuffed dots and all.
     pub(crate) octets: u64,
+    /// DKIM-Signature fields.
+    pub(crate) signatures: u64,
     /// Seconds from the first MAIL to the last final dot.
     pub(crate) seconds: f64,
 }
@@ -54,7 +57,9 @@ impl Tally {
         let header = memmem::find(message, b"\r\n\r\n").map_or(message.len(), |end| end + 2);
         let (header, body) = message.split_at(header);
         let hasher = FixedState::default();
-        self.ids.push(hasher.hash_one(message_id(header)));
+        let (id, signatures) = read_header(header);
+        self.signatures += signatures;
+        self.ids.push(hasher.hash_one(id));
         self.bodies.push(hasher.hash_one(body));
         self.octets += message.len() as u64;
         self.until = self.since.map_or(Duration::ZERO, |since| since.elapsed());
@@ -67,6 +72,7 @@ impl Tally {
             bodies: distinct(&mut self.bodies),
             connections: self.connections,
             octets: self.octets,
+            signatures: self.signatures,
             seconds: self.until.as_secs_f64(),
         }
     }
@@ -78,21 +84,29 @@ fn distinct(hashes: &mut [u64]) -> u64 {
     hashes.chunk_by(|a, b| a == b).count() as u64
 }
 
-fn message_id(header: &[u8]) -> &[u8] {
-    const NAME: &[u8] = b"message-id:";
+/// The Message-ID, and how many DKIM-Signature fields there are.
+fn read_header(header: &[u8]) -> (&[u8], u64) {
+    const ID: &[u8] = b"message-id:";
+    const SIGNATURE: &[u8] = b"dkim-signature:";
+    let (mut id, mut signatures) = (&header[..0], 0);
     let mut rest = header;
     while !rest.is_empty() {
         let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
         let (line, after) = rest.split_at(end);
-        if line.len() >= NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME) {
-            // A folded value stands on the next line.
-            let value = &line[NAME.len()..];
-            return match value.trim_ascii() {
-                [] => &after[..memchr::memchr(b'\n', after).unwrap_or(after.len())],
-                value => value,
-            };
+        if begins(line, SIGNATURE) {
+            signatures += 1;
+        } else if begins(line, ID) {
+            id = line[ID.len()..].trim_ascii();
+            if id.is_empty() {
+                // A folded value stands on the next line.
+                id = &after[..memchr::memchr(b'\n', after).unwrap_or(after.len())];
+            }
         }
         rest = after;
     }
-    &[]
+    (id, signatures)
+}
+
+fn begins(line: &[u8], name: &[u8]) -> bool {
+    line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
 }
