@@ -129,8 +129,18 @@ impl Dispatch<'_> {
     fn drain(&self, ledger: &Ledger) -> Result<(End, Option<DateTime<Utc>>), store::Error> {
         let floor = Floor::new(self, ledger);
         std::thread::scope(|scope| {
-            let sessions: Vec<_> =
-                (0..self.settings.connections).map(|_| scope.spawn(|| session::serve(&floor))).collect();
+            let start = |n: usize| {
+                let thread = std::thread::Builder::new().name(format!("session {n}"));
+                let started = thread.spawn_scoped(scope, || session::serve(&floor));
+                if let Err(why) = &started {
+                    floor.leave();
+                    floor.halt(Halt::Broken(format!(
+                        "no thread for connection {n}: {why}\n  help: set delivery.connections to fewer than {n}"
+                    )));
+                }
+                started.ok()
+            };
+            let sessions: Vec<_> = (1..=self.settings.connections).filter_map(start).collect();
             floor.supply();
             for session in sessions {
                 // A session that panicked has left its row Sending: recovery judges it.

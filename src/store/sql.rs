@@ -31,7 +31,8 @@ pub struct Connection {
 }
 
 enum Driver {
-    Sqlite(Box<rusqlite::Connection>),
+    /// With its own wording of the statements that it has run.
+    Sqlite(Box<rusqlite::Connection>, HashMap<String, String>),
     /// With the statements that it has prepared.
     Postgres(Box<postgres::Client>, HashMap<String, postgres::Statement>),
 }
@@ -74,7 +75,7 @@ impl Connection {
         // FULL: a commit is on the disk before anything is done on the strength of it (P2).
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Connection { driver: Driver::Sqlite(Box::new(connection)), keep: Keep::All })
+        Ok(Connection { driver: Driver::Sqlite(Box::new(connection), HashMap::new()), keep: Keep::All })
     }
 
     /// Connects to a PostgreSQL server. TLS as the URL's `sslmode` says.
@@ -119,13 +120,13 @@ impl Connection {
 
     /// Whether it is SQLite.
     pub fn is_sqlite(&self) -> bool {
-        matches!(self.driver, Driver::Sqlite(_))
+        matches!(self.driver, Driver::Sqlite(..))
     }
 
     /// Runs several statements without parameters.
     pub fn batch(&mut self, sql: &str) -> Result<(), Error> {
         match &mut self.driver {
-            Driver::Sqlite(c) => c.execute_batch(sql)?,
+            Driver::Sqlite(c, _) => c.execute_batch(sql)?,
             Driver::Postgres(c, _) => c.batch_execute(sql)?,
         }
         Ok(())
@@ -134,8 +135,8 @@ impl Connection {
     /// Runs a statement; the number of rows that it changed.
     pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Error> {
         match &mut self.driver {
-            Driver::Sqlite(c) => {
-                let mut statement = c.prepare_cached(&for_sqlite(sql))?;
+            Driver::Sqlite(c, wordings) => {
+                let mut statement = c.prepare_cached(for_sqlite(wordings, sql))?;
                 Ok(statement.execute(rusqlite::params_from_iter(params))? as u64)
             }
             Driver::Postgres(c, cache) => {
@@ -168,8 +169,8 @@ impl Connection {
         mut take: impl FnMut(Row) -> Result<(), Error>,
     ) -> Result<(), Error> {
         match &mut self.driver {
-            Driver::Sqlite(c) => {
-                let mut statement = c.prepare_cached(&for_sqlite(sql))?;
+            Driver::Sqlite(c, wordings) => {
+                let mut statement = c.prepare_cached(for_sqlite(wordings, sql))?;
                 let mut rows = statement.query(rusqlite::params_from_iter(params))?;
                 while let Some(row) = rows.next()? {
                     let width = row.as_ref().column_count();
@@ -208,17 +209,33 @@ impl Connection {
                 ("SAVEPOINT rehearsal", "RELEASE SAVEPOINT rehearsal", "ROLLBACK TO SAVEPOINT rehearsal")
             }
             // A deferred BEGIN that writes later fails at once when another has written, whatever the busy time-out.
-            (Keep::All, Driver::Sqlite(_)) => ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"),
+            (Keep::All, Driver::Sqlite(..)) => ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"),
             (Keep::All, Driver::Postgres(..)) => ("BEGIN", "COMMIT", "ROLLBACK"),
         };
-        self.batch(begin)?;
+        self.control(begin)?;
         let done = self.alone(how).map_err(E::from).and_then(|()| work(self));
-        let done = done.and_then(|value| self.batch(commit).map(|()| value).map_err(E::from));
+        let done = done.and_then(|value| self.control(commit).map(|()| value).map_err(E::from));
         if done.is_err() {
             // The first error is the one to report; the connection may be gone.
             let _ = self.batch(rollback);
         }
         done
+    }
+
+    /// Begins or ends a transaction. SQLite keeps the statement prepared.
+    fn control(&mut self, sql: &str) -> Result<(), Error> {
+        match self.is_sqlite() {
+            true => self.execute(sql, &[]).map(drop),
+            false => self.batch(sql),
+        }
+    }
+
+    /// SQLite's `PRAGMA synchronous`, read back: 2 is FULL. None for PostgreSQL.
+    pub fn synchronous(&mut self) -> Result<Option<i64>, Error> {
+        match self.is_sqlite() {
+            true => self.query_one("PRAGMA synchronous", &[])?.map(|row| row.int(0)).transpose(),
+            false => Ok(None),
+        }
     }
 
     /// SQLite has one writer anyway.
@@ -259,8 +276,11 @@ impl Row {
 }
 
 /// SQLite takes `$2` for a name and numbers names by first appearance; `?2` is a number. Our statements hold no other `$`.
-fn for_sqlite(sql: &str) -> String {
-    sql.replace('$', "?").replace("{skip}", "")
+fn for_sqlite<'a>(wordings: &'a mut HashMap<String, String>, sql: &str) -> &'a str {
+    if !wordings.contains_key(sql) {
+        wordings.insert(sql.to_owned(), sql.replace('$', "?").replace("{skip}", ""));
+    }
+    &wordings[sql]
 }
 
 fn prepare(

@@ -176,6 +176,9 @@ impl Ledger {
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || {
             // The connection is made and dropped here: the PostgreSQL driver wants no other runtime around it, and the lock lives in it.
             let begun = place.connect().and_then(|mut connection| {
+                if let Some(level) = connection.synchronous()? {
+                    tracing::debug!("ledger opened, synchronous={level}");
+                }
                 let life = lock::begin(&mut connection, beside.as_deref(), &id)?;
                 Ok((connection, life))
             });
