@@ -9,6 +9,7 @@ mod freezing;
 mod kills;
 mod ledger;
 mod posts;
+mod power;
 mod races;
 mod readme;
 mod refusals_to_start;

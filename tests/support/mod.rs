@@ -3,6 +3,9 @@
 pub(crate) mod database;
 pub(crate) mod edition;
 pub(crate) mod pipe;
+pub(crate) mod power;
+pub(crate) mod promise;
 pub(crate) mod record;
+pub(crate) mod shim;
 pub(crate) mod sink;
 pub(crate) mod site;
