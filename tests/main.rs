@@ -8,6 +8,7 @@ mod faults;
 mod freezing;
 mod kills;
 mod ledger;
+mod order;
 mod posts;
 mod power;
 mod races;
