@@ -15,5 +15,6 @@ mod races;
 mod readme;
 mod refusals_to_start;
 mod smtp;
+mod stopped;
 mod store;
 mod web;
