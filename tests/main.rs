@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod clock;
 mod contract;
 mod faults;
 mod freezing;

@@ -30,6 +30,12 @@ pub(crate) fn forget(test: &str) -> Option<&'static Path> {
     library(test, "forget", &LIBRARY)
 }
 
+/// Moves the wall clock: `tests/shim/clock.c`.
+pub(crate) fn clock(test: &str) -> Option<&'static Path> {
+    static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    library(test, "clock", &LIBRARY)
+}
+
 fn library(test: &str, name: &str, library: &'static OnceLock<Option<PathBuf>>) -> Option<&'static Path> {
     let built = library.get_or_init(|| is_there("cc").then(|| build(name)));
     if built.is_none() {
