@@ -5,6 +5,7 @@ mod support;
 mod architecture;
 mod clock;
 mod contract;
+mod disk;
 mod faults;
 mod freezing;
 mod kills;
