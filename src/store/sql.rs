@@ -28,6 +28,8 @@ pub struct Row(Vec<Value>);
 pub struct Connection {
     driver: Driver,
     keep: Keep,
+    /// The store, as errors name it.
+    shown: String,
 }
 
 enum Driver {
@@ -75,7 +77,11 @@ impl Connection {
         // FULL: a commit is on the disk before anything is done on the strength of it (P2).
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Connection { driver: Driver::Sqlite(Box::new(connection), HashMap::new()), keep: Keep::All })
+        Ok(Connection {
+            driver: Driver::Sqlite(Box::new(connection), HashMap::new()),
+            keep: Keep::All,
+            shown: String::new(),
+        })
     }
 
     /// Connects to a PostgreSQL server. TLS as the URL's `sslmode` says.
@@ -96,7 +102,11 @@ impl Connection {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let client = config.connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls))?;
-        Ok(Connection { driver: Driver::Postgres(Box::new(client), HashMap::new()), keep: Keep::All })
+        Ok(Connection {
+            driver: Driver::Postgres(Box::new(client), HashMap::new()),
+            keep: Keep::All,
+            shown: String::new(),
+        })
     }
 
     /// Makes readers and the writer of a SQLite file independent of each other. The file keeps that, so it is done only once it
@@ -123,17 +133,41 @@ impl Connection {
         matches!(self.driver, Driver::Sqlite(..))
     }
 
+    /// From now on errors name the store so.
+    pub fn known_as(mut self, shown: String) -> Self {
+        self.shown = shown;
+        self
+    }
+
+    fn named<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        let shown = &self.shown;
+        result.map_err(|error| match error {
+            Error::Unavailable(why) if !shown.is_empty() && !why.contains(shown) => {
+                Error::Unavailable(format!("the store {shown} cannot be used: {why}"))
+            }
+            Error::Corrupt(why) if !shown.is_empty() && !why.contains(shown) => {
+                Error::Corrupt(format!("the store {shown}: {why}"))
+            }
+            other => other,
+        })
+    }
+
     /// Runs several statements without parameters.
     pub fn batch(&mut self, sql: &str) -> Result<(), Error> {
-        match &mut self.driver {
-            Driver::Sqlite(c, _) => c.execute_batch(sql)?,
-            Driver::Postgres(c, _) => c.batch_execute(sql)?,
-        }
-        Ok(())
+        let done = match &mut self.driver {
+            Driver::Sqlite(c, _) => c.execute_batch(sql).map_err(Error::from),
+            Driver::Postgres(c, _) => c.batch_execute(sql).map_err(Error::from),
+        };
+        self.named(done)
     }
 
     /// Runs a statement; the number of rows that it changed.
     pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Error> {
+        let changed = self.change(sql, params);
+        self.named(changed)
+    }
+
+    fn change(&mut self, sql: &str, params: &[Value]) -> Result<u64, Error> {
         match &mut self.driver {
             Driver::Sqlite(c, wordings) => {
                 let mut statement = c.prepare_cached(for_sqlite(wordings, sql))?;
@@ -163,6 +197,16 @@ impl Connection {
 
     /// Hands the rows of a long answer over one by one.
     pub fn each(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+        take: impl FnMut(Row) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let read = self.read(sql, params, take);
+        self.named(read)
+    }
+
+    fn read(
         &mut self,
         sql: &str,
         params: &[Value],
@@ -394,7 +438,15 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::NotADatabase) => Error::Corrupt("the file is not a SQLite database".to_owned()),
             Some(ErrorCode::DatabaseCorrupt) => Error::Corrupt(text),
             Some(ErrorCode::ConstraintViolation) => Error::Conflict(text),
-            Some(ErrorCode::DiskFull) => Error::Unavailable("the disk is full".to_owned()),
+            Some(ErrorCode::DiskFull) => Error::Unavailable(
+                "the disk is full\n  help: make room, then run again; what was recorded so far is kept".to_owned(),
+            ),
+            Some(ErrorCode::ReadOnly) => Error::Unavailable(
+                "it is for reading only\n  help: this user must be allowed to write to the file and to its folder, and the file system must be mounted for writing".to_owned(),
+            ),
+            Some(ErrorCode::SystemIoFailure) => Error::Unavailable(format!(
+                "the disk is full or does not work ({text})\n  help: make room or mend it, then run again; what was recorded so far is kept"
+            )),
             Some(ErrorCode::CannotOpen) => Error::Unavailable(
                 "it cannot be opened\n  help: its folder must be there, nothing else may stand in its place, and this user must be allowed to write to both".to_owned(),
             ),

@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One connection, in the clear or not.
 pub(crate) struct Pipe {
@@ -25,6 +26,14 @@ impl Pipe {
     pub(crate) fn new(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a socket");
         Pipe { stream: Stream::Plain(stream), received: Vec::new() }
+    }
+
+    /// How many milliseconds it waits for the client; 0: for ever.
+    pub(crate) fn patience(&self, millis: u64) {
+        if let Stream::Plain(stream) = &self.stream {
+            let limit = (millis > 0).then(|| Duration::from_millis(millis));
+            stream.set_read_timeout(limit).expect("a socket");
+        }
     }
 
     /// Handshakes, and speaks TLS from here on.

@@ -15,6 +15,8 @@
 //!
 //! Anything else is taken. What follows a `+` is not looked at. One line is appended to the ledger file for each
 //! recipient, in one write, before the 250 to the final dot is sent: recipient, Message-ID, SHA-256 of the bytes, session.
+//!
+//! It can be told to wait at one [stage](Settings::hold) until [`Sink::go`], and to have no [patience](Settings::idle) then.
 
 use super::pipe::{self, Pipe};
 use data_encoding::{BASE64, HEXLOWER};
@@ -48,6 +50,13 @@ pub(crate) struct Settings {
     /// The chance to hang up at any command.
     pub(crate) drop: f64,
     pub(crate) seed: u64,
+    /// Every session waits at this stage until [`Sink::go`]: before the reply to `ehlo`, `mail`, `rcpt` or `data`, before the
+    /// `greeting`, before it reads the `body`, or, having taken the message, before its reply to the final `dot`.
+    pub(crate) hold: Option<String>,
+    /// Once it has waited there it says 421 and hangs up when it hears nothing for so many milliseconds; 0: never.
+    pub(crate) idle: u64,
+    /// The largest message, as it says at EHLO.
+    pub(crate) size: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +98,17 @@ struct State {
 
 impl Settings {
     pub(crate) fn in_folder(folder: &Path) -> Self {
-        Settings { folder: folder.into(), tls: Security::Clear, login: None, latency: 0, drop: 0.0, seed: 7 }
+        Settings {
+            folder: folder.into(),
+            tls: Security::Clear,
+            login: None,
+            latency: 0,
+            drop: 0.0,
+            seed: 7,
+            hold: None,
+            idle: 0,
+            size: 1_000_000,
+        }
     }
 
     fn ledger(&self) -> PathBuf {
@@ -130,6 +149,17 @@ impl Sink {
     /// How many messages it took so far.
     pub(crate) fn taken(&self) -> usize {
         fs::read(&self.ledger).expect("the sink made it").iter().filter(|octet| **octet == b'\n').count()
+    }
+
+    /// How many sessions have come to the stage at which it waits, or, as `idle`, have lost its patience.
+    pub(crate) fn reached(&self, stage: &str) -> usize {
+        let stages = fs::read_to_string(self.ledger.with_file_name("stages")).unwrap_or_default();
+        stages.lines().filter(|line| *line == stage).count()
+    }
+
+    /// Nobody waits at a stage any longer.
+    pub(crate) fn go(&self) {
+        fs::write(self.ledger.with_file_name("go"), "").expect("a folder to write to");
     }
 
     /// What it took so far, in order.
@@ -195,9 +225,23 @@ fn serve(listener: &TcpListener, state: &Arc<State>, stop: &AtomicBool) {
         thread::spawn(move || {
             let mut talk = Talk { pipe: Pipe::new(stream), state: &state, session, private: false, known: false };
             // A client that hangs up is none of our business.
-            let _ = talk.run();
+            if let Err(error) = talk.run()
+                && matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+            {
+                let _ = talk.say("421 4.4.2 nothing heard for too long");
+                state.note("idle");
+            }
             talk.pipe.close();
         });
+    }
+}
+
+impl State {
+    fn note(&self, stage: &str) {
+        let path = self.settings.folder.join("stages");
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        // Where the folder is gone, so is whoever would read it.
+        let _ = file.and_then(|mut file| file.write_all(format!("{stage}\n").as_bytes()));
     }
 }
 
@@ -217,6 +261,7 @@ impl Talk<'_> {
             self.private = true;
         }
         let (mut from, mut to) = (None, None);
+        self.stage("greeting");
         self.say("220 sink.test ESMTP")?;
         while let Some(line) = self.pipe.line()? {
             if state.settings.drop > 0.0 && state.random.fraction() < state.settings.drop {
@@ -237,6 +282,7 @@ impl Talk<'_> {
                 ("MAIL", _) if from.is_some() => self.say("503 5.5.1 one at a time")?,
                 ("MAIL", _) => {
                     from = Some(rest.to_string());
+                    self.stage("mail");
                     self.say("250 2.1.0 ok")?;
                 }
                 ("RCPT", _) if from.is_none() => self.say("503 5.5.1 MAIL first")?,
@@ -245,6 +291,7 @@ impl Talk<'_> {
                     match self.fault(&rcpt) {
                         None => {
                             to = Some(rcpt);
+                            self.stage("rcpt");
                             self.say("250 2.1.5 ok")?;
                         }
                         Some(reply) => {
@@ -275,13 +322,28 @@ impl Talk<'_> {
         Ok(())
     }
 
+    /// Waits here until [`Sink::go`] if it is told to, and from then on has no patience.
+    fn stage(&mut self, stage: &str) {
+        let Settings { folder, hold, idle, .. } = &self.state.settings;
+        let go = folder.join("go");
+        if hold.as_deref() == Some(stage) && !go.exists() {
+            self.state.note(stage);
+            while folder.exists() && !go.exists() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            self.pipe.patience(*idle);
+        }
+    }
+
     fn say(&mut self, reply: &str) -> io::Result<()> {
         thread::sleep(Duration::from_millis(self.state.settings.latency));
         self.pipe.say(format!("{reply}\r\n").as_bytes())
     }
 
     fn hello(&mut self) -> io::Result<()> {
-        let mut reply = "250-sink.test\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250-SIZE 1000000\r\n".to_string();
+        self.stage("ehlo");
+        let size = self.state.settings.size;
+        let mut reply = format!("250-sink.test\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250-SIZE {size}\r\n");
         if self.state.settings.tls == Security::StartTls && !self.private {
             reply += "250-STARTTLS\r\n";
         }
@@ -339,7 +401,9 @@ impl Talk<'_> {
     /// Takes a body; `false` where the connection ends with it.
     fn data(&mut self, rcpt: &str) -> io::Result<bool> {
         let fault = fault_of(rcpt);
+        self.stage("data");
         self.say("354 go")?;
+        self.stage("body");
         let most = if fault == "dropdata" { 512 } else { usize::MAX };
         let Some(body) = self.pipe.body(most)? else { return Ok(false) };
         match fault {
@@ -359,6 +423,7 @@ impl Talk<'_> {
         if fault == "dropafter" {
             return Ok(false);
         }
+        self.stage("dot");
         if let Some(delay) = fault.strip_prefix("slowdata-") {
             thread::sleep(Duration::from_millis(delay.parse().unwrap_or(0)));
         }
