@@ -56,12 +56,17 @@ class Checks:
         sys.exit(1 if self.wrong or not self.count else 0)
 
 
+def end(number, _):
+    """Not SystemExit, by which a helper says what it could not do."""
+    raise KeyboardInterrupt("ended by signal %d" % number)
+
+
 @contextlib.contextmanager
 def folder():
     """A temporary folder that other users' daemons may look into, and an exit that unwinds when a signal comes: nothing is left
     running."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit("ended by a signal"))
+        signal.signal(number, end)
     with tempfile.TemporaryDirectory() as name:
         os.chmod(name, 0o755)
         yield pathlib.Path(name)

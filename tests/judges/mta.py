@@ -78,17 +78,22 @@ class Postfix:
 
     def command(self, word):
         with open(self.root / "said", "ab") as said:
-            return subprocess.run(["postfix", "-c", self.root / "etc", word], stdin=subprocess.DEVNULL, stdout=said, stderr=said).returncode
+            process = subprocess.Popen(["postfix", "-c", self.root / "etc", word], stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                                       start_new_session=True)
+            try:
+                return process.wait()
+            finally:
+                # A signal must not leave it half done: what starts after its end would stay.
+                process.wait()
 
     def __enter__(self):
-        if self.command("start") != 0:
-            sys.exit("postfix does not start: %s" % (self.root / "said").read_text())
         try:
+            if self.command("start") != 0:
+                sys.exit("postfix does not start: %s" % (self.root / "said").read_text())
             for port in self.ports:
-                wait_for(lambda: listens(port), "postfix listens")
+                wait_for(lambda: listens(port), "postfix listens on %d" % port)
         except BaseException:
             self.command("stop")
-            print((self.root / "log").read_text()[-2000:])
             raise
         self.until = None
         return self

@@ -102,7 +102,8 @@ def main():
     with common.folder() as root:
         common.make_keys(root / "keys")
         # Most of it is waiting.
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        pool = concurrent.futures.ThreadPoolExecutor(4)
+        try:
             tried = [pool.submit(try_mode, root, n, program, posts, *mode) for n, mode in enumerate(MODES)]
             for (flags, _), one in zip(MODES, tried):
                 try:
@@ -112,6 +113,9 @@ def main():
                     continue
                 checks.count += done.count
                 checks.wrong += done.wrong
+        finally:
+            # Those that run now come to their end before the folder goes.
+            pool.shutdown(cancel_futures=True)
         twice_in_doubt(root, program, posts, checks)
     checks.end("smtp-sink: %d modes" % (len(MODES) + 1))
 
