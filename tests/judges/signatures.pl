@@ -81,7 +81,7 @@ for my $file (@files) {
         complain($file, "no valid $kind") unless $valid{$kind};
     }
 }
-print "dkim (Mail::DKIM $Mail::DKIM::Verifier::VERSION): $signatures signatures, $wrong wrong\n";
+print "dkim (Mail::DKIM): $signatures signatures, $wrong wrong, version $Mail::DKIM::Verifier::VERSION\n";
 exit($wrong || !$signatures ? 1 : 0);
 
 sub complain {

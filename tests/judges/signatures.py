@@ -10,7 +10,8 @@ import dkim
 # What must be listed once more than it stands there, so that none can be added (RFC 6376 section 8.15, RFC 8058 section 4).
 SEALED = ["from", "to", "cc", "subject", "date", "reply-to", "mime-version", "content-type", "content-transfer-encoding",
           "list-unsubscribe", "list-unsubscribe-post"]
-UNSIGNED = {"dkim-signature", "x-auto-response-suppress", "received", "return-path", "delivered-to", "x-original-to"}
+UNSIGNED = {"dkim-signature", "x-auto-response-suppress", "received", "return-path", "delivered-to", "x-original-to",
+            "x-greylist"}
 
 
 def judge(raw, records):
