@@ -281,7 +281,10 @@ fn finish(global: &Global, cycle: &Cycle<'_>, run: &report::Run, told: Option<To
             ),
             End::RateLimited(millis) => say::remark(
                 global,
-                format!("delivery.rates allow no more for {} minutes; run again then", millis / 60_000 + 1),
+                format!(
+                    "no more may go for {} minutes (delivery.rates, or the server asks for a slower pace); run again then",
+                    millis / 60_000 + 1
+                ),
             ),
             End::Drained | End::Stopped => {}
         }

@@ -90,7 +90,7 @@ impl<'a> Floor<'a> {
                 Claim::Wait(millis) => End::RateLimited(millis),
                 Claim::Nothing(_) => End::Drained,
             };
-            *lock(&self.end) = Some(end);
+            lock(&self.end).get_or_insert(end);
             break;
         }
         Ok(())
@@ -132,6 +132,12 @@ impl<'a> Floor<'a> {
                 return true;
             }
             let wait = lock(&self.throttle).wait(self.dispatch.clock.now());
+            if wait.num_milliseconds() > PATIENCE {
+                // As where a window of the settings is full: the next run goes on.
+                lock(&self.end).get_or_insert(End::RateLimited(wait.num_milliseconds()));
+                self.tray.close();
+                return false;
+            }
             self.rest(SLICE.min(wait.to_std().unwrap_or_default()));
         }
         false
