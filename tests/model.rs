@@ -21,14 +21,14 @@ use postrider::store::sql::{Connection, Row as Columns};
 use postrider::subscriber::file::Row as Listed;
 use postrider::subscriber::{Status, Suppression};
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const READERS: [&str; 5] = ["r0@a.test", "r1@a.test", "r2@a.test", "r3@slow.test", "r4@slow.test"];
-const WORKERS: usize = 3;
+const WORKERS: usize = 2;
 const CODES: [Option<&str>; 5] = [None, Some("550"), Some("5.7"), Some("5.1.1"), Some("5")];
 /// How the clock steps, in seconds.
 const STEPS: [i64; 9] = [10, 20, 70, 200, 3_000, 20_000, 300_000, -3_600, -86_400];
@@ -65,6 +65,8 @@ enum Step {
     /// Under the other policy than that of the history.
     Recover(usize, bool),
     Clock(usize),
+    /// On to when the next delivery is due.
+    Due,
     Leave(usize),
     Pause(usize, bool),
     Suppress(usize),
@@ -92,27 +94,28 @@ fn step() -> impl Strategy<Value = Step> {
     let silent = || prop_oneof![Just(Answer::TakesAndSaysNothing), Just(Answer::SaysNothing)];
     let answer = prop_oneof![4 => Just(Answer::Takes), 3 => silent(), 3 => refusal(), 3 => deferral()];
     prop_oneof![
-        8 => (worker.clone(), 1..4_i64).prop_map(|(w, n)| Step::Claim(w, n)),
-        12 => worker.clone().prop_map(Step::Begin),
-        12 => (worker.clone(), answer).prop_map(|(w, a)| Step::Answer(w, a)),
-        3 => worker.clone().prop_map(Step::Settle),
-        4 => (worker.clone(), prop_oneof![refusal(), deferral()]).prop_map(|(w, a)| Step::TurnDown(w, a)),
-        2 => worker.clone().prop_map(Step::TakeBack),
-        1 => worker.clone().prop_map(Step::Release),
-        3 => (worker.clone(), any::<bool>()).prop_map(|(w, taken)| Step::Kill(w, taken)),
-        1 => worker.clone().prop_map(Step::End),
-        3 => (worker.clone(), prop::bool::weighted(0.1)).prop_map(|(w, other)| Step::Recover(w, other)),
-        6 => (0..STEPS.len()).prop_map(Step::Clock),
+        12 => (worker.clone(), 1..4_i64).prop_map(|(w, n)| Step::Claim(w, n)),
+        20 => worker.clone().prop_map(Step::Begin),
+        40 => (worker.clone(), answer).prop_map(|(w, a)| Step::Answer(w, a)),
+        10 => worker.clone().prop_map(Step::Settle),
+        10 => (worker.clone(), prop_oneof![refusal(), deferral()]).prop_map(|(w, a)| Step::TurnDown(w, a)),
+        5 => worker.clone().prop_map(Step::TakeBack),
+        2 => worker.clone().prop_map(Step::Release),
+        5 => (worker.clone(), any::<bool>()).prop_map(|(w, taken)| Step::Kill(w, taken)),
+        2 => worker.clone().prop_map(Step::End),
+        6 => (worker.clone(), prop::bool::weighted(0.1)).prop_map(|(w, other)| Step::Recover(w, other)),
+        8 => (0..STEPS.len()).prop_map(Step::Clock),
+        12 => Just(Step::Due),
         1 => reader.clone().prop_map(Step::Leave),
         2 => (reader.clone(), any::<bool>()).prop_map(|(r, paused)| Step::Pause(r, paused)),
         1 => reader.prop_map(Step::Suppress),
-        2 => any::<bool>().prop_map(Step::Freeze),
-        2 => edition.clone().prop_map(Step::Approve),
+        3 => prop::bool::weighted(0.3).prop_map(Step::Freeze),
+        4 => edition.clone().prop_map(Step::Approve),
         1 => edition.clone().prop_map(Step::Cancel),
-        1 => worker.clone().prop_map(Step::HoldRested),
-        2 => (edition, 0..CODES.len()).prop_map(|(e, code)| Step::Retry(e, code)),
-        2 => worker.clone().prop_map(Step::Undo),
-        2 => worker.prop_map(Step::Finish),
+        2 => worker.clone().prop_map(Step::HoldRested),
+        4 => (edition, 0..CODES.len()).prop_map(|(e, code)| Step::Retry(e, code)),
+        4 => worker.clone().prop_map(Step::Undo),
+        4 => worker.prop_map(Step::Finish),
     ]
 }
 
@@ -124,7 +127,7 @@ struct History {
 }
 
 fn history() -> impl Strategy<Value = History> {
-    let steps = prop::collection::vec(step(), 10..90);
+    let steps = prop::collection::vec(step(), 20..160);
     (any::<bool>(), 0..LIMITS.len(), steps).prop_map(|(hold, limits, steps)| History { hold, limits, steps })
 }
 
@@ -286,6 +289,13 @@ impl<'a> World<'a> {
                     self.paced.clear();
                 }
             }
+            Step::Due => {
+                let now = self.millis();
+                let claimable = |delivery| self.expected.claimable(delivery, now);
+                if let Some(due) = self.expected.deliveries.values().filter_map(claimable).min() {
+                    self.now = self.now.max(DateTime::from_timestamp_millis(due).expect("a moment"));
+                }
+            }
             Step::Leave(reader) => {
                 let id = self.subscriber(reader);
                 self.store.unsubscribe(&id, "link", &self.random, self.now).expect("left");
@@ -389,11 +399,19 @@ impl<'a> World<'a> {
         }
     }
 
-    fn begin(&mut self, at: usize) {
-        if self.workers[at].sending.is_some() || self.workers[at].claimed.is_empty() {
-            return;
+    /// The next row that a worker has claimed, or claims now; none where it is at work.
+    fn next(&mut self, at: usize) -> Option<Claimed> {
+        if self.workers[at].sending.is_some() {
+            return None;
         }
-        let row = self.workers[at].claimed.remove(0);
+        if self.workers[at].claimed.is_empty() {
+            self.claim(at, 2, &self.limits.clone());
+        }
+        (!self.workers[at].claimed.is_empty()).then(|| self.workers[at].claimed.remove(0))
+    }
+
+    fn begin(&mut self, at: usize) {
+        let Some(row) = self.next(at) else { return };
         let ended = self.recorded(at);
         let name = self.workers[at].name.clone();
         let lease = self.expected.deliveries[&row.id].row.lease;
@@ -431,6 +449,7 @@ impl<'a> World<'a> {
     }
 
     fn answer(&mut self, at: usize, answer: Answer) {
+        self.begin(at);
         let Some((row, begun)) = self.workers[at].sending.take() else { return };
         if matches!(answer, Answer::Takes | Answer::TakesAndSaysNothing) {
             self.expected.deliveries.get_mut(&row.id).expect("it is there").copies += 1;
@@ -445,10 +464,7 @@ impl<'a> World<'a> {
     }
 
     fn turn_down(&mut self, at: usize, answer: Answer) {
-        if self.workers[at].sending.is_some() || self.workers[at].claimed.is_empty() {
-            return;
-        }
-        let row = self.workers[at].claimed.remove(0);
+        let Some(row) = self.next(at) else { return };
         let ended = self.recorded(at);
         let name = self.workers[at].name.clone();
         let (id, settings, now) = (row.id.clone(), self.settings.clone(), self.now);
@@ -623,7 +639,6 @@ impl<'a> World<'a> {
             self.claim(0, 100, &unlimited);
             while !self.workers[0].claimed.is_empty() {
                 self.paced.clear();
-                self.begin(0);
                 self.answer(0, Answer::Takes);
             }
             self.settle(0);
@@ -724,15 +739,17 @@ fn no_history_parts_the_ledger_from_its_model() {
     every_store(|base| {
         let cases = if base.is_sqlite() { histories } else { histories.div_ceil(8) };
         let config =
-            ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 400, ..ProptestConfig::default() };
+            ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 1000, ..ProptestConfig::default() };
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &random.bytes::<32>());
         let mut runner = TestRunner::new_with_rng(config, rng);
         let ran = runner.run(&history(), |history| {
             play(base, &history);
             Ok(())
         });
-        if let Err(error) = ran {
-            panic!("{error}");
+        match ran {
+            Ok(()) => {}
+            Err(TestError::Fail(why, history)) => panic!("{why}\n{history:?}"),
+            Err(aborted) => panic!("{aborted}"),
         }
         record::count(if base.is_sqlite() { "histories.sqlite" } else { "histories.postgres" }, cases as usize);
     });
