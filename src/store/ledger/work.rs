@@ -103,8 +103,8 @@ pub(super) fn take_back(c: &mut Connection, worker: &str, delivery: &str, attemp
         "UPDATE deliveries SET state = CASE WHEN ({before}) = 'unknown' THEN 'uncertain' ELSE 'queued' END, \
            resends = resends - CASE WHEN ({before}) = 'unknown' THEN 1 ELSE 0 END, attempts = attempts - 1, \
            first_at = CASE WHEN EXISTS (SELECT 1 FROM attempts b WHERE b.delivery = deliveries.id \
-             AND b.number < deliveries.attempts AND b.began >= first_at) THEN first_at END, \
-           last_at = (SELECT MAX(b.began) FROM attempts b WHERE b.delivery = deliveries.id AND b.number < deliveries.attempts), \
+             AND b.number < deliveries.attempts AND b.began = first_at) THEN first_at END, \
+           last_at = (SELECT b.began FROM attempts b WHERE b.delivery = deliveries.id AND b.number = deliveries.attempts - 1), \
            worker = NULL, lease = NULL \
          WHERE id = $1 AND worker = $2 AND state = 'sending' AND attempts = $3"
     );
