@@ -11,6 +11,7 @@ mod freezing;
 mod keys;
 mod kills;
 mod ledger;
+mod limits;
 mod model;
 mod posts;
 mod races;

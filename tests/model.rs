@@ -31,7 +31,7 @@ const READERS: [&str; 5] = ["r0@a.test", "r1@a.test", "r2@a.test", "r3@slow.test
 const WORKERS: usize = 2;
 const CODES: [Option<&str>; 5] = [None, Some("550"), Some("5.7"), Some("5.1.1"), Some("5")];
 /// How the clock steps, in seconds.
-const STEPS: [i64; 9] = [10, 20, 70, 200, 3_000, 20_000, 300_000, -3_600, -86_400];
+const STEPS: [i64; 9] = [10, 20, 70, 200, 3_000, 20_000, 300_000, -3_599, -86_399];
 /// What is configured: for all, and for a domain.
 const LIMITS: [(&str, &str); 4] = [
     ("[]", ""),
@@ -420,7 +420,13 @@ impl<'a> World<'a> {
         let Some(begun) = begun else { return };
         self.pace(&row, lease);
         self.told(&row, begun);
+        self.tick();
         self.workers[at].sending = Some((row, begun));
+    }
+
+    /// No two tries begin in the same millisecond: what is taken back is told from others by its moment.
+    fn tick(&mut self) {
+        self.now += TimeDelta::milliseconds(1);
     }
 
     /// What the ledger says of a try is what it holds.
@@ -475,6 +481,7 @@ impl<'a> World<'a> {
         assert_eq!(settled.is_some(), may, "whether there was a try");
         if let Some(settled) = settled {
             self.pace(&row, lease);
+            self.tick();
             self.expect_end(&settled, judge_word(answer));
         }
     }
