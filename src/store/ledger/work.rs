@@ -137,7 +137,9 @@ pub(super) fn undo(c: &mut Connection, deliveries: &[String], now: DateTime<Utc>
         let sql = "UPDATE deliveries SET state = 'queued', due = $2 WHERE id = $1 AND state = 'refused'";
         c.execute(sql, &[delivery.into(), now.into()])?;
         // And what its suppression withdrew in other editions: nobody is skipped for a refusal that did not count (P1).
-        let sql = "UPDATE deliveries SET state = CASE WHEN state = 'held' THEN 'uncertain' ELSE 'queued' END, due = $2, withdrawn_by = NULL \
+        // As it was: in doubt only where its last try is.
+        let sql = "UPDATE deliveries SET state = CASE WHEN (SELECT a.outcome FROM attempts a WHERE a.delivery = deliveries.id \
+               AND a.number = deliveries.attempts) = 'unknown' THEN 'uncertain' ELSE 'queued' END, due = $2, withdrawn_by = NULL \
              WHERE withdrawn_by = $1 AND state IN ('cancelled', 'held') \
              AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status = 'active')";
         c.execute(sql, &[delivery.into(), now.into()])?;
