@@ -310,6 +310,30 @@ fn a_claim_of_what_another_holds_and_is_due_later_waits_for_the_later() {
 }
 
 #[test]
+fn what_is_due_first_is_claimed_first_and_told_first() {
+    every_store(|base| {
+        let store = released_to(base, &["a@p.test", "b@p.test", "c@q.test", "d@q.test", "e@x.test", "f@x.test"]);
+        let limits = table("[domains]\n\"p.test\" = \"9/m\"\n\"q.test\" = \"9/m\"");
+        let one = ledger(&store, "one");
+        let rows = claim_all(&one, &limits, monday()).0;
+        one.release(rows.iter().map(|row| row.id.clone()).collect()).unwrap();
+        for (address, due) in [("a", 40), ("b", 30), ("c", 20), ("d", 60), ("e", 50), ("f", 55)] {
+            let due = seconds(due).timestamp_millis();
+            base.change(&format!("UPDATE deliveries SET due = {due} WHERE address LIKE '{address}@%'"));
+        }
+        assert_eq!(nothing_until(one.claim(9, &limits, monday()).unwrap()), Some(seconds(20)));
+        assert_eq!(one.next_due(monday()).unwrap(), Some(seconds(20)));
+        let mut order = Vec::new();
+        for _ in 0..6 {
+            let Claim::Rows(rows) = one.claim(1, &limits, seconds(100)).unwrap() else { panic!("one is due") };
+            order.extend(rows.iter().map(|row| row.address.as_str()[..1].to_owned()));
+        }
+        // Lane by lane, those with limits first.
+        assert_eq!(order.concat(), "bacdef");
+    });
+}
+
+#[test]
 fn of_several_waits_the_one_that_binds_is_told() {
     every_store(|base| {
         let store = released_to(base, &["a@p.test", "b@p.test", "c@q.test", "d@q.test"]);

@@ -761,3 +761,71 @@ fn no_history_parts_the_ledger_from_its_model() {
         record::count(if base.is_sqlite() { "histories.sqlite" } else { "histories.postgres" }, cases as usize);
     });
 }
+
+#[test]
+fn histories_that_hurt_somewhere() {
+    use self::Answer::*;
+    use Step::{
+        Begin, Cancel, Claim, Clock, Due, Finish, Freeze, Kill, Recover, Retry, Settle, Suppress, TakeBack, Undo,
+    };
+    let all = |answer| [Step::Answer(0, answer); READERS.len()];
+    let history = |hold, limits, steps: &[&[Step]]| History { hold, limits, steps: steps.concat() };
+    let nobody = || Refuses(Refusal::Hard);
+    let later = || Defers(Fault::Recipient);
+    let histories = [
+        // Resent in doubt and deferred, then withdrawn by a bounce that is undone: no longer in doubt by its last try.
+        history(
+            false,
+            0,
+            &[
+                &all(SaysNothing),
+                &[Settle(0), Clock(3)],
+                &all(later()),
+                &[Freeze(false)],
+                &all(nobody()),
+                &[Settle(0), Clock(4)],
+                &[Begin(0); READERS.len()],
+                &[Undo(0), Begin(0), TakeBack(0), Due],
+                &all(TakesAndSaysNothing),
+            ],
+        ),
+        // A person's wish that finds the bounce there before it, and the bounce undone.
+        history(false, 0, &[&all(nobody()), &[Settle(0), Suppress(0), Suppress(1), Suppress(3), Undo(0)], &all(Takes)]),
+        // Taken back under a clock that went back, after a retry.
+        history(
+            false,
+            0,
+            &[
+                &all(Refuses(Refusal::Policy)),
+                &[Settle(0), Clock(7), Retry(0, 0), Begin(0), TakeBack(0), Clock(4), Begin(0), TakeBack(0)],
+                &all(later()),
+            ],
+        ),
+        // Killed with rows claimed and one on its way, in an edition that is cancelled before anybody judges that.
+        history(
+            false,
+            3,
+            &[&[
+                Claim(0, 3),
+                Begin(0),
+                Kill(0, true),
+                Claim(1, 3),
+                Begin(1),
+                Cancel(0),
+                Recover(1, false),
+                TakeBack(1),
+            ]],
+        ),
+        // In doubt under either policy, cancelled and not, and called done by the other worker.
+        history(
+            true,
+            0,
+            &[
+                &all(TakesAndSaysNothing),
+                &[Finish(1), Settle(0), Finish(1), Freeze(false), Begin(0), Kill(0, true), Recover(1, true)],
+                &[Begin(1), Kill(1, false), Cancel(1), Recover(0, true)],
+            ],
+        ),
+    ];
+    every_store(|base| histories.iter().for_each(|history| play(base, history)));
+}
