@@ -304,8 +304,11 @@ fn a_claim_of_what_another_holds_and_is_due_later_waits_for_the_later() {
         // A clock that went back has left it due after its lease.
         base.change(&format!("UPDATE deliveries SET due = {}", seconds(500).timestamp_millis()));
         assert_eq!(nothing_until(two.claim(9, &limits(&[]), seconds(1)).unwrap()), Some(seconds(500)));
-        assert_eq!(store.cancel("weekly/1").unwrap(), Changed::Done(1));
+        assert_eq!(one.next_due(seconds(1)).unwrap(), Some(seconds(500)));
+        // Nothing is due in an edition that is held.
+        assert_eq!(one.hold_rested(seconds(1)).unwrap(), ["weekly/1"]);
         assert_eq!(nothing_until(two.claim(9, &limits(&[]), seconds(1)).unwrap()), None);
+        assert_eq!(one.next_due(seconds(1)).unwrap(), None);
     });
 }
 
@@ -330,6 +333,17 @@ fn what_is_due_first_is_claimed_first_and_told_first() {
         }
         // Lane by lane, those with limits first.
         assert_eq!(order.concat(), "bacdef");
+    });
+}
+
+#[test]
+fn a_claim_that_fails_has_claimed_nothing() {
+    every_store(|base| {
+        let store = released_to(base, &["a@p.test", "b@x.test", "c@x.test"]);
+        base.change("UPDATE deliveries SET address = 'no address' WHERE address = 'c@x.test'");
+        let failed = ledger(&store, "one").claim(9, &table("[domains]\n\"p.test\" = \"9/m\""), monday());
+        assert!(matches!(failed, Err(Error::Corrupt(_))), "{failed:?}");
+        assert_eq!(base.look("SELECT COUNT(*) FROM deliveries WHERE worker IS NOT NULL OR lane > ''"), "0");
     });
 }
 
