@@ -139,6 +139,19 @@ fn a_full_lane_holds_up_nobody_else() {
 }
 
 #[test]
+fn what_goes_to_others_does_not_count_against_a_domain() {
+    every_store(|base| {
+        let store = released_to(base, &["a@slow.test", "b@x.test", "c@y.test", "d@y.test"]);
+        let limits = table("[domains]\n\"slow.test\" = \"1/m\"\n\"y.test\" = \"2/m\"");
+        let one = ledger(&store, "one");
+        let rows = claim_all(&one, &limits, monday()).0;
+        rows[1..].iter().for_each(|row| try_once(&one, row, Outcome::Accepted, monday()));
+        one.release(vec![rows[0].id.clone()]).unwrap();
+        assert_eq!(addresses(&claim_all(&one, &limits, monday()).0), ["a@slow.test"]);
+    });
+}
+
+#[test]
 fn a_claim_is_shared_by_the_lanes_and_by_the_limit_for_all() {
     every_store(|base| {
         let store = released_to(base, &["a@p.test", "b@p.test", "c@q.test", "d@q.test", "e@x.test", "f@x.test"]);
@@ -480,5 +493,84 @@ fn nobodys_wish_is_overtaken_by_a_try_that_is_turned_down() {
         assert_eq!(store.cancel("weekly/1").unwrap(), Changed::Done(1));
         assert!(one.turn_down(None, &rows[2].id, monday(), never).unwrap().is_none());
         assert_eq!(base.look("SELECT COUNT(*) FROM attempts"), "2");
+    });
+}
+
+#[test]
+fn a_lost_row_is_its_own_callers_affair() {
+    every_store(|base| {
+        let store = released_to(base, &["a@x.test", "b@x.test", "c@x.test", "d@x.test"]);
+        let one = ledger(&store, "one");
+        let rows = claim(&one, 9, monday());
+        let begun = begin(&one, &rows[0], monday()).unwrap();
+        let lost = ended(&rows[0], begun, Outcome::Accepted, monday());
+        one.settle(lost.clone()).unwrap();
+        // While the first waits for the store the others gather behind it, and share a commit.
+        let mut other = base.connection();
+        other
+            .batch(if base.is_sqlite() { "BEGIN IMMEDIATE" } else { "BEGIN; LOCK TABLE deliveries IN EXCLUSIVE MODE" })
+            .unwrap();
+        let first = one.begin(None, &rows[1].id, monday()).unwrap();
+        let second = one.begin(Some(lost), &rows[2].id, monday()).unwrap();
+        let third = one.begin(None, &rows[3].id, monday()).unwrap();
+        other.batch("COMMIT").unwrap();
+        assert!(first.wait().unwrap().is_some());
+        assert!(matches!(second.wait(), Err(Error::Lost(_))));
+        assert!(third.wait().unwrap().is_some());
+        assert_eq!((state(base, "c@x.test"), state(base, "d@x.test")), ("queued".into(), "sending".into()));
+    });
+}
+
+#[test]
+fn a_try_that_was_settled_is_not_settled_again_when_its_row_is_claimed_again() {
+    every_store(|base| {
+        let store = released_to(base, &["a@x.test"]);
+        let one = ledger(&store, "one");
+        let row = claim(&one, 9, monday()).remove(0);
+        let begun = begin(&one, &row, monday()).unwrap();
+        let end = ended(&row, begun, Outcome::Deferred(Fault::Recipient), monday());
+        one.settle(end.clone()).unwrap();
+        assert_eq!(claim(&one, 9, seconds(600)).len(), 1);
+        assert!(matches!(one.settle(end), Err(Error::Lost(_))));
+    });
+}
+
+#[test]
+fn what_was_claimed_of_an_edition_that_is_held_goes_back_and_is_not_withdrawn() {
+    every_store(|base| {
+        let store = released_to(base, &["a@x.test", "b@x.test"]);
+        let (one, two) = (ledger(&store, "one"), ledger(&store, "two"));
+        let rows = claim(&one, 9, monday());
+        assert_eq!(two.hold_rested(seconds(1)).unwrap(), ["weekly/1"]);
+        assert!(begin(&one, &rows[0], seconds(2)).is_none());
+        let never = |_: Begun| -> Settled { panic!("there was no try") };
+        assert!(one.turn_down(None, &rows[1].id, seconds(2), never).unwrap().is_none());
+        assert_eq!(base.look("SELECT COUNT(*) FROM deliveries WHERE state = 'queued' AND worker IS NULL"), "2");
+        assert_eq!(store.approve("weekly/1", |_| true, seconds(3)).unwrap(), Changed::Done(2));
+        assert_eq!(claim(&two, 9, seconds(3)).len(), 2);
+    });
+}
+
+#[test]
+fn a_bounce_that_is_undone_brings_back_nobody_who_had_left_before_it_withdrew() {
+    every_store(|base| {
+        let store = released_to(base, &["a@x.test", "b@x.test"]);
+        assert_eq!(store.freeze(&edition("weekly/2", seconds(1)), seconds(1)).unwrap(), Decided::Now(2));
+        let one = ledger(&store, "one");
+        let rows = claim(&one, 9, seconds(1));
+        for pair in rows.chunks(2) {
+            try_once(&one, &pair[0], Outcome::Refused(Refusal::Hard), seconds(1));
+        }
+        // Behind the store's back, as another version might: gone, and back again after the second was withdrawn.
+        base.change("UPDATE subscribers SET status = 'absent' WHERE address = 'a@x.test'");
+        assert!(rows.chunks(2).all(|pair| begin(&one, &pair[1], seconds(2)).is_none()));
+        base.change("UPDATE subscribers SET status = 'active'");
+        one.undo(vec![rows[0].id.clone(), rows[2].id.clone()], seconds(3)).unwrap();
+        let again = claim(&one, 9, seconds(3));
+        assert_eq!(addresses(&again), ["a@x.test", "b@x.test", "b@x.test"]);
+        // What has been taken meanwhile is not to be undone.
+        try_once(&one, &again[0], Outcome::Accepted, seconds(4));
+        one.undo(vec![again[0].id.clone()], seconds(5)).unwrap();
+        assert!(claim(&ledger(&store, "two"), 9, seconds(5)).is_empty());
     });
 }

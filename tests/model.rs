@@ -365,6 +365,9 @@ impl<'a> World<'a> {
                 let longest = if limits.domains.is_empty() { window } else { window.max(3_600_000) };
                 assert!(limited && (1..=2 * longest).contains(&millis), "{millis} ms to wait");
                 assert!(next.is_some_and(|next| next <= now), "nobody waits for a rate where nothing is due");
+                for (_, id) in due.iter().filter(|(due, _)| *due <= now) {
+                    assert!(self.is_barred(id, limits), "{id} is due, and there is room for it");
+                }
             }
             Claim::Nothing(told) => {
                 let told = told.map(millis);
@@ -375,6 +378,24 @@ impl<'a> World<'a> {
                 }
             }
         }
+    }
+
+    /// Whether a limit for all or for its domain is full: tries in the window, those that a clock left in its near future
+    /// included, and rows promised.
+    fn is_barred(&self, id: &str, limits: &Limits) -> bool {
+        let (now, lane) = (self.millis(), &self.expected.deliveries[id].row.lane);
+        let full = |rate: &delivery::Rate, which: &dyn Fn(&Row) -> bool| {
+            let of_it = || self.expected.deliveries.values().filter(|delivery| which(&delivery.row));
+            let near = |began: i64| began > now - rate.window && began <= now + rate.window;
+            let tries = of_it().flat_map(|delivery| &delivery.tries).filter(|last| near(last.began)).count();
+            let promised = of_it().filter(|delivery| {
+                let Row { state, lease, .. } = &delivery.row;
+                *state != State::Sending && lease.is_some_and(|lease| lease >= now)
+            });
+            (tries + promised.count()) as i64 >= rate.messages
+        };
+        limits.rates.iter().any(|rate| full(rate, &|_| true))
+            || limits.domains.rates(lane).iter().any(|rate| full(rate, &|row| row.lane == *lane))
     }
 
     /// A claim may have moved rows into the lane of their domain, and handed them back for that.
@@ -742,7 +763,7 @@ fn play(base: &Base, history: &History) {
 #[test]
 fn no_history_parts_the_ledger_from_its_model() {
     let random = record::seed("model");
-    let histories = record::number("POSTRIDER_HISTORIES").unwrap_or(40) as u32;
+    let histories = record::number("POSTRIDER_HISTORIES").unwrap_or(30) as u32;
     every_store(|base| {
         let cases = if base.is_sqlite() { histories } else { histories.div_ceil(8) };
         let config =
@@ -766,7 +787,8 @@ fn no_history_parts_the_ledger_from_its_model() {
 fn histories_that_hurt_somewhere() {
     use self::Answer::*;
     use Step::{
-        Begin, Cancel, Claim, Clock, Due, Finish, Freeze, Kill, Recover, Retry, Settle, Suppress, TakeBack, Undo,
+        Approve, Begin, Cancel, Claim, Clock, Due, Finish, Freeze, HoldRested, Kill, Recover, Retry, Settle, Suppress,
+        TakeBack, Undo,
     };
     let all = |answer| [Step::Answer(0, answer); READERS.len()];
     let history = |hold, limits, steps: &[&[Step]]| History { hold, limits, steps: steps.concat() };
@@ -799,6 +821,16 @@ fn histories_that_hurt_somewhere() {
                 &all(Refuses(Refusal::Policy)),
                 &[Settle(0), Clock(7), Retry(0, 0), Begin(0), TakeBack(0), Clock(4), Begin(0), TakeBack(0)],
                 &all(later()),
+            ],
+        ),
+        // Held with rows claimed, of which some are suppressed meanwhile.
+        history(
+            false,
+            2,
+            &[
+                &[Claim(0, 3), Clock(6), HoldRested(1), Begin(0), Suppress(0), Suppress(3), Begin(0), Begin(0)],
+                &[Approve(0)],
+                &all(nobody()),
             ],
         ),
         // Killed with rows claimed and one on its way, in an edition that is cancelled before anybody judges that.
