@@ -5,6 +5,7 @@ mod support;
 mod accounts;
 mod architecture;
 mod contract;
+mod dispatch;
 mod dkim;
 mod faults;
 mod freezing;

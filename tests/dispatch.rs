@@ -1,0 +1,49 @@
+//! What a run makes of its limits and of a server that asks for a slower pace.
+
+use crate::support::sink::{Settings, Sink};
+use crate::support::site::{Plan, Site, everyone_once, readers};
+use std::fs;
+
+/// A site with so many readers, and these lines in its configuration before the digest.
+fn site(people: &[String], lines: &str) -> (Site, Sink, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = Sink::here(Settings::in_folder(folder.path()));
+    let site = Site::new(Plan { connections: 2, ..Plan::to(&sink) }, people);
+    let config = fs::read_to_string(site.path("config.toml")).unwrap();
+    site.write("config.toml", &config.replacen("[[digest]]", &format!("{lines}\n\n[[digest]]"), 1));
+    (site, sink, folder)
+}
+
+#[test]
+fn a_limit_that_was_taken_out_of_the_configuration_holds_nobody_up() {
+    let people = readers(3);
+    let (site, sink, _folder) = site(&people, "[delivery.domains]\n\"sink.test\" = \"1/d\"");
+    let ran = site.go(&["run"]);
+    assert_eq!((ran.code, sink.taken()), (Some(0), 1), "{ran:?}");
+    assert!(ran.err.contains("allow no more for 1440 minutes; run again then"), "{ran:?}");
+    // The rest waits in a lane of its own.
+    assert_eq!(site.json("2026-11-23T12:01:00Z", &["status"])["editions"][0]["queued"], 2);
+    site.json("2026-11-23T12:01:00Z", &["run"]);
+    assert_eq!(sink.taken(), 1);
+    site.write_config();
+    site.json("2026-11-23T12:02:00Z", &["run"]);
+    everyone_once(&sink, &people);
+}
+
+#[test]
+fn a_short_window_is_waited_for() {
+    let people = readers(3);
+    let (site, sink, _folder) = site(&people, "rates = [\"2/s\"]");
+    let ran = site.go(&["run", "--quiet"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
+    everyone_once(&sink, &people);
+}
+
+#[test]
+fn a_server_that_asks_for_a_slower_pace_is_heard() {
+    let people = [readers(2), vec!["4.7.0@sink.test".to_owned()]].concat();
+    let (site, sink, _folder) = site(&people, "");
+    let ran = site.go(&["run"]);
+    assert_eq!((ran.code, sink.taken()), (Some(0), 2), "{ran:?}");
+    assert!(ran.err.contains("the server asks for a slower pace"), "{ran:?}");
+}
