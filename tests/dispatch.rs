@@ -1,4 +1,4 @@
-//! What a run makes of its limits and of a server that asks for a slower pace.
+//! What a run makes of its limits, of a server that asks for a slower pace, and of a way out that is barred.
 
 use crate::support::sink::{Settings, Sink};
 use crate::support::site::{Plan, Site, everyone_once, readers};
@@ -46,4 +46,23 @@ fn a_server_that_asks_for_a_slower_pace_is_heard() {
     let ran = site.go(&["run"]);
     assert_eq!((ran.code, sink.taken()), (Some(0), 2), "{ran:?}");
     assert!(ran.err.contains("the server asks for a slower pace"), "{ran:?}");
+}
+
+#[test]
+fn a_try_that_our_own_side_cannot_make_counts_against_nobody() {
+    let people = readers(2);
+    let (mut site, _sink, _folder) = site(&people, "");
+    site.plan.transport = "outbox:outbox".to_owned();
+    site.write_config();
+    // A file where the edition's folder is to be.
+    fs::create_dir(site.path("outbox")).unwrap();
+    site.write("outbox/weekly", "");
+    let ran = site.go(&["run"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let status = site.json("2026-11-23T12:01:00Z", &["status"]);
+    let edition = &status["editions"][0];
+    assert_eq!((&edition["queued"], &edition["deferred"], &edition["uncertain"]), (&2.into(), &0.into(), &0.into()));
+    fs::remove_file(site.path("outbox/weekly")).unwrap();
+    let edition = &site.json("2026-11-23T12:02:00Z", &["run"])["editions"][0];
+    assert_eq!((&edition["state"], &edition["accepted"]), (&"done".into(), &2.into()), "{edition}");
 }

@@ -1,13 +1,14 @@
-//! Limits for all and for single domains, as the ledger keeps them, and tries that end before the body; on both databases.
+//! Limits for all and for single domains, as the ledger keeps them; tries that end before the body; and what one worker must leave
+//! alone of what another, a reader or the author did meanwhile. On both databases.
 
 use crate::support::database::{Base, every_store};
 use crate::support::edition::*;
 use chrono::{DateTime, TimeDelta, Utc};
-use postrider::delivery::{self, Limits, State, Verdict};
+use postrider::delivery::{self, Limits, State, Uncertain, Verdict};
 use postrider::random::Random;
 use postrider::reply::{Fault, Outcome, Refusal};
 use postrider::store::editions::{Changed, Decided};
-use postrider::store::ledger::{Begun, Claim, Claimed, Ledger, Pending, Settled};
+use postrider::store::ledger::{Begun, Claim, Claimed, Ledger, Pending, Recovered, Settled};
 use postrider::store::sql::Connection;
 use postrider::store::{Error, Place, Store};
 use postrider::subscriber::file::Row;
@@ -572,5 +573,53 @@ fn a_bounce_that_is_undone_brings_back_nobody_who_had_left_before_it_withdrew() 
         try_once(&one, &again[0], Outcome::Accepted, seconds(4));
         one.undo(vec![again[0].id.clone()], seconds(5)).unwrap();
         assert!(claim(&ledger(&store, "two"), 9, seconds(5)).is_empty());
+    });
+}
+
+#[test]
+fn a_bounce_that_is_undone_brings_back_nobody_who_left_meanwhile_and_opens_no_edition_that_is_held() {
+    every_store(|base| {
+        let store = released_to(base, &["a@x.test"]);
+        assert_eq!(store.freeze(&edition("weekly/2", seconds(1)), seconds(1)).unwrap(), Decided::Now(1));
+        let one = ledger(&store, "one");
+        let rows = claim(&one, 9, seconds(1));
+        try_once(&one, &rows[0], Outcome::Refused(Refusal::Hard), seconds(1));
+        assert!(begin(&one, &rows[1], seconds(2)).is_none());
+        store.unsubscribe(&rows[0].subscriber, "link", &Random::seeded(2), seconds(3)).unwrap();
+        base.change(&format!("UPDATE editions SET state = 'held' WHERE id = '{}'", rows[0].edition));
+        one.undo(vec![rows[0].id.clone()], seconds(4)).unwrap();
+        let stands = |row: &Claimed| base.look(&format!("SELECT state FROM deliveries WHERE id = '{}'", row.id));
+        assert_eq!((stands(&rows[0]), stands(&rows[1])), ("queued".into(), "cancelled".into()));
+        assert_eq!(base.look(&format!("SELECT state FROM editions WHERE id = '{}'", rows[0].edition)), "held");
+    });
+}
+
+#[test]
+fn an_edition_has_rested_since_its_last_try_and_that_moment_is_not_too_long_ago() {
+    every_store(|base| {
+        let store = released_to(base, &["a@x.test", "b@x.test"]);
+        let one = ledger(&store, "one");
+        let rows = claim(&one, 9, monday());
+        try_once(&one, &rows[0], Outcome::Accepted, seconds(10));
+        assert!(one.hold_rested(seconds(10)).unwrap().is_empty());
+        assert_eq!(one.hold_rested(seconds(11)).unwrap(), ["weekly/1"]);
+    });
+}
+
+#[test]
+fn what_is_in_doubt_and_claimed_is_handed_back_at_the_end() {
+    every_store(|base| {
+        let store = released_to(base, &["a@x.test"]);
+        let (one, two) = (ledger(&store, "one"), ledger(&store, "two"));
+        let row = claim(&one, 9, monday()).remove(0);
+        try_once(&one, &row, Outcome::Unknown, monday());
+        assert_eq!(claim(&one, 9, seconds(600)).len(), 1);
+        // It is being recovered beside a row of its own, which is none of the dead.
+        assert!(begin(&one, &row, seconds(600)).is_some());
+        assert_eq!(one.recover(Uncertain::Resend, seconds(600)).unwrap(), Recovered::default());
+        one.take_back(&row.id, 2).unwrap();
+        assert_eq!(claim(&one, 9, seconds(600)).len(), 1);
+        drop(one);
+        assert_eq!(claim(&two, 9, seconds(600)).len(), 1);
     });
 }
