@@ -355,7 +355,8 @@ fn a_claim_that_fails_has_claimed_nothing() {
     every_store(|base| {
         let store = released_to(base, &["a@p.test", "b@x.test", "c@x.test"]);
         base.change("UPDATE deliveries SET address = 'no address' WHERE address = 'c@x.test'");
-        let failed = ledger(&store, "one").claim(9, &table("[domains]\n\"p.test\" = \"9/m\""), monday());
+        let one = ledger(&store, "one");
+        let failed = one.claim(9, &table("[domains]\n\"p.test\" = \"9/m\""), monday());
         assert!(matches!(failed, Err(Error::Corrupt(_))), "{failed:?}");
         assert_eq!(base.look("SELECT COUNT(*) FROM deliveries WHERE worker IS NOT NULL OR lane > ''"), "0");
     });
