@@ -66,3 +66,15 @@ fn a_try_that_our_own_side_cannot_make_counts_against_nobody() {
     let edition = &site.json("2026-11-23T12:02:00Z", &["run"])["editions"][0];
     assert_eq!((&edition["state"], &edition["accepted"]), (&"done".into(), &2.into()), "{edition}");
 }
+
+#[test]
+fn what_is_said_after_the_body_counts_for_the_breaker() {
+    let people: Vec<String> = (0..30).map(|n| format!("421data+{n}@sink.test")).collect();
+    let (site, sink, _folder) = site(&people, "");
+    let ran = site.go(&["run"]);
+    assert_eq!((ran.code, sink.taken()), (Some(1), 0), "{ran:?}");
+    assert!(ran.err.contains("error: the server drops one connection after another"), "{ran:?}");
+    // What the other connection had under way, too.
+    let edition = &site.json("2026-11-23T12:00:30Z", &["status"])["editions"][0];
+    assert!((20..=22).contains(&edition["deferred"].as_i64().unwrap()), "{edition}");
+}
