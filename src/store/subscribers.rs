@@ -233,7 +233,10 @@ fn suppress(
     delivery: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let sql = "INSERT INTO suppressions (hash, address, reason, delivery, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (hash) DO NOTHING";
+    // A bounce may be undone by the breaker; a person's wish that comes after it must not be lost with it.
+    let sql = "INSERT INTO suppressions (hash, address, reason, delivery, at) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (hash) DO UPDATE SET reason = excluded.reason, delivery = NULL, at = excluded.at \
+         WHERE suppressions.reason = 'bounce' AND excluded.reason <> 'bounce'";
     c.execute(sql, &[hash.into(), address.into(), reason.as_str().into(), delivery.into(), now.into()]).map(drop)
 }
 

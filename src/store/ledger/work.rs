@@ -103,8 +103,8 @@ pub(super) fn take_back(c: &mut Connection, worker: &str, delivery: &str, attemp
         "UPDATE deliveries SET state = CASE WHEN ({before}) = 'unknown' THEN 'uncertain' ELSE 'queued' END, \
            resends = resends - CASE WHEN ({before}) = 'unknown' THEN 1 ELSE 0 END, attempts = attempts - 1, \
            first_at = CASE WHEN EXISTS (SELECT 1 FROM attempts b WHERE b.delivery = deliveries.id \
-             AND b.number < deliveries.attempts AND b.began >= first_at) THEN first_at END, \
-           last_at = (SELECT MAX(b.began) FROM attempts b WHERE b.delivery = deliveries.id AND b.number < deliveries.attempts), \
+             AND b.number < deliveries.attempts AND b.began = first_at) THEN first_at END, \
+           last_at = (SELECT b.began FROM attempts b WHERE b.delivery = deliveries.id AND b.number = deliveries.attempts - 1), \
            worker = NULL, lease = NULL \
          WHERE id = $1 AND worker = $2 AND state = 'sending' AND attempts = $3"
     );
@@ -137,7 +137,9 @@ pub(super) fn undo(c: &mut Connection, deliveries: &[String], now: DateTime<Utc>
         let sql = "UPDATE deliveries SET state = 'queued', due = $2 WHERE id = $1 AND state = 'refused'";
         c.execute(sql, &[delivery.into(), now.into()])?;
         // And what its suppression withdrew in other editions: nobody is skipped for a refusal that did not count (P1).
-        let sql = "UPDATE deliveries SET state = CASE WHEN state = 'held' THEN 'uncertain' ELSE 'queued' END, due = $2, withdrawn_by = NULL \
+        // As it was: in doubt only where its last try is.
+        let sql = "UPDATE deliveries SET state = CASE WHEN (SELECT a.outcome FROM attempts a WHERE a.delivery = deliveries.id \
+               AND a.number = deliveries.attempts) = 'unknown' THEN 'uncertain' ELSE 'queued' END, due = $2, withdrawn_by = NULL \
              WHERE withdrawn_by = $1 AND state IN ('cancelled', 'held') \
              AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status = 'active')";
         c.execute(sql, &[delivery.into(), now.into()])?;
