@@ -110,7 +110,8 @@ impl Dispatch<'_> {
             match next {
                 _ if ledger.mend_due(now)? > 0 => {}
                 Some(next) if next - now <= stays || next <= now => {
-                    if !self.sleep_until(next) {
+                    // What is due and yet not to be had is another's for a moment.
+                    if !self.sleep_until(next.max(now + TimeDelta::milliseconds(SLICE.as_millis() as i64))) {
                         break End::Stopped;
                     }
                 }

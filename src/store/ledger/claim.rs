@@ -167,8 +167,8 @@ fn next_due(c: &mut Connection, lane: &str, now: DateTime<Utc>) -> Result<Option
     next.map(time).transpose()
 }
 
-/// Tries begun and rows promised in each window, of one lane or of all. A clock that went back has left tries in its future, which
-/// would bar the way for as long as it went back: they do not count.
+/// Tries begun and rows promised in each window, of one lane or of all. A clock that went back has left tries in its future: those
+/// further off than the window would bar the way for as long as it went back, and do not count.
 fn allowed(c: &mut Connection, lane: Option<&str>, rates: &[Rate], now: DateTime<Utc>) -> Result<Allowance, Error> {
     if rates.is_empty() {
         return Ok(Allowance::Now(i64::MAX));
@@ -189,7 +189,7 @@ fn allowed(c: &mut Connection, lane: Option<&str>, rates: &[Rate], now: DateTime
     for rate in rates {
         let window = TimeDelta::milliseconds(rate.window);
         let sql = format!("SELECT COUNT(*), MIN(began) FROM attempts WHERE {begun}");
-        let row = c.query_one(&sql, &of_lane(vec![(now - window).into(), now.into()]))?;
+        let row = c.query_one(&sql, &of_lane(vec![(now - window).into(), (now + window).into()]))?;
         let (used, oldest) = row.map_or(Ok((0, None)), |row| Ok::<_, Error>((row.int(0)?, row.maybe_int(1)?)))?;
         let from = (now - window).timestamp_millis();
         windows.push(Window {
