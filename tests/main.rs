@@ -11,6 +11,7 @@ mod freezing;
 mod keys;
 mod kills;
 mod ledger;
+mod matrix;
 mod posts;
 mod races;
 mod readme;
