@@ -37,7 +37,7 @@ const AT_ONCE: usize = 48;
 /// How a message that meets no fault fares.
 const WELL: &str = "dot 250 2.0.0 accepted";
 /// Beyond what the sockets of both sides hold.
-const LARGE: usize = 2_000_000;
+const LARGE: usize = 1_500_000;
 
 /// What can be wrong; a case names one.
 const FAULTS: &[&str] = &[
@@ -364,8 +364,12 @@ fn play(case: &Case, mode: Mode, stage: &Stage<'_>) -> Vec<String> {
         let end = {
             let house = House::new(if round == 1 { &case.faults } else { &[] });
             // Only where somebody waits for nothing is a time-out short, so that a slow machine makes no faults of its own.
-            let short = round == 1 && case.is_silent() || case.faults.iter().any(|fault| fault.always);
-            let limit = Duration::from_millis(if short { 700 } else { 20_000 });
+            let short = case.is_silent() && (round == 1 || case.faults.iter().any(|fault| fault.always));
+            let limit = match (short, case.setting("large")) {
+                (false, _) => Duration::from_secs(20),
+                (true, None) => Duration::from_millis(700),
+                (true, Some(_)) => Duration::from_secs(3),
+            };
             let transport = open(mode, login, house.port, stage.folder, limit);
             thread::scope(|scope| {
                 if let Door::Open(listener) = &house.door {

@@ -255,6 +255,8 @@ impl Talk<'_, '_> {
 
     fn handshake(&mut self) -> io::Result<()> {
         if let Some(fault) = self.server.due("handshake", self.connection) {
+            // Behind a STARTTLS the server's first octets must not come before the client's.
+            self.pipe.octets(1)?;
             self.act(&fault.does)?;
         }
         self.pipe.start_tls(self.server.config)?;
