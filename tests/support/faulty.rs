@@ -48,6 +48,13 @@ pub(crate) struct Fault {
     pub(crate) does: Vec<Act>,
 }
 
+impl Fault {
+    /// Whether the client waits for nothing.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.does.iter().any(|act| matches!(act, Act::Hang))
+    }
+}
+
 /// What is done instead.
 #[derive(Debug)]
 pub(crate) enum Act {
