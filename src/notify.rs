@@ -5,7 +5,7 @@
 //! says so. No reader's address is in it.
 
 use crate::address::{Mailbox, mask_all};
-use crate::message::{self, Envelope, Message, header, quoted};
+use crate::message::{self, Envelope, Message, Signer, header, quoted};
 use crate::random::{Random, base32};
 use crate::reply::Outcome;
 use crate::store::numbers::Edition;
@@ -60,6 +60,8 @@ pub struct Notifier<'a> {
     pub transport: &'a Transport,
     /// Who writes.
     pub mail: &'a message::Settings,
+    /// Signs it, so that it does not end up in the author's spam.
+    pub signer: &'a Signer,
     /// For the Message-ID.
     pub random: &'a Random,
 }
@@ -152,7 +154,8 @@ impl Notifier<'_> {
         bytes.push_str("Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: All\r\n\r\n");
         bytes.push_str(&quoted::encode(text));
         let envelope = Envelope { from: from.address.clone(), to: to.address.clone() };
-        let message = Message { envelope, bytes: bytes.into_bytes() };
+        let bytes = self.signer.sign(bytes.into_bytes(), now).map_err(|e| Error::NotSent(e.to_string()))?;
+        let message = Message { envelope, bytes };
         let mut session = self.transport.session();
         session.ready().map_err(|e| Error::NotSent(e.to_string()))?;
         let sent = session.send(&Job { edition: OCCASION, delivery: &id, message: &message });
@@ -395,7 +398,14 @@ mod tests {
         let mail: message::Settings = toml::from_str("from = 'Field Notes <news@example.org>'").unwrap();
         let (transport, memory) = Transport::memory();
         let random = Random::seeded(1);
-        let notifier = Notifier { by: By::Run, store: None, transport: &transport, mail: &mail, random: &random };
+        let notifier = Notifier {
+            by: By::Run,
+            store: None,
+            transport: &transport,
+            mail: &mail,
+            signer: &Signer::none(),
+            random: &random,
+        };
         let to = "Ada <ada@example.org>".parse().unwrap();
         let why = "it said: 550 <zoe@example.net> is nobody\nBcc: x@example.net";
         assert!(notifier.tell(&to, Some(why), DateTime::from_timestamp(1_795_446_000, 0).unwrap()).unwrap());

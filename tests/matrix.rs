@@ -2,8 +2,9 @@
 //! ledger's rows, the copies that the server holds, and P1: nobody skipped, nobody mailed twice but where the reply never came.
 
 use crate::support::database::Base;
-use crate::support::edition::{edition, freeze, monday, people};
+use crate::support::edition::{self, edition, freeze, monday, people};
 use crate::support::faulty::{Act, Fault, STAGES, Server, Tls, is_of_connection};
+use crate::support::sink::{self, Farewell, Sink};
 use crate::support::{pipe, record};
 use chrono::{DateTime, TimeDelta, Utc};
 use postrider::address::EmailAddress;
@@ -540,4 +541,64 @@ fn every_fault_at_every_stage_is_accounted_for() {
     record::count("matrix.cases", runs.len());
     record::count("matrix.combinations", ran.len());
     assert!(ran.len() >= 200, "only {} combinations of stage, fault, PIPELINING and TLS", ran.len());
+}
+
+// ---- many messages
+
+/// An edition for these, and the way to a sink.
+fn many(readers: &[String], sink: &Sink) -> (Store, Base, Transport) {
+    let base = Base::in_folder(memory());
+    let store = base.open();
+    let rows: Vec<_> = readers.iter().map(|reader| edition::row(reader)).collect();
+    store.import(&rows, "import", &Random::seeded(1), monday() - TimeDelta::days(1)).unwrap();
+    assert_eq!(freeze(&store, &due(900)), Decided::Now(readers.len() as u64));
+    let mode = Mode { tls: Tls::Clear, pipelining: true };
+    let transport = open(mode, None, sink.port(), base.folder.path(), timeouts(None, false));
+    (store, base, transport)
+}
+
+/// One in a hundred does not exist. `POSTRIDER_REFUSALS` says of how many; in a row they would stop the run.
+#[test]
+fn refusals_cost_no_connection() {
+    let count = record::number("POSTRIDER_REFUSALS").unwrap_or(1_000) as usize;
+    for pipelining in [true, false] {
+        let connections = [None, Some("5.1.1"), Some("550")].map(|refused| {
+            let folder = tempfile::tempdir().unwrap();
+            let sink = Sink::here(sink::Settings { pipelining, ..sink::Settings::in_folder(folder.path()) });
+            let local = |n: usize| refused.filter(|_| n % 100 == 50).unwrap_or("ok");
+            let readers: Vec<String> = (0..count).map(|n| format!("{}+{n}@sink.test", local(n))).collect();
+            let (store, _base, transport) = many(&readers, &sink);
+            let settings = delivery::Settings { connections: 1, ..delivery::Settings::default() };
+            let (end, [accepted, deferred, gone, unknown]) = dispatch(&store, &transport, &settings, monday());
+            let wanted = if refused.is_some() { readers.iter().filter(|r| !r.starts_with("ok")).count() } else { 0 };
+            assert_eq!((end, gone as usize), (End::Drained, wanted));
+            assert_eq!((accepted as usize, deferred, unknown, sink.taken()), (count - wanted, 0, 0, count - wanted));
+            sink.connections()
+        });
+        assert_eq!(connections, [connections[0]; 3], "pipelining: {pipelining}");
+        assert_eq!(connections[0] as usize, count.div_ceil(1_000), "pipelining: {pipelining}");
+    }
+    record::count("matrix.refusals", count / 100);
+}
+
+/// Servers count the messages of a connection, and end it at the next.
+#[test]
+fn a_server_that_ends_each_connection_after_a_few_messages_costs_nobody_a_try() {
+    const PEOPLE: usize = 210;
+    let ways = [Farewell::Says421, Farewell::HangsUp].map(|farewell| [(farewell, true), (farewell, false)]);
+    for (farewell, pipelining) in ways.into_iter().flatten() {
+        for most in [1, 7] {
+            let folder = tempfile::tempdir().unwrap();
+            let farewell = Some((most, farewell));
+            let sink = Sink::here(sink::Settings { pipelining, farewell, ..sink::Settings::in_folder(folder.path()) });
+            let readers: Vec<String> = (0..PEOPLE).map(|n| format!("ok+{n}@sink.test")).collect();
+            let (store, base, transport) = many(&readers, &sink);
+            let ended = dispatch(&store, &transport, &delivery::Settings::default(), monday());
+            assert_eq!(ended, (End::Drained, [PEOPLE as i64, 0, 0, 0]), "{farewell:?}, pipelining: {pipelining}");
+            assert_eq!(base.look("SELECT COUNT(*) FROM attempts"), PEOPLE.to_string());
+            assert_eq!(base.look("SELECT COUNT(*) FROM deliveries WHERE state <> 'accepted' OR attempts <> 1"), "0");
+            assert_eq!(sink.taken(), PEOPLE);
+            assert!(sink.connections() as usize >= PEOPLE / most, "{farewell:?}");
+        }
+    }
 }

@@ -19,7 +19,8 @@ fn tell(by: By, setup: &Setup, failure: Option<&str>) -> Result<()> {
     let (_, transport) = setup.transport()?;
     // A connection of its own: the run's may be what broke. Without a store there is no memory, and still a mail.
     let store = setup.store(Mode::MustExist).ok();
-    let notifier = Notifier { by, store: store.as_ref(), transport: &transport, mail, random: &setup.random };
+    let (store, signer, random) = (store.as_ref(), &setup.signer()?, &setup.random);
+    let notifier = Notifier { by, store, transport: &transport, mail, signer, random };
     notifier.tell(to, failure, setup.clock.now())?;
     Ok(())
 }

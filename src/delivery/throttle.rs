@@ -106,7 +106,8 @@ impl Throttle {
         }
         self.limit = self.limit.and_then(|limit| limit.recovered(now));
         let window = self.limit.map_or(0, |limit| limit.rate.window);
-        let kept = MEASURED.max(TimeDelta::milliseconds(window));
+        // A rebuke may double the window.
+        let kept = MEASURED.max(TimeDelta::milliseconds(2 * window));
         while self.begun.front().is_some_and(|began| *began <= now - kept) {
             self.begun.pop_front();
         }

@@ -95,15 +95,26 @@ impl Dispatch<'_> {
     /// Delivers all that is due, and within `wait` what becomes due.
     pub fn run(&self) -> Result<Dispatched, store::Error> {
         let ledger = Ledger::start(self.store, self.random.id(), self.transport.name().to_owned())?;
-        let leave_at = self.clock.now() + self.wait;
+        let watch = self.clock.stopwatch();
         let mut recovered = self.recover(&ledger)?;
         let held_editions = ledger.hold_rested(self.clock.now() - self.settings.give_up_after.0)?;
+        ledger.mend_due(self.clock.now())?;
         let end = loop {
             let (end, next) = self.drain(&ledger)?;
-            match next.filter(|next| *next <= leave_at && end == End::Drained) {
-                Some(next) if self.sleep_until(next) => {}
-                Some(_) => break End::Stopped,
-                None => break end,
+            if end != End::Drained {
+                break end;
+            }
+            // The wall clock may have been set meanwhile; how long we stay is measured by one that nobody sets.
+            let now = self.clock.now();
+            let stays = self.wait - TimeDelta::from_std(watch.elapsed()).unwrap_or(TimeDelta::MAX);
+            match next {
+                _ if ledger.mend_due(now)? > 0 => {}
+                Some(next) if next - now <= stays || next <= now => {
+                    if !self.sleep_until(next) {
+                        break End::Stopped;
+                    }
+                }
+                _ => break end,
             }
             let more = self.recover(&ledger)?;
             recovered = Recovered { uncertain: recovered.uncertain + more.uncertain, held: recovered.held + more.held };
@@ -129,8 +140,18 @@ impl Dispatch<'_> {
     fn drain(&self, ledger: &Ledger) -> Result<(End, Option<DateTime<Utc>>), store::Error> {
         let floor = Floor::new(self, ledger);
         std::thread::scope(|scope| {
-            let sessions: Vec<_> =
-                (0..self.settings.connections).map(|_| scope.spawn(|| session::serve(&floor))).collect();
+            let start = |n: usize| {
+                let thread = std::thread::Builder::new().name(format!("session {n}"));
+                let started = thread.spawn_scoped(scope, || session::serve(&floor));
+                if let Err(why) = &started {
+                    floor.leave();
+                    floor.halt(Halt::Broken(format!(
+                        "no thread for connection {n}: {why}\n  help: set delivery.connections to fewer than {n}"
+                    )));
+                }
+                started.ok()
+            };
+            let sessions: Vec<_> = (1..=self.settings.connections).filter_map(start).collect();
             floor.supply();
             for session in sessions {
                 // A session that panicked has left its row Sending: recovery judges it.
@@ -140,6 +161,9 @@ impl Dispatch<'_> {
             }
         });
         let Left { rows, end, halt, breaker } = floor.clear();
+        if let Some(Halt::Store(error)) = halt {
+            return Err(error);
+        }
         ledger.release(rows.into_iter().map(|row| row.id).collect())?;
         Ok(match halt {
             Some(Halt::Store(error)) => return Err(error),
@@ -153,9 +177,10 @@ impl Dispatch<'_> {
         })
     }
 
-    /// True unless somebody said stop.
+    /// True unless somebody said stop. It ends when the clock says so, or when as much time has passed: whichever comes first.
     fn sleep_until(&self, moment: DateTime<Utc>) -> bool {
-        while self.clock.now() < moment && !self.stop.load(Ordering::Relaxed) {
+        let (watch, length) = (self.clock.stopwatch(), (moment - self.clock.now()).to_std().unwrap_or_default());
+        while self.clock.now() < moment && watch.elapsed() < length && !self.stop.load(Ordering::Relaxed) {
             std::thread::sleep(SLICE);
         }
         !self.stop.load(Ordering::Relaxed)

@@ -2,6 +2,7 @@
 
 use super::floor::{Floor, Halt, lock};
 use crate::address::Mailbox;
+use crate::clock::Stopwatch;
 use crate::delivery::{self, Tried};
 use crate::message::{self, Envelope, Message, Personal, Skeleton};
 use crate::reply::{Fault, Outcome, Sent};
@@ -9,7 +10,7 @@ use crate::store;
 use crate::store::ledger::{Begun, Claimed, Settled};
 use crate::token::Purpose;
 use crate::transport::{Job, NotReady, Offered, Session};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,19 @@ struct Letter {
 impl Letter {
     fn job(&self) -> Job<'_> {
         Job { edition: &self.row.edition, delivery: &self.row.id, message: &self.message }
+    }
+}
+
+/// When a try began. How long it took is measured by a clock that nobody sets, so that no end comes before its beginning.
+#[derive(Clone, Copy)]
+struct Start {
+    at: DateTime<Utc>,
+    watch: Stopwatch,
+}
+
+impl Start {
+    fn end(&self) -> DateTime<Utc> {
+        self.at + TimeDelta::milliseconds(self.watch.elapsed().as_millis() as i64)
     }
 }
 
@@ -132,12 +146,13 @@ impl Hands<'_> {
                     return Err(None);
                 }
             }
-            match self.session.ready() {
+            match self.session.ready_unless(&|| self.floor.is_over()) {
                 Ok(()) => return Ok(()),
                 Err(NotReady::Configuration(why)) => {
                     self.floor.halt(Halt::Broken(why.to_string()));
                     return Err(None);
                 }
+                Err(_) if self.floor.is_over() => return Err(None),
                 Err(not_ready) => last = Some(not_ready),
             }
         }
@@ -147,10 +162,11 @@ impl Hands<'_> {
     /// Offers the letter in hand, and delivers it where it is wanted.
     fn send(&mut self) -> Result<(), store::Error> {
         let Some(letter) = self.letter.take() else { return Ok(()) };
-        let now = self.floor.dispatch.clock.now();
-        match self.session.offer(&letter.job()) {
-            Ok(Offered::Wanted) => self.deliver(letter, now),
-            Ok(Offered::Ended(sent)) => self.turn_down(&letter.row, sent, now),
+        let clock = self.floor.dispatch.clock;
+        let start = Start { at: clock.now(), watch: clock.stopwatch() };
+        match self.session.offer_unless(&letter.job(), &|| self.floor.is_over()) {
+            Ok(Offered::Wanted) => self.deliver(letter, start),
+            Ok(Offered::Ended(sent)) => self.turn_down(&letter.row, sent, start),
             Ok(Offered::Stale(sent)) if sent.outcome == Outcome::Deferred(Fault::Throttled) => {
                 self.floor.rebuked();
                 self.floor.give_back(letter.row);
@@ -168,8 +184,8 @@ impl Hands<'_> {
         }
     }
 
-    fn deliver(&mut self, letter: Letter, now: DateTime<Utc>) -> Result<(), store::Error> {
-        let intent = self.floor.ledger.begin(self.ended.take(), &letter.row.id, now)?;
+    fn deliver(&mut self, letter: Letter, start: Start) -> Result<(), store::Error> {
+        let intent = self.floor.ledger.begin(self.ended.take(), &letter.row.id, start.at)?;
         // While the intent is on its way to the disk.
         if let Some(row) = self.floor.at_hand() {
             match self.floor.may_go() {
@@ -183,8 +199,8 @@ impl Hands<'_> {
             Ok(sent) => {
                 let lost = sent.ends_connection();
                 let dispatch = self.floor.dispatch;
-                let (at, jitter) = (dispatch.clock.now(), dispatch.random.fraction());
-                let settled = judge(letter.row.id.clone(), begun, sent, dispatch.settings, at, jitter);
+                let (id, jitter) = (letter.row.id.clone(), dispatch.random.fraction());
+                let settled = judge(id, begun, sent, dispatch.settings, start.end(), jitter);
                 self.note(&letter.row, &settled);
                 self.ended = Some(settled);
                 self.spare = letter.message.bytes;
@@ -199,12 +215,12 @@ impl Hands<'_> {
     }
 
     /// The server did not want the body.
-    fn turn_down(&mut self, row: &Claimed, sent: Sent, now: DateTime<Utc>) -> Result<(), store::Error> {
+    fn turn_down(&mut self, row: &Claimed, sent: Sent, start: Start) -> Result<(), store::Error> {
         let dispatch = self.floor.dispatch;
-        let (at, jitter) = (dispatch.clock.now(), dispatch.random.fraction());
+        let (at, jitter) = (start.end(), dispatch.random.fraction());
         let (id, settings) = (row.id.clone(), dispatch.settings.clone());
         let judge = move |begun| judge(id, begun, sent, &settings, at, jitter);
-        if let Some(settled) = self.floor.ledger.turn_down(self.ended.take(), &row.id, now, judge)? {
+        if let Some(settled) = self.floor.ledger.turn_down(self.ended.take(), &row.id, start.at, judge)? {
             self.note(row, &settled);
         }
         Ok(())

@@ -42,6 +42,12 @@ pub(super) const QUIRKS: &[Quirk] = &[
     quirk(554, "a problem occurred", Outcome::Refused(Refusal::Policy)),
     // 4.7.0 for a connection with too many refused commands: Postfix, smtpd_hard_error_limit
     quirk(421, "too many errors", CONNECTION),
+    // So many messages over one connection: the next one over another. Exim, smtp_accept_max_per_connection, Yahoo, Mail.ru
+    quirk(421, "messages in this connection", CONNECTION),
+    quirk(421, "messages in this session", CONNECTION),
+    quirk(421, "messages per connection", CONNECTION),
+    quirk(421, "messages per session", CONNECTION),
+    quirk(421, "too many messages for this session", CONNECTION),
     // Its greylisting, under a name that does not say so: Mimecast
     quirk(451, "doc-1369#451", GREYLISTED),
     // Its greylisting, where nobody changed the words: rspamd

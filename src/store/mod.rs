@@ -149,7 +149,7 @@ impl Place {
             Place::Server(url) => Connection::postgres(url),
             Place::Memory => Connection::memory(),
         };
-        connection.map_err(|e| self.named(e))
+        connection.map(|c| c.known_as(self.shown())).map_err(|e| self.named(e))
     }
 
     /// Says which store it is that cannot be used.

@@ -28,10 +28,13 @@ pub struct Row(Vec<Value>);
 pub struct Connection {
     driver: Driver,
     keep: Keep,
+    /// The store, as errors name it.
+    shown: String,
 }
 
 enum Driver {
-    Sqlite(Box<rusqlite::Connection>),
+    /// With its own wording of the statements that it has run.
+    Sqlite(Box<rusqlite::Connection>, HashMap<String, String>),
     /// With the statements that it has prepared.
     Postgres(Box<postgres::Client>, HashMap<String, postgres::Statement>),
 }
@@ -74,7 +77,11 @@ impl Connection {
         // FULL: a commit is on the disk before anything is done on the strength of it (P2).
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Connection { driver: Driver::Sqlite(Box::new(connection)), keep: Keep::All })
+        Ok(Connection {
+            driver: Driver::Sqlite(Box::new(connection), HashMap::new()),
+            keep: Keep::All,
+            shown: String::new(),
+        })
     }
 
     /// Connects to a PostgreSQL server. TLS as the URL's `sslmode` says.
@@ -95,7 +102,11 @@ impl Connection {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let client = config.connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls))?;
-        Ok(Connection { driver: Driver::Postgres(Box::new(client), HashMap::new()), keep: Keep::All })
+        Ok(Connection {
+            driver: Driver::Postgres(Box::new(client), HashMap::new()),
+            keep: Keep::All,
+            shown: String::new(),
+        })
     }
 
     /// Makes readers and the writer of a SQLite file independent of each other. The file keeps that, so it is done only once it
@@ -119,23 +130,47 @@ impl Connection {
 
     /// Whether it is SQLite.
     pub fn is_sqlite(&self) -> bool {
-        matches!(self.driver, Driver::Sqlite(_))
+        matches!(self.driver, Driver::Sqlite(..))
+    }
+
+    /// From now on errors name the store so.
+    pub fn known_as(mut self, shown: String) -> Self {
+        self.shown = shown;
+        self
+    }
+
+    fn named<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        let shown = &self.shown;
+        result.map_err(|error| match error {
+            Error::Unavailable(why) if !shown.is_empty() && !why.contains(shown) => {
+                Error::Unavailable(format!("the store {shown} cannot be used: {why}"))
+            }
+            Error::Corrupt(why) if !shown.is_empty() && !why.contains(shown) => {
+                Error::Corrupt(format!("the store {shown}: {why}"))
+            }
+            other => other,
+        })
     }
 
     /// Runs several statements without parameters.
     pub fn batch(&mut self, sql: &str) -> Result<(), Error> {
-        match &mut self.driver {
-            Driver::Sqlite(c) => c.execute_batch(sql)?,
-            Driver::Postgres(c, _) => c.batch_execute(sql)?,
-        }
-        Ok(())
+        let done = match &mut self.driver {
+            Driver::Sqlite(c, _) => c.execute_batch(sql).map_err(Error::from),
+            Driver::Postgres(c, _) => c.batch_execute(sql).map_err(Error::from),
+        };
+        self.named(done)
     }
 
     /// Runs a statement; the number of rows that it changed.
     pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Error> {
+        let changed = self.change(sql, params);
+        self.named(changed)
+    }
+
+    fn change(&mut self, sql: &str, params: &[Value]) -> Result<u64, Error> {
         match &mut self.driver {
-            Driver::Sqlite(c) => {
-                let mut statement = c.prepare_cached(&for_sqlite(sql))?;
+            Driver::Sqlite(c, wordings) => {
+                let mut statement = c.prepare_cached(for_sqlite(wordings, sql))?;
                 Ok(statement.execute(rusqlite::params_from_iter(params))? as u64)
             }
             Driver::Postgres(c, cache) => {
@@ -165,11 +200,21 @@ impl Connection {
         &mut self,
         sql: &str,
         params: &[Value],
+        take: impl FnMut(Row) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let read = self.read(sql, params, take);
+        self.named(read)
+    }
+
+    fn read(
+        &mut self,
+        sql: &str,
+        params: &[Value],
         mut take: impl FnMut(Row) -> Result<(), Error>,
     ) -> Result<(), Error> {
         match &mut self.driver {
-            Driver::Sqlite(c) => {
-                let mut statement = c.prepare_cached(&for_sqlite(sql))?;
+            Driver::Sqlite(c, wordings) => {
+                let mut statement = c.prepare_cached(for_sqlite(wordings, sql))?;
                 let mut rows = statement.query(rusqlite::params_from_iter(params))?;
                 while let Some(row) = rows.next()? {
                     let width = row.as_ref().column_count();
@@ -208,17 +253,33 @@ impl Connection {
                 ("SAVEPOINT rehearsal", "RELEASE SAVEPOINT rehearsal", "ROLLBACK TO SAVEPOINT rehearsal")
             }
             // A deferred BEGIN that writes later fails at once when another has written, whatever the busy time-out.
-            (Keep::All, Driver::Sqlite(_)) => ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"),
+            (Keep::All, Driver::Sqlite(..)) => ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"),
             (Keep::All, Driver::Postgres(..)) => ("BEGIN", "COMMIT", "ROLLBACK"),
         };
-        self.batch(begin)?;
+        self.control(begin)?;
         let done = self.alone(how).map_err(E::from).and_then(|()| work(self));
-        let done = done.and_then(|value| self.batch(commit).map(|()| value).map_err(E::from));
+        let done = done.and_then(|value| self.control(commit).map(|()| value).map_err(E::from));
         if done.is_err() {
             // The first error is the one to report; the connection may be gone.
             let _ = self.batch(rollback);
         }
         done
+    }
+
+    /// Begins or ends a transaction. SQLite keeps the statement prepared.
+    fn control(&mut self, sql: &str) -> Result<(), Error> {
+        match self.is_sqlite() {
+            true => self.execute(sql, &[]).map(drop),
+            false => self.batch(sql),
+        }
+    }
+
+    /// SQLite's `PRAGMA synchronous`, read back: 2 is FULL. None for PostgreSQL.
+    pub fn synchronous(&mut self) -> Result<Option<i64>, Error> {
+        match self.is_sqlite() {
+            true => self.query_one("PRAGMA synchronous", &[])?.map(|row| row.int(0)).transpose(),
+            false => Ok(None),
+        }
     }
 
     /// SQLite has one writer anyway.
@@ -259,8 +320,11 @@ impl Row {
 }
 
 /// SQLite takes `$2` for a name and numbers names by first appearance; `?2` is a number. Our statements hold no other `$`.
-fn for_sqlite(sql: &str) -> String {
-    sql.replace('$', "?").replace("{skip}", "")
+fn for_sqlite<'a>(wordings: &'a mut HashMap<String, String>, sql: &str) -> &'a str {
+    if !wordings.contains_key(sql) {
+        wordings.insert(sql.to_owned(), sql.replace('$', "?").replace("{skip}", ""));
+    }
+    &wordings[sql]
 }
 
 fn prepare(
@@ -374,7 +438,15 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::NotADatabase) => Error::Corrupt("the file is not a SQLite database".to_owned()),
             Some(ErrorCode::DatabaseCorrupt) => Error::Corrupt(text),
             Some(ErrorCode::ConstraintViolation) => Error::Conflict(text),
-            Some(ErrorCode::DiskFull) => Error::Unavailable("the disk is full".to_owned()),
+            Some(ErrorCode::DiskFull) => Error::Unavailable(
+                "the disk is full\n  help: make room, then run again; what was recorded so far is kept".to_owned(),
+            ),
+            Some(ErrorCode::ReadOnly) => Error::Unavailable(
+                "it is for reading only\n  help: this user must be allowed to write to the file and to its folder, and the file system must be mounted for writing".to_owned(),
+            ),
+            Some(ErrorCode::SystemIoFailure) => Error::Unavailable(format!(
+                "the disk is full or does not work ({text})\n  help: make room or mend it, then run again; what was recorded so far is kept"
+            )),
             Some(ErrorCode::CannotOpen) => Error::Unavailable(
                 "it cannot be opened\n  help: its folder must be there, nothing else may stand in its place, and this user must be allowed to write to both".to_owned(),
             ),

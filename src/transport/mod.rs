@@ -127,6 +127,9 @@ pub enum Error {
     },
 }
 
+/// Asked now and then while a server keeps us waiting and no recipient is at stake: whether to give up.
+pub type Over<'a> = &'a dyn Fn() -> bool;
+
 /// Why a session cannot send now. No recipient is concerned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotReady {
@@ -205,9 +208,17 @@ impl Session {
     /// # Errors
     /// [`NotReady`]; the next call tries again from the start.
     pub fn ready(&mut self) -> Result<(), NotReady> {
+        self.ready_unless(&|| false)
+    }
+
+    /// The same, given up soon after `over` says so.
+    ///
+    /// # Errors
+    /// [`NotReady`]; the next call tries again from the start.
+    pub fn ready_unless(&mut self, over: Over<'_>) -> Result<(), NotReady> {
         match self {
             Session::Outbox(outbox) => Ok(outbox.ready()?),
-            Session::Smtp(session) => session.ready(),
+            Session::Smtp(session) => session.ready(over),
             Session::Sendmail(_) | Session::Memory(_) => Ok(()),
         }
     }
@@ -218,8 +229,16 @@ impl Session {
     /// # Errors
     /// [`Configuration`]: the message is not taken, and none would be.
     pub fn offer(&mut self, job: &Job<'_>) -> Result<Offered, Configuration> {
+        self.offer_unless(job, &|| false)
+    }
+
+    /// The same, given up soon after `over` says so; the connection is [`Offered::Stale`] then.
+    ///
+    /// # Errors
+    /// [`Configuration`]: the message is not taken, and none would be.
+    pub fn offer_unless(&mut self, job: &Job<'_>, over: Over<'_>) -> Result<Offered, Configuration> {
         match self {
-            Session::Smtp(session) => session.offer(job.message),
+            Session::Smtp(session) => session.offer(job.message, over),
             Session::Outbox(_) | Session::Sendmail(_) | Session::Memory(_) => Ok(Offered::Wanted),
         }
     }

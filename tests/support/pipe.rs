@@ -29,6 +29,14 @@ impl Pipe {
         Pipe { stream: Stream::Plain(stream), received: Vec::new() }
     }
 
+    /// How many milliseconds it waits for the client; 0: for ever.
+    pub(crate) fn patience(&self, millis: u64) {
+        if let Stream::Plain(stream) = &self.stream {
+            let limit = (millis > 0).then(|| Duration::from_millis(millis));
+            stream.set_read_timeout(limit).expect("a socket");
+        }
+    }
+
     /// Handshakes, and speaks TLS from here on.
     pub(crate) fn start_tls(&mut self, config: &Arc<ServerConfig>) -> io::Result<()> {
         let Stream::Plain(mut stream) = std::mem::replace(&mut self.stream, Stream::Gone) else {

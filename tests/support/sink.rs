@@ -15,6 +15,8 @@
 //!
 //! Anything else is taken. What follows a `+` is not looked at. One line is appended to the ledger file for each
 //! recipient, in one write, before the 250 to the final dot is sent: recipient, Message-ID, SHA-256 of the bytes, session.
+//!
+//! It can be told to wait at one [stage](Settings::hold) until [`Sink::go`], and to have no [patience](Settings::idle) then.
 
 use super::pipe::{self, Pipe};
 use data_encoding::{BASE64, HEXLOWER};
@@ -48,6 +50,24 @@ pub(crate) struct Settings {
     /// The chance to hang up at any command.
     pub(crate) drop: f64,
     pub(crate) seed: u64,
+    /// Every session waits at this stage until [`Sink::go`]: before the reply to `ehlo`, `mail`, `rcpt` or `data`, before the
+    /// `greeting`, before it reads the `body`, or, having taken the message, before its reply to the final `dot`.
+    pub(crate) hold: Option<String>,
+    /// Once it has waited there it says 421 and hangs up when it hears nothing for so many milliseconds; 0: never.
+    pub(crate) idle: u64,
+    /// The largest message, as it says at EHLO.
+    pub(crate) size: usize,
+    /// Whether it offers PIPELINING.
+    pub(crate) pipelining: bool,
+    /// How many messages a connection may bring, and how it ends when one more is offered.
+    pub(crate) farewell: Option<(usize, Farewell)>,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Farewell {
+    Says421,
+    HangsUp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +94,7 @@ pub(crate) struct Sink {
 }
 
 enum Place {
-    Here(Arc<AtomicBool>),
+    Here(Arc<AtomicBool>, Arc<State>),
     Elsewhere(Child),
 }
 
@@ -89,7 +109,19 @@ struct State {
 
 impl Settings {
     pub(crate) fn in_folder(folder: &Path) -> Self {
-        Settings { folder: folder.into(), tls: Security::Clear, login: None, latency: 0, drop: 0.0, seed: 7 }
+        Settings {
+            folder: folder.into(),
+            tls: Security::Clear,
+            login: None,
+            latency: 0,
+            drop: 0.0,
+            seed: 7,
+            hold: None,
+            idle: 0,
+            size: 1_000_000,
+            pipelining: true,
+            farewell: None,
+        }
     }
 
     fn ledger(&self) -> PathBuf {
@@ -103,9 +135,9 @@ impl Sink {
         let (ledger, stop) = (settings.ledger(), Arc::new(AtomicBool::new(false)));
         let (listener, state) = open(settings);
         let port = listener.local_addr().expect("bound").port();
-        let stopped = stop.clone();
-        thread::spawn(move || serve(&listener, &state, &stopped));
-        Sink { port, ledger, place: Place::Here(stop) }
+        let (stopped, served) = (stop.clone(), state.clone());
+        thread::spawn(move || serve(&listener, &served, &stopped));
+        Sink { port, ledger, place: Place::Here(stop, state) }
     }
 
     /// Runs as another process, which survives whatever happens to ours but its end.
@@ -127,9 +159,28 @@ impl Sink {
         self.port
     }
 
+    /// How many connections there were so far.
+    pub(crate) fn connections(&self) -> u64 {
+        match &self.place {
+            Place::Here(_, state) => state.sessions.load(Ordering::SeqCst),
+            Place::Elsewhere(_) => panic!("nobody knows of another process"),
+        }
+    }
+
     /// How many messages it took so far.
     pub(crate) fn taken(&self) -> usize {
         fs::read(&self.ledger).expect("the sink made it").iter().filter(|octet| **octet == b'\n').count()
+    }
+
+    /// How many sessions have come to the stage at which it waits, or, as `idle`, have lost its patience.
+    pub(crate) fn reached(&self, stage: &str) -> usize {
+        let stages = fs::read_to_string(self.ledger.with_file_name("stages")).unwrap_or_default();
+        stages.lines().filter(|line| *line == stage).count()
+    }
+
+    /// Nobody waits at a stage any longer.
+    pub(crate) fn go(&self) {
+        fs::write(self.ledger.with_file_name("go"), "").expect("a folder to write to");
     }
 
     /// What it took so far, in order.
@@ -149,7 +200,7 @@ impl Sink {
 impl Drop for Sink {
     fn drop(&mut self) {
         match &mut self.place {
-            Place::Here(stop) => {
+            Place::Here(stop, _) => {
                 stop.store(true, Ordering::SeqCst);
                 // Wakes the listener; where that fails, there is none to wake.
                 let _ = TcpStream::connect(("127.0.0.1", self.port));
@@ -195,9 +246,23 @@ fn serve(listener: &TcpListener, state: &Arc<State>, stop: &AtomicBool) {
         thread::spawn(move || {
             let mut talk = Talk { pipe: Pipe::new(stream), state: &state, session, private: false, known: false };
             // A client that hangs up is none of our business.
-            let _ = talk.run();
+            if let Err(error) = talk.run()
+                && matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+            {
+                let _ = talk.say("421 4.4.2 nothing heard for too long");
+                state.note("idle");
+            }
             talk.pipe.close();
         });
+    }
+}
+
+impl State {
+    fn note(&self, stage: &str) {
+        let path = self.settings.folder.join("stages");
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        // Where the folder is gone, so is whoever would read it.
+        let _ = file.and_then(|mut file| file.write_all(format!("{stage}\n").as_bytes()));
     }
 }
 
@@ -216,7 +281,8 @@ impl Talk<'_> {
             self.pipe.start_tls(config)?;
             self.private = true;
         }
-        let (mut from, mut to) = (None, None);
+        let (mut from, mut to, mut messages) = (None, None, 0);
+        self.stage("greeting");
         self.say("220 sink.test ESMTP")?;
         while let Some(line) = self.pipe.line()? {
             if state.settings.drop > 0.0 && state.random.fraction() < state.settings.drop {
@@ -235,8 +301,14 @@ impl Talk<'_> {
                     self.say("530 5.7.0 authentication required")?
                 }
                 ("MAIL", _) if from.is_some() => self.say("503 5.5.1 one at a time")?,
+                ("MAIL", _) if state.settings.farewell.is_some_and(|(most, _)| messages >= most) => {
+                    let (_, farewell) = state.settings.farewell.expect("just seen");
+                    return if farewell == Farewell::Says421 { self.say("421 4.3.2 that is enough") } else { Ok(()) };
+                }
                 ("MAIL", _) => {
+                    messages += 1;
                     from = Some(rest.to_string());
+                    self.stage("mail");
                     self.say("250 2.1.0 ok")?;
                 }
                 ("RCPT", _) if from.is_none() => self.say("503 5.5.1 MAIL first")?,
@@ -245,6 +317,7 @@ impl Talk<'_> {
                     match self.fault(&rcpt) {
                         None => {
                             to = Some(rcpt);
+                            self.stage("rcpt");
                             self.say("250 2.1.5 ok")?;
                         }
                         Some(reply) => {
@@ -275,13 +348,31 @@ impl Talk<'_> {
         Ok(())
     }
 
+    /// Waits here until [`Sink::go`] if it is told to, and from then on has no patience.
+    fn stage(&mut self, stage: &str) {
+        let Settings { folder, hold, idle, .. } = &self.state.settings;
+        let go = folder.join("go");
+        if hold.as_deref() == Some(stage) && !go.exists() {
+            self.state.note(stage);
+            while folder.exists() && !go.exists() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            self.pipe.patience(*idle);
+        }
+    }
+
     fn say(&mut self, reply: &str) -> io::Result<()> {
         thread::sleep(Duration::from_millis(self.state.settings.latency));
         self.pipe.say(format!("{reply}\r\n").as_bytes())
     }
 
     fn hello(&mut self) -> io::Result<()> {
-        let mut reply = "250-sink.test\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250-SIZE 1000000\r\n".to_string();
+        self.stage("ehlo");
+        let size = self.state.settings.size;
+        let mut reply = format!("250-sink.test\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250-SIZE {size}\r\n");
+        if self.state.settings.pipelining {
+            reply += "250-PIPELINING\r\n";
+        }
         if self.state.settings.tls == Security::StartTls && !self.private {
             reply += "250-STARTTLS\r\n";
         }
@@ -339,7 +430,9 @@ impl Talk<'_> {
     /// Takes a body; `false` where the connection ends with it.
     fn data(&mut self, rcpt: &str) -> io::Result<bool> {
         let fault = fault_of(rcpt);
+        self.stage("data");
         self.say("354 go")?;
+        self.stage("body");
         let most = if fault == "dropdata" { 512 } else { usize::MAX };
         let Some(body) = self.pipe.body(most)? else { return Ok(false) };
         match fault {
@@ -359,6 +452,7 @@ impl Talk<'_> {
         if fault == "dropafter" {
             return Ok(false);
         }
+        self.stage("dot");
         if let Some(delay) = fault.strip_prefix("slowdata-") {
             thread::sleep(Duration::from_millis(delay.parse().unwrap_or(0)));
         }

@@ -116,6 +116,19 @@ pub(super) fn clear_lanes(c: &mut Connection, limits: &Limits) -> Result<(), Err
     Ok(())
 }
 
+/// What a clock that was ahead put off is due now: how many. A minute is left for clocks that are set a little now and then, so that
+/// none of them makes a retry come too soon.
+pub(super) fn mend_due(c: &mut Connection, now: DateTime<Utc>) -> Result<u64, Error> {
+    let mut mended = 0;
+    let ahead = now + TimeDelta::minutes(1);
+    for lane in own_lanes(c)?.iter().map(String::as_str).chain([""]) {
+        let sql = "UPDATE deliveries SET due = $2 WHERE lane = $1 AND state IN ('queued', 'uncertain') AND due > $2 \
+             AND COALESCE(last_at, queued) > $3";
+        mended += c.execute(sql, &[lane.into(), now.into(), ahead.into()])?;
+    }
+    Ok(mended)
+}
+
 /// The lanes beside the common one that hold something.
 fn own_lanes(c: &mut Connection) -> Result<Vec<String>, Error> {
     let sql = "SELECT DISTINCT lane FROM deliveries WHERE lane > '' AND state IN ('queued', 'uncertain')";
@@ -154,8 +167,8 @@ fn next_due(c: &mut Connection, lane: &str, now: DateTime<Utc>) -> Result<Option
     next.map(time).transpose()
 }
 
-/// Tries begun and rows promised in each window, of one lane or of all. A clock that went back has left tries in its future: those
-/// further off than the window would bar the way for as long as it went back, and do not count.
+/// Tries begun and rows promised in each window, of one lane or of all. A clock that went back has left tries in its future, which
+/// would bar the way for as long as it went back: they do not count.
 fn allowed(c: &mut Connection, lane: Option<&str>, rates: &[Rate], now: DateTime<Utc>) -> Result<Allowance, Error> {
     if rates.is_empty() {
         return Ok(Allowance::Now(i64::MAX));
@@ -176,7 +189,7 @@ fn allowed(c: &mut Connection, lane: Option<&str>, rates: &[Rate], now: DateTime
     for rate in rates {
         let window = TimeDelta::milliseconds(rate.window);
         let sql = format!("SELECT COUNT(*), MIN(began) FROM attempts WHERE {begun}");
-        let row = c.query_one(&sql, &of_lane(vec![(now - window).into(), (now + window).into()]))?;
+        let row = c.query_one(&sql, &of_lane(vec![(now - window).into(), now.into()]))?;
         let (used, oldest) = row.map_or(Ok((0, None)), |row| Ok::<_, Error>((row.int(0)?, row.maybe_int(1)?)))?;
         let from = (now - window).timestamp_millis();
         windows.push(Window {

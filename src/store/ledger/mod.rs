@@ -15,9 +15,10 @@ use crate::address::EmailAddress;
 use crate::delivery::{Limits, Uncertain, Verdict};
 use crate::reply::Sent;
 use chrono::{DateTime, Utc};
+use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// A row that this worker may send: for as long as its lease, and if nobody withdraws it before it begins.
@@ -87,7 +88,13 @@ pub struct Recovered {
 
 /// An answer that comes with a commit.
 #[must_use = "nothing is certain before it has come"]
-pub struct Pending<T>(Receiver<Result<T, Error>>);
+pub struct Pending<T> {
+    answer: Receiver<Result<T, Error>>,
+    failure: Failure,
+}
+
+/// Why commands were left without an answer.
+type Failure = Arc<Mutex<Option<Error>>>;
 
 /// Judges a try of which only the ledger knows the number.
 type Judge = Box<dyn FnOnce(Begun) -> Settled + Send>;
@@ -140,6 +147,10 @@ enum Command {
         limits: Arc<Limits>,
         answer: SyncSender<Result<(), Error>>,
     },
+    MendDue {
+        now: DateTime<Utc>,
+        answer: SyncSender<Result<u64, Error>>,
+    },
     Next {
         now: DateTime<Utc>,
         answer: SyncSender<Result<Option<DateTime<Utc>>, Error>>,
@@ -158,6 +169,7 @@ pub struct Ledger {
     worker: String,
     commands: Option<SyncSender<Command>>,
     thread: Option<JoinHandle<()>>,
+    failure: Failure,
 }
 
 /// How long others leave a claimed row alone. A worker that is merely slow loses rows, never sends one twice: begin asks again.
@@ -173,23 +185,28 @@ impl Ledger {
         let (commands, inbox) = sync_channel(GROUP);
         let (ready, started) = sync_channel(1);
         let id = worker.clone();
+        let failure = Failure::default();
+        let told = failure.clone();
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || {
             // The connection is made and dropped here: the PostgreSQL driver wants no other runtime around it, and the lock lives in it.
             let begun = place.connect().and_then(|mut connection| {
+                if let Some(level) = connection.synchronous()? {
+                    tracing::debug!("ledger opened, synchronous={level}");
+                }
                 let life = lock::begin(&mut connection, beside.as_deref(), &id)?;
                 Ok((connection, life))
             });
             match begun {
                 Ok((connection, life)) => {
                     let _ = ready.send(Ok(()));
-                    Writer { connection, worker: id, transport, beside, _life: life }.serve(&inbox);
+                    Writer { connection, worker: id, transport, beside, failure: told, _life: life }.serve(&inbox);
                 }
                 Err(error) => drop(ready.send(Err(error))),
             }
         });
         let thread = thread.map_err(|e| Error::Unavailable(format!("no thread for the ledger: {e}")))?;
         started.recv().map_err(|_| gone())??;
-        Ok(Ledger { worker, commands: Some(commands), thread: Some(thread) })
+        Ok(Ledger { worker, commands: Some(commands), thread: Some(thread), failure })
     }
 
     /// The worker's id.
@@ -256,6 +273,11 @@ impl Ledger {
         self.ask(|answer| Command::ClearLanes { limits: limits.clone(), answer })?.wait()
     }
 
+    /// Lets be due now what a clock that was ahead by more than a minute had put off; how many deliveries that is.
+    pub fn mend_due(&self, now: DateTime<Utc>) -> Result<u64, Error> {
+        self.ask(|answer| Command::MendDue { now, answer })?.wait()
+    }
+
     /// When the next delivery is due, whatever the limits.
     pub fn next_due(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
         self.ask(|answer| Command::Next { now, answer })?.wait()
@@ -272,16 +294,21 @@ impl Ledger {
     }
 
     fn ask<T>(&self, command: impl FnOnce(SyncSender<Result<T, Error>>) -> Command) -> Result<Pending<T>, Error> {
-        let (answer, answered) = sync_channel(1);
-        self.commands.as_ref().ok_or_else(gone)?.send(command(answer)).map_err(|_| gone())?;
-        Ok(Pending(answered))
+        let (send, answer) = sync_channel(1);
+        let pending = Pending { answer, failure: self.failure.clone() };
+        if let Some(commands) = &self.commands {
+            // Where nobody takes it, the channel of its answer closes with it.
+            let _ = commands.send(command(send));
+        }
+        Ok(pending)
     }
 }
 
 impl<T> Pending<T> {
     /// Waits for the commit.
     pub fn wait(self) -> Result<T, Error> {
-        self.0.recv().map_err(|_| gone())?
+        let failed = || self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_else(gone);
+        self.answer.recv().unwrap_or_else(|_| Err(failed()))
     }
 }
 
@@ -303,6 +330,7 @@ struct Writer {
     worker: String,
     transport: String,
     beside: Option<PathBuf>,
+    failure: Failure,
     _life: Life,
 }
 
@@ -312,16 +340,16 @@ type Answer = Box<dyn FnOnce(Result<(), Error>)>;
 impl Writer {
     fn serve(mut self, inbox: &Receiver<Command>) {
         while let Ok(first) = inbox.recv() {
-            let mut commands = vec![first];
+            let mut commands = VecDeque::from([first]);
             while commands.len() < GROUP
                 && let Ok(next) = inbox.try_recv()
             {
-                commands.push(next);
+                commands.push_back(next);
             }
             let mut answers: Vec<Answer> = Vec::with_capacity(commands.len());
             let worker = self.worker.clone();
             let done = self.connection.transaction(Write::Shared, |c| {
-                for command in commands {
+                while let Some(command) = commands.pop_front() {
                     let (answer, failed) = run(c, &worker, &self.transport, self.beside.as_deref(), command);
                     answers.push(answer);
                     // Nothing of a group is committed of which one statement failed: PostgreSQL would turn the COMMIT into a rollback
@@ -331,6 +359,11 @@ impl Writer {
                 Ok::<_, Error>(())
             });
             let failed = done.is_err();
+            if let Err(error) = &done {
+                // Commands that were not run have no other way to learn why.
+                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+            }
+            drop(commands);
             for answer in answers {
                 answer(done.clone());
             }
@@ -376,6 +409,7 @@ fn run(
         Command::Undo { deliveries, now, answer } => when_done(answer, work::undo(c, &deliveries, now)),
         Command::Recover { policy, now, answer } => when_done(answer, work::recover(c, worker, beside, policy, now)),
         Command::ClearLanes { limits, answer } => when_done(answer, claim::clear_lanes(c, &limits)),
+        Command::MendDue { now, answer } => when_done(answer, claim::mend_due(c, now)),
         Command::Next { now, answer } => when_done(answer, claim::first_due(c, now)),
         Command::Finish { answer } => when_done(answer, work::finish_editions(c)),
         Command::Hold { before, answer } => when_done(answer, work::hold_rested(c, before)),

@@ -4,11 +4,18 @@ use super::Smtp;
 use super::connection::Connection;
 use crate::message::Message;
 use crate::reply::{Fault, Outcome, Reply, Sent, Stage};
-use crate::transport::{Configuration, NotReady, Offered};
+use crate::transport::{Configuration, NotReady, Offered, Over};
 use std::io;
 use std::net::ToSocketAddrs;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+
+/// How often a wait asks whether it is over.
+const ASK: Duration = Duration::from_millis(100);
+const GIVEN_UP: &str = "it was given up before the server answered";
 
 /// A connection that is opened when it is needed, kept from message to message, and never used again once it broke.
 #[derive(Debug)]
@@ -36,7 +43,7 @@ impl Session {
         Session { smtp, connection: None, state: State::Used, runtime: None }
     }
 
-    pub(in crate::transport) fn ready(&mut self) -> Result<(), NotReady> {
+    pub(in crate::transport) fn ready(&mut self, over: Over<'_>) -> Result<(), NotReady> {
         let runtime = match &mut self.runtime {
             Some(runtime) => runtime,
             none => none.insert(
@@ -45,7 +52,7 @@ impl Session {
         };
         let limits = &self.smtp.timeouts;
         if let Some(connection) = self.connection.take() {
-            self.connection = runtime.block_on(connection.go_on(limits));
+            self.connection = runtime.block_on(unless(over, connection.go_on(limits))).flatten();
         }
         if self.connection.is_none() {
             let server = &self.smtp.server;
@@ -53,18 +60,23 @@ impl Session {
             let addresses = (server.host.as_str(), server.port).to_socket_addrs();
             let addresses: Vec<_> =
                 addresses.map_err(|why| NotReady::Unreachable(format!("{server} cannot be found: {why}")))?.collect();
-            self.connection = Some(runtime.block_on(Connection::open(&self.smtp, &addresses))?);
+            let opened = runtime.block_on(unless(over, Connection::open(&self.smtp, &addresses)));
+            self.connection = Some(opened.unwrap_or_else(|| Err(NotReady::Unreachable(GIVEN_UP.to_owned())))?);
         }
         self.state = State::Ready;
         Ok(())
     }
 
-    pub(in crate::transport) fn offer(&mut self, message: &Message) -> Result<Offered, Configuration> {
+    pub(in crate::transport) fn offer(&mut self, message: &Message, over: Over<'_>) -> Result<Offered, Configuration> {
         let state = std::mem::replace(&mut self.state, State::Used);
         let (Some(runtime), Some(connection), State::Ready) = (&self.runtime, &mut self.connection, state) else {
-            return Ok(Offered::Ended(unready()));
+            return Ok(Offered::Ended(unready("the connection to the server was not made ready")));
         };
-        let offered = runtime.block_on(connection.offer(message, &self.smtp));
+        let offered = runtime.block_on(unless(over, connection.offer(message, &self.smtp)));
+        let Some(offered) = offered else {
+            self.connection = None;
+            return Ok(Offered::Stale(unready(GIVEN_UP)));
+        };
         match offered {
             Ok(Offered::Wanted) => self.state = State::Offered,
             _ if !connection.is_sound() => self.connection = None,
@@ -76,7 +88,7 @@ impl Session {
     pub(in crate::transport) fn deliver(&mut self, message: &Message, next: Option<&Message>) -> Sent {
         let state = std::mem::replace(&mut self.state, State::Used);
         let (Some(runtime), Some(connection), State::Offered) = (&self.runtime, &mut self.connection, state) else {
-            return unready();
+            return unready("the connection to the server was not made ready");
         };
         let sent = runtime.block_on(connection.deliver(message, next, &self.smtp));
         if !connection.is_sound() {
@@ -96,9 +108,21 @@ impl Session {
     }
 }
 
-fn unready() -> Sent {
-    let reply = Reply::silence("the connection to the server was not made ready");
+fn unready(words: &str) -> Sent {
+    let reply = Reply::silence(words);
     Sent { stage: Stage::Connect, reply, outcome: Outcome::Deferred(Fault::Connection) }
+}
+
+/// Nothing where `over` says so before the work is done.
+async fn unless<T>(over: Over<'_>, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    loop {
+        match timeout(ASK, &mut work).await {
+            Ok(done) => return Some(done),
+            Err(_) if over() => return None,
+            Err(_) => {}
+        }
+    }
 }
 
 fn new_runtime() -> io::Result<Runtime> {
