@@ -1,6 +1,7 @@
 //! An SMTP server that behaves well but for what a script says: at which stage of which message it does what instead.
 
 use super::pipe::Pipe;
+use super::sink::Security;
 use data_encoding::BASE64;
 use rustls::ServerConfig;
 use std::collections::HashSet;
@@ -70,17 +71,9 @@ pub(crate) enum Act {
     Hang,
 }
 
-/// How a connection is protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Tls {
-    Clear,
-    StartTls,
-    Smtps,
-}
-
 pub(crate) struct Server<'a> {
     pub(crate) faults: &'a [Fault],
-    pub(crate) tls: Tls,
+    pub(crate) tls: Security,
     pub(crate) config: &'a Arc<ServerConfig>,
     pub(crate) pipelining: bool,
     /// The mechanism of AUTH that it asks for.
@@ -102,7 +95,7 @@ struct Gate {
 impl<'a> Server<'a> {
     pub(crate) fn new(
         faults: &'a [Fault],
-        tls: Tls,
+        tls: Security,
         config: &'a Arc<ServerConfig>,
         pipelining: bool,
         login: Option<&'a str>,
@@ -202,7 +195,7 @@ struct Talk<'a, 'b> {
 
 impl Talk<'_, '_> {
     fn run(&mut self) -> io::Result<()> {
-        if self.server.tls == Tls::Smtps {
+        if self.server.tls == Security::Implicit {
             self.handshake()?;
         }
         self.answer("greeting", "220 mx.test ESMTP")?;
@@ -212,7 +205,7 @@ impl Talk<'_, '_> {
             let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
             match verb {
                 "EHLO" => self.hello()?,
-                "STARTTLS" if self.server.tls == Tls::StartTls && !self.private => {
+                "STARTTLS" if self.server.tls == Security::StartTls && !self.private => {
                     if self.answer("starttls", "220 2.0.0 go ahead")?.starts_with(b"220") {
                         self.handshake()?;
                     }
@@ -251,12 +244,12 @@ impl Talk<'_, '_> {
     fn hello(&mut self) -> io::Result<()> {
         let mut lines = vec!["mx.test", "SIZE 0", "8BITMIME", "ENHANCEDSTATUSCODES"];
         lines.extend(self.server.pipelining.then_some("PIPELINING"));
-        lines.extend((self.server.tls == Tls::StartTls && !self.private).then_some("STARTTLS"));
+        lines.extend((self.server.tls == Security::StartTls && !self.private).then_some("STARTTLS"));
         let auth = self.server.login.map(|mechanism| format!("AUTH {mechanism}"));
         lines.extend(auth.as_deref());
         let last = lines.pop().expect("some");
         let reply: String = lines.iter().map(|line| format!("250-{line}\r\n")).collect();
-        let stage = if self.private && self.server.tls == Tls::StartTls { "tls-ehlo" } else { "ehlo" };
+        let stage = if self.private && self.server.tls == Security::StartTls { "tls-ehlo" } else { "ehlo" };
         self.answer(stage, &format!("{reply}250 {last}")).map(drop)
     }
 

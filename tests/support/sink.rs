@@ -70,7 +70,7 @@ pub(crate) enum Farewell {
     HangsUp,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Security {
     Clear,
     StartTls,
