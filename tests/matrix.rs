@@ -569,7 +569,7 @@ fn many(readers: &[String], sink: &Sink) -> (Store, Base, Transport) {
 /// One in a hundred does not exist. `POSTRIDER_REFUSALS` says of how many; in a row they would stop the run.
 #[test]
 fn refusals_cost_no_connection() {
-    let count = record::number("POSTRIDER_REFUSALS").unwrap_or(1_000) as usize;
+    let count = record::number("POSTRIDER_REFUSALS").unwrap_or(1_100) as usize;
     for pipelining in [true, false] {
         let connections = [None, Some("5.1.1"), Some("550")].map(|refused| {
             let folder = tempfile::tempdir().unwrap();
