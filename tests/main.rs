@@ -14,6 +14,7 @@ mod freezing;
 mod keys;
 mod kills;
 mod ledger;
+mod matrix;
 mod order;
 mod limits;
 mod model;

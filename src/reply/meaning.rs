@@ -30,6 +30,11 @@ pub fn outcome(stage: Stage, reply: &Reply) -> Verdict {
         Severity::Done | Severity::None if stage == Stage::Dot => Unknown,
         Severity::Done | Severity::None => Deferred(Fault::Connection),
         Severity::Permanent if about_us => return Verdict::Configuration,
+        // RFC 5321 section 4.1.4, bad sequence of commands: the server has another idea of what came before, and no reader is to
+        // blame for it.
+        Severity::Permanent if reply.code == 503 && matches!(reply.status, None | Some(Status(5, 5, _))) => {
+            Deferred(Fault::Connection)
+        }
         severity => match (quirk(reply, &words), severity) {
             (Some(outcome), _) => outcome,
             (None, Severity::Permanent) => Refused(refusal(reply, &words)),

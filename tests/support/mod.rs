@@ -3,6 +3,7 @@
 pub(crate) mod database;
 pub(crate) mod dkim;
 pub(crate) mod edition;
+pub(crate) mod faulty;
 pub(crate) mod pipe;
 pub(crate) mod power;
 pub(crate) mod promise;

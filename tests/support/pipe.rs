@@ -3,6 +3,7 @@
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use socket2::SockRef;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -102,6 +103,24 @@ impl Pipe {
         // The other side may have been faster.
         let _ = stream.shutdown(Shutdown::Both);
         self.stream = Stream::Gone;
+    }
+
+    /// Hangs up so that the other side hears of an error (RST), and loses what it has not read yet.
+    pub(crate) fn reset(&mut self) {
+        let stream = match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => &stream.sock,
+            Stream::Gone => return,
+        };
+        SockRef::from(stream).set_linger(Some(Duration::ZERO)).expect("a socket");
+        self.stream = Stream::Gone;
+    }
+
+    /// Takes so many octets, if the other side sends as many.
+    pub(crate) fn octets(&mut self, count: usize) -> io::Result<()> {
+        while self.received.len() < count && self.receive()? {}
+        self.received.drain(..count.min(self.received.len()));
+        Ok(())
     }
 
     fn receive(&mut self) -> io::Result<bool> {

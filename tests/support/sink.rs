@@ -57,9 +57,20 @@ pub(crate) struct Settings {
     pub(crate) idle: u64,
     /// The largest message, as it says at EHLO.
     pub(crate) size: usize,
+    /// Whether it offers PIPELINING.
+    pub(crate) pipelining: bool,
+    /// How many messages a connection may bring, and how it ends when one more is offered.
+    pub(crate) farewell: Option<(usize, Farewell)>,
 }
 
+/// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Farewell {
+    Says421,
+    HangsUp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Security {
     Clear,
     StartTls,
@@ -83,7 +94,7 @@ pub(crate) struct Sink {
 }
 
 enum Place {
-    Here(Arc<AtomicBool>),
+    Here(Arc<AtomicBool>, Arc<State>),
     Elsewhere(Child),
 }
 
@@ -108,6 +119,8 @@ impl Settings {
             hold: None,
             idle: 0,
             size: 1_000_000,
+            pipelining: true,
+            farewell: None,
         }
     }
 
@@ -122,9 +135,9 @@ impl Sink {
         let (ledger, stop) = (settings.ledger(), Arc::new(AtomicBool::new(false)));
         let (listener, state) = open(settings);
         let port = listener.local_addr().expect("bound").port();
-        let stopped = stop.clone();
-        thread::spawn(move || serve(&listener, &state, &stopped));
-        Sink { port, ledger, place: Place::Here(stop) }
+        let (stopped, served) = (stop.clone(), state.clone());
+        thread::spawn(move || serve(&listener, &served, &stopped));
+        Sink { port, ledger, place: Place::Here(stop, state) }
     }
 
     /// Runs as another process, which survives whatever happens to ours but its end.
@@ -144,6 +157,14 @@ impl Sink {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many connections there were so far.
+    pub(crate) fn connections(&self) -> u64 {
+        match &self.place {
+            Place::Here(_, state) => state.sessions.load(Ordering::SeqCst),
+            Place::Elsewhere(_) => panic!("nobody knows of another process"),
+        }
     }
 
     /// How many messages it took so far.
@@ -179,7 +200,7 @@ impl Sink {
 impl Drop for Sink {
     fn drop(&mut self) {
         match &mut self.place {
-            Place::Here(stop) => {
+            Place::Here(stop, _) => {
                 stop.store(true, Ordering::SeqCst);
                 // Wakes the listener; where that fails, there is none to wake.
                 let _ = TcpStream::connect(("127.0.0.1", self.port));
@@ -260,7 +281,7 @@ impl Talk<'_> {
             self.pipe.start_tls(config)?;
             self.private = true;
         }
-        let (mut from, mut to) = (None, None);
+        let (mut from, mut to, mut messages) = (None, None, 0);
         self.stage("greeting");
         self.say("220 sink.test ESMTP")?;
         while let Some(line) = self.pipe.line()? {
@@ -280,7 +301,12 @@ impl Talk<'_> {
                     self.say("530 5.7.0 authentication required")?
                 }
                 ("MAIL", _) if from.is_some() => self.say("503 5.5.1 one at a time")?,
+                ("MAIL", _) if state.settings.farewell.is_some_and(|(most, _)| messages >= most) => {
+                    let (_, farewell) = state.settings.farewell.expect("just seen");
+                    return if farewell == Farewell::Says421 { self.say("421 4.3.2 that is enough") } else { Ok(()) };
+                }
                 ("MAIL", _) => {
+                    messages += 1;
                     from = Some(rest.to_string());
                     self.stage("mail");
                     self.say("250 2.1.0 ok")?;
@@ -344,6 +370,9 @@ impl Talk<'_> {
         self.stage("ehlo");
         let size = self.state.settings.size;
         let mut reply = format!("250-sink.test\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250-SIZE {size}\r\n");
+        if self.state.settings.pipelining {
+            reply += "250-PIPELINING\r\n";
+        }
         if self.state.settings.tls == Security::StartTls && !self.private {
             reply += "250-STARTTLS\r\n";
         }

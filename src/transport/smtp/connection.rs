@@ -51,6 +51,9 @@ impl fmt::Debug for Connection {
     }
 }
 
+/// A server that does this is out of step.
+pub(super) const TOO_MUCH: &str = "the server said more than it was asked";
+
 /// Where and how a step ended otherwise than hoped for.
 pub(super) type Stopped = (Stage, Reply);
 

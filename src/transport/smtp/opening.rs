@@ -1,6 +1,6 @@
 //! How a connection begins: TCP, the greeting, EHLO, TLS, the login. No recipient is at stake yet.
 
-use super::connection::{Connection, Stopped, no_reply, silence};
+use super::connection::{Connection, Stopped, TOO_MUCH, no_reply, silence};
 use super::wire::{Stream, Wire};
 use super::words::{not_ready, seconds};
 use super::{Login, Smtp, Timeouts, tls};
@@ -47,6 +47,9 @@ impl Connection {
         if let Some(login) = &smtp.login {
             connection.log_in(server, login, limits).await?;
         }
+        if !connection.is_sound() {
+            return Err(NotReady::Unreachable(format!("{server} is out of step: {TOO_MUCH}")));
+        }
         Ok(connection)
     }
 
@@ -56,13 +59,15 @@ impl Connection {
         let opened =
             timeout(limit, AsyncSmtpConnection::connect_with_transport(Box::new(wire.clone()), &smtp.helo)).await;
         let stage = if wire.written() == 0 { Stage::Greeting } else { Stage::Ehlo };
+        let too_much = wire.was_interrupted() || wire.has_more();
         let heard = wire.heard();
         let (greeting, used) = Reply::read(&heard).ok().flatten().unwrap_or((Reply::silence(""), 0));
         if greeting.code >= 400 {
             return Err((Stage::Greeting, greeting));
         }
         match (opened, Reply::read(&heard[used..])) {
-            (Ok(Ok(lettre)), Ok(Some((ehlo, _)))) if ehlo.is_positive() => {
+            (Ok(Ok(_)), _) if too_much => Err((stage, Reply::silence(TOO_MUCH))),
+            (Ok(Ok(lettre)), Ok(Some((ehlo, _)))) if ehlo.code / 100 == 2 => {
                 let offers = Offers::read(&heard[used..]);
                 Ok(Connection::new(lettre, wire, offers))
             }

@@ -4,11 +4,11 @@
 //! behind this one's final dot: RFC 2920 section 3.1 names the end of a message as a command that others may follow. Its body
 //! waits until the caller has committed to it.
 
-use super::connection::{Connection, State, Stopped, no_reply};
+use super::connection::{Connection, State, Stopped, TOO_MUCH, no_reply};
 use super::words::{is_hang_up, refused, seconds};
 use super::{Smtp, Timeouts};
 use crate::message::Message;
-use crate::reply::{Outcome, Refusal, Reply, Sent, Stage, Status, Verdict, outcome};
+use crate::reply::{Fault, Outcome, Refusal, Reply, Sent, Stage, Status, Verdict, outcome};
 use crate::transport::{Configuration, Offered};
 use memchr::memmem;
 use std::borrow::Cow;
@@ -18,6 +18,8 @@ use tokio::time::timeout;
 /// After so many messages a connection is given up politely. Servers that count have other limits and say 421, which costs a
 /// connection and nothing else.
 const MAX_MESSAGES: u32 = 1000;
+/// RFC 5321 section 4.1.4.
+const BAD_SEQUENCE: u16 = 503;
 
 impl Connection {
     /// Offers one message's envelope, or reads what became of it where it was written ahead.
@@ -34,21 +36,38 @@ impl Connection {
         } else {
             self.one_by_one(message, &smtp.timeouts).await
         };
-        let Err((stage, reply)) = said else {
-            self.state = State::Body;
-            return Ok(Offered::Wanted);
+        let (stage, reply) = match said {
+            Err(stopped) => stopped,
+            // What comes behind the 354 unasked would be taken for the reply to the body.
+            Ok(()) if self.state == State::Broken => (Stage::Data, self.lost(TOO_MUCH)),
+            Ok(()) => {
+                self.state = State::Body;
+                return Ok(Offered::Wanted);
+            }
         };
+        self.leave_if_lost(&reply);
         if self.state == State::Sound {
             self.state = State::Refused;
         }
         // Nobody was at stake yet, and a connection that has served may just have been closed for its age.
-        let gone = reply.code == 0 || reply.code == 421;
+        let gone = matches!(reply.code, 0 | 421 | BAD_SEQUENCE);
         match outcome(stage, &reply) {
             Verdict::Delivery(outcome) => {
                 let sent = Sent { stage, reply, outcome };
                 Ok(if gone && self.messages > 1 { Offered::Stale(sent) } else { Offered::Ended(sent) })
             }
+            // On a connection of its own it is heard again, if it means the set-up.
+            Verdict::Configuration if reply.code == BAD_SEQUENCE && self.messages > 1 => {
+                Ok(Offered::Stale(Sent { stage, reply, outcome: Outcome::Deferred(Fault::Connection) }))
+            }
             Verdict::Configuration => Err(refused(server, stage, &reply)),
+        }
+    }
+
+    /// A server that has another idea of what came before is in no state to go on from.
+    fn leave_if_lost(&mut self, reply: &Reply) {
+        if reply.code == BAD_SEQUENCE {
+            self.state = State::Broken;
         }
     }
 
@@ -66,6 +85,7 @@ impl Connection {
                 (Stage::Dot, reply.map_or_else(|lost| lost, |reply| self.fitting(reply)))
             }
         };
+        self.leave_if_lost(&reply);
         if next.is_some() && self.state == State::Sound {
             self.messages += 1;
             self.state = State::Ahead;
@@ -116,6 +136,9 @@ impl Connection {
     async fn one_by_one(&mut self, message: &Message, limits: &Timeouts) -> Result<(), Stopped> {
         for (command, (stage, wanted, limit)) in self.envelope(message).into_iter().zip(steps(limits)) {
             self.step(stage, limit, command, wanted).await?;
+            if self.state == State::Broken {
+                return Err((stage, self.lost(TOO_MUCH)));
+            }
         }
         Ok(())
     }
@@ -172,6 +195,12 @@ impl Connection {
 
     /// Writes body and final dot, and what follows them, at once. Where not all of the body was taken, the dot did not leave.
     async fn body(&mut self, message: &[u8], ahead: &str, limits: &Timeouts) -> Result<(), Stopped> {
+        // What was said since the 354, a farewell or none, is no reply to the body: it stays here, and nobody is in doubt.
+        if !self.wire.is_quiet().await {
+            let said = self.reply(limits.quit).await;
+            self.state = State::Broken;
+            return Err((Stage::Body, said.map_or_else(|lost| lost, |reply| self.refusing(reply))));
+        }
         let body = stuffed(message);
         let dot = final_dot(&body);
         let end = body.len() + dot.len();
@@ -190,6 +219,11 @@ impl Connection {
             Ok(reply) if reply.code >= 400 => Err((stage, reply)),
             _ => Err((stage, Reply::silence(&why))),
         }
+    }
+
+    /// A reply that can stand before it.
+    fn refusing(&mut self, reply: Reply) -> Reply {
+        if reply.code >= 400 { reply } else { self.out_of_step(&reply) }
     }
 
     /// A reply that can stand after the final dot.

@@ -33,6 +33,8 @@ struct Line {
     heard: Vec<u8>,
     /// Octets the stream took since [`Wire::heard`].
     written: usize,
+    /// Something was written since then while something else was there to be read.
+    interrupted: bool,
     /// The server closed its side.
     ended: bool,
 }
@@ -48,7 +50,7 @@ pub(super) enum Stream {
 impl Wire {
     pub(super) fn new(stream: Stream) -> Self {
         let (raw, clean, heard) = (Vec::new(), Vec::new(), Vec::new());
-        Wire(Arc::new(Mutex::new(Line { stream, raw, clean, heard, written: 0, ended: false })))
+        Wire(Arc::new(Mutex::new(Line { stream, raw, clean, heard, written: 0, interrupted: false, ended: false })))
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -59,12 +61,18 @@ impl Wire {
     pub(super) fn heard(&self) -> Vec<u8> {
         let mut line = self.line();
         line.written = 0;
+        line.interrupted = false;
         std::mem::take(&mut line.heard)
     }
 
     /// How many octets the stream took since [`heard`](Self::heard).
     pub(super) fn written(&self) -> usize {
         self.line().written
+    }
+
+    /// Whether more came than was asked for before we spoke again, since [`heard`](Self::heard).
+    pub(super) fn was_interrupted(&self) -> bool {
+        self.line().interrupted
     }
 
     /// Whether the server closed its side.
@@ -127,6 +135,7 @@ impl Line {
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let n = ready!(self.stream.poll_write(cx, pieces))?;
         self.written += n;
+        self.interrupted |= !self.raw.is_empty();
         Poll::Ready(Ok(n))
     }
 
