@@ -47,7 +47,7 @@ fn job(message: &Message) -> Job<'_> {
 ///
 /// Above the first `---`: comments, and `key: value` settings (`tls`, `ca`, `login`, `limit` in milliseconds, `to`, `octets`). Then the server:
 /// `S: ` says a line, `s: ` some octets, `C: ` hears exactly this line, `C: (message)` hears the message, `TLS` begins TLS,
-/// `close` hangs up, `hang` waits till we do, `next` takes the next connection, `mark` lets an `await` go on. Below the second
+/// `close` hangs up, `hang` waits till we do, `gone` hears us do it without a word, `next` takes the next connection, `mark` lets an `await` go on. Below the second
 /// `---` what is done, and its whole result.
 struct Dialogue {
     settings: Vec<(String, String)>,
@@ -99,6 +99,10 @@ fn play(dialogue: &Dialogue, listener: &TcpListener, folder: &Path, mark: &Sende
                 "TLS refused" => drop(pipe.start_tls(&tls)),
                 "close" => pipe.close(),
                 "hang" => while pipe.line()?.is_some() {},
+                "gone" => match pipe.line()? {
+                    None => {}
+                    said => return Err(io::Error::other(format!("wanted the end, heard {said:?}"))),
+                },
                 "next" => pipe = Pipe::new(listener.accept()?.0),
                 "mark" => mark.send(()).map_err(io::Error::other)?,
                 _ => panic!("{line}"),
