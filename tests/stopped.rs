@@ -30,7 +30,8 @@ fn waiting(stage: &str, idle: u64, uncertain: &'static str) -> Waiting {
     let folder = tempfile::tempdir().unwrap();
     let size = 20_000_000;
     let sink = Sink::here(Settings { hold: Some(hold.into()), idle, size, ..Settings::in_folder(folder.path()) });
-    let (readers, connections) = if flood { (readers(2), 1) } else { (readers(12), 4) };
+    // One is being sent, one was offered along with it, and one is left.
+    let (readers, connections) = if flood { (readers(3), 1) } else { (readers(12), 4) };
     let site = Site::new(Plan { uncertain, connections, ..Plan::to(&sink) }, &readers);
     if flood {
         // A post would be cut to what mail clients show; a template of the site's own is not.

@@ -165,6 +165,10 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn send(script: &str) -> (Result<Sent, Configuration>, String) {
+        send_within(script, b"Subject: x\r\n\r\n.\r\nbody\r\n", Duration::from_secs(20))
+    }
+
+    fn send_within(script: &str, bytes: &[u8], limit: Duration) -> (Result<Sent, Configuration>, String) {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("sendmail");
         let script = format!("#!/bin/sh\nout={}\n{script}\n", folder.path().display());
@@ -172,9 +176,9 @@ mod tests {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let address = |text: &str| text.parse().expect("an address");
         let envelope = Envelope { from: address("bounces@example.org"), to: address("ada@example.net") };
-        let message = Message { envelope, bytes: b"Subject: x\r\n\r\n.\r\nbody\r\n".to_vec() };
+        let message = Message { envelope, bytes: bytes.to_vec() };
         let sent = loop {
-            let sent = Sendmail::open(&program, Duration::from_secs(20)).unwrap().send(&message);
+            let sent = Sendmail::open(&program, limit).unwrap().send(&message);
             match &sent {
                 // ETXTBSY: another test forked while the script was open for writing, and holds it for a moment.
                 Err(stopped) if stopped.sentence.contains("os error 26") => {}
@@ -206,5 +210,18 @@ mod tests {
         assert_eq!(outcome(1).unwrap().0, Outcome::Deferred(Fault::Connection));
         assert!(outcome(78).unwrap_err().sentence.contains("EX_CONFIG: said so"));
         assert_eq!(send("cat >/dev/null; kill -9 $$").0.unwrap().outcome, Outcome::Unknown);
+    }
+    #[test]
+    fn what_may_have_been_taken_is_in_doubt() {
+        let outcome = |(sent, _): (Result<Sent, Configuration>, String)| sent.map(|sent| (sent.stage, sent.outcome));
+        let doubt = Ok((Stage::Dot, Outcome::Unknown));
+        // More than a pipe holds, and it says that all is well.
+        assert_eq!(outcome(send_within("exit 0", &[b'x'; 300_000], Duration::from_secs(20))), doubt);
+        // It never says anything.
+        let hangs = "cat >/dev/null; exec tail -f /dev/null";
+        assert_eq!(outcome(send_within(hangs, b"x\r\n", Duration::from_millis(200))), doubt);
+        // It left in the middle, and is not of this world.
+        let lost = Ok((Stage::Body, Outcome::Deferred(Fault::Connection)));
+        assert_eq!(outcome(send_within("kill -9 $$", &[b'x'; 300_000], Duration::from_secs(20))), lost);
     }
 }
