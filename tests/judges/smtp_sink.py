@@ -29,7 +29,7 @@ MODES = [
     # 5xx
     (["-f", "connect"], STOPPED), (["-f", "ehlo"], STOPPED), (["-f", "mail"], STOPPED), (["-f", "rcpt"], REFUSED),
     (["-f", "data"], REFUSED), (["-f", "."], (0, "refused", ALL)), (["-f", "rset"], ACCEPTED), (["-f", "quit"], ACCEPTED),
-    (["-f", "rcpt,rset"], REFUSED), (["-f", ".,rset"], (0, "refused", ALL)), (["-f", "quit,rset,noop"], ACCEPTED), (["-A", "0"], REFUSED),
+    (["-f", "rcpt,rset"], REFUSED), (["-f", ".,rset"], (0, "refused", ALL)), (["-f", "quit,rset,noop"], ACCEPTED), (["-A", "1"], REFUSED),
     (["-f", "rcpt", "-B", "550 5.1.1 no such user"], TRIPPED), (["-f", "rcpt", "-B", "550 5.7.1 not from you"], TRIPPED),
     (["-f", ".", "-B", "554 5.7.1 spam"], (1, "deferred", ALL)),
     # without this and that; without ESMTP there is nothing to talk about
