@@ -141,6 +141,9 @@ fn check_local(local: &str) -> Result<(), AddressError> {
 
 /// `text` with every address in it masked: for words that others wrote, such as a server's, where they reach a log.
 pub fn mask_all(text: &str) -> String {
+    // As a link writes it.
+    let text = text.replace("%40", "@");
+    let text = text.as_str();
     let local = |c: char| c.is_alphanumeric() || "!#$%&'*+-=?^_`{|}~.".contains(c);
     let domain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-');
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);

@@ -73,7 +73,7 @@ fn what_is_said_after_the_body_counts_for_the_breaker() {
     let (site, sink, _folder) = site(&people, "");
     let ran = site.go(&["run"]);
     assert_eq!((ran.code, sink.taken()), (Some(1), 0), "{ran:?}");
-    assert!(ran.err.contains("error: the server drops one connection after another"), "{ran:?}");
+    assert!(ran.err.contains("error: the server takes nothing: it drops one connection after another"), "{ran:?}");
     // What the other connection had under way, too.
     let edition = &site.json("2026-11-23T12:00:30Z", &["status"])["editions"][0];
     assert!((20..=22).contains(&edition["deferred"].as_i64().unwrap()), "{edition}");

@@ -151,7 +151,7 @@ impl View {
             lines.extend(pace(edition));
         }
         let lists = [
-            (&status.uncertain, "in doubt: no reply was recorded; they are sent once more by the next run"),
+            (&status.uncertain, "in doubt: no reply was recorded; they are sent once more when they are due"),
             (&status.resent, "sent again in doubt: may have come twice"),
             (&status.held, "held: may or may not have come; not sent again"),
         ];

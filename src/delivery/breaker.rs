@@ -49,7 +49,7 @@ impl Tripped {
                 "refuses one message after another by its policy\n  help: `why ADDRESS` shows its words; look at SPF, DKIM, DMARC and the sending address, then run again"
             }
             Tripped::Connections => {
-                "drops one connection after another\n  help: the rest is queued; look at the server, then run again"
+                "takes nothing: it drops one connection after another, makes no sense, or is busy before a recipient is named\n  help: `why ADDRESS` shows its words; the rest is queued; look at the server, then run again"
             }
             Tripped::Throttled => {
                 "takes no more for now, however slow the pace\n  help: the rest is queued; run again when its limit allows, and set delivery.rates to what it allows"

@@ -134,7 +134,7 @@ impl Reply {
             if !text.is_empty() && !words.is_empty() {
                 text.push(' ');
             }
-            text.extend(words.chars().map(|c| if c.is_control() { ' ' } else { c }));
+            text.extend(words.chars().map(|c| if c.is_control() || is_bidi(c) { ' ' } else { c }));
         }
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_TEXT).collect();
         Reply { code, status, text }
@@ -171,6 +171,11 @@ impl Reply {
     pub fn is_positive(&self) -> bool {
         (200..400).contains(&self.code)
     }
+}
+
+/// Turns the direction of what a terminal shows (Unicode, UAX 9): nobody's reply needs it, and it can make a line read as another.
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The code of one line, whether the line is the reply's last, and its words.
@@ -266,6 +271,11 @@ mod tests {
         assert_eq!(read(b"550 5.1.1. no\r\n").status, Some(Status(5, 1, 1)));
         assert_eq!(read(b"550 5.1.1234 no\r\n").status, None);
         assert_eq!(read(b"550 6.1.1 no\r\n").status, None);
+    }
+
+    #[test]
+    fn nothing_turns_the_direction_of_a_line() {
+        assert_eq!(read("550 a\u{202E}b\u{2069}c\r\n".as_bytes()).text, "a b c");
     }
 
     #[test]

@@ -135,9 +135,8 @@ impl Connection {
             )));
         };
         for (command, wanted) in commands {
-            self.step(Stage::Auth, limits.command, command, wanted)
-                .await
-                .map_err(|stopped| not_ready(server, stopped))?;
+            let said = self.step(Stage::Auth, limits.command, command, wanted).await;
+            said.map_err(|(stage, reply)| not_ready(server, (stage, without(reply, user, password))))?;
         }
         Ok(())
     }
@@ -163,6 +162,17 @@ impl Offers {
         }
         offers
     }
+}
+
+/// What a server says of a login may repeat it; no secret leaves us that way either.
+fn without(mut reply: Reply, user: &str, password: &str) -> Reply {
+    let encoded = |text: &str| BASE64.encode(text.as_bytes());
+    for secret in [encoded(&format!("\0{user}\0{password}")), encoded(password), password.to_owned()] {
+        if !secret.is_empty() {
+            reply.text = reply.text.replace(&secret, "…");
+        }
+    }
+    reply
 }
 
 async fn connect(server: &Server, addresses: &[SocketAddr], limits: &Timeouts) -> Result<TcpStream, NotReady> {
@@ -200,6 +210,14 @@ async fn handshake(trust: &tls::Trust, server: &Server, tcp: TcpStream, limits: 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_login_that_the_server_repeats_is_not_said() {
+        let said = "no AUTH PLAIN AHVzZXJ4AHMzY3IzdFBX s3cr3tPW for userx czNjcjN0UFc=";
+        let reply = without(Reply::new(535, [said]), "userx", "s3cr3tPW");
+        assert_eq!(reply.text, "no AUTH PLAIN … … for userx …");
+        assert_eq!(without(Reply::new(535, ["no"]), "userx", "").text, "no");
+    }
 
     #[test]
     fn offers_are_read_in_any_dress() {
