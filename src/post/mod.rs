@@ -11,6 +11,7 @@ pub mod markdown;
 pub mod permalink;
 pub mod problem;
 pub mod settings;
+pub mod shortcode;
 pub mod text;
 
 use crate::html::CleanHtml;
