@@ -1,9 +1,9 @@
 //! Hugo's shortcodes: the syntax of its lexer (`parser/pageparser`), and the ones that it brings along (checked against
 //! 0.111.3), with those that many sites define alike.
 
-use super::markup::{self, Figure};
+use super::markup;
 use super::tags::{Argument, Budget, Ends, Item, Role, Tag};
-use super::{Body, Ledger, Made};
+use super::{Body, Ledger, Made, themes};
 use crate::post::front_matter::Yaml;
 
 const BROKEN: &str = "close it, or write `{{</* name */>}}` if it is meant literally";
@@ -55,8 +55,7 @@ pub(super) fn items(text: &str) -> Vec<Item<'_>> {
                 (Some(Err(stopped)), Some(end)) => {
                     budget.spend(stopped - start);
                     let what = &text[inside..end];
-                    let name = what.split_whitespace().next().unwrap_or_default();
-                    items.push(broken(name, start));
+                    items.push(broken(what, start));
                     // What is one line goes as a whole; else only what opens it.
                     item_end =
                         if what.len() < 1024 && !what.contains(['\n', '{']) { end + close.len() } else { inside };
@@ -76,9 +75,11 @@ pub(super) fn items(text: &str) -> Vec<Item<'_>> {
     items
 }
 
-fn broken(name: &str, start: usize) -> Item<'static> {
-    let what = match super::shortened(name) {
-        name if name.is_empty() => "A shortcode is not closed or not complete".to_owned(),
+/// Names it by the first word of what is inside.
+fn broken(inside: &str, start: usize) -> Item<'static> {
+    let inside = super::shortened(inside.trim_start());
+    let what = match inside.split_whitespace().next().unwrap_or_default() {
+        "" => "A shortcode is not closed or not complete".to_owned(),
         name => format!("The shortcode `{name}` is not closed or not complete"),
     };
     Item::Broken { what, help: BROKEN, start }
@@ -189,104 +190,45 @@ fn value(text: &str, at: &mut usize, close: &str) -> Result<(String, bool), usiz
 
 pub(super) fn body(tag: &Tag<'_>) -> Body {
     match tag.name {
-        "highlight" | "mermaid" | "qr" => Body::Verbatim,
-        "rawhtml" | "raw" | "raw-html" | "raw_html" | "html" | "unsafe" | "unsafehtml" => Body::Verbatim,
-        "comment" | "figure" | "details" | "quote" | "blockquote" => Body::Wrapped,
-        name if is_template(name) || is_picture(tag) => Body::Wrapped,
-        name if markup::is_box(name) => Body::Stays,
-        _ => Body::Unknown,
+        "qr" => Body::Verbatim,
+        "comment" => Body::Wrapped,
+        name if is_template(name) => Body::Wrapped,
+        _ => themes::body(tag),
     }
 }
 
 pub(super) fn make(tag: &Tag<'_>, inner: Option<&str>, ledger: &mut Ledger<'_>) -> Made {
-    match (tag.name, inner) {
-        ("figure", _) => Made::Block(figure(tag, inner).html()),
-        ("ref" | "relref", _) => match tag.value(&["path"], 0) {
+    match tag.name {
+        "ref" | "relref" => match tag.value(&["path"], 0) {
             Some(path) => Made::Url(ledger.resolve(tag.start, path)),
             None => Made::Url(ledger.facts.target.to_string()),
         },
-        ("param", _) => param(tag, ledger),
-        ("highlight", Some(code)) => Made::Block(markup::code(tag.positional(0).unwrap_or_default(), code)),
-        ("mermaid", Some(code)) => Made::Block(markup::code("mermaid", code)),
-        ("comment", _) => Made::Nothing,
-        ("details", Some(_)) => {
-            let open = tag.named(&["open"]).is_some_and(|open| matches!(open, "true" | "1"));
-            let (before, after) = markup::details(tag.value(&["summary", "title"], 0), open);
-            Made::Around(before, after)
-        }
-        ("quote" | "blockquote", Some(_)) => {
-            let source = tag.named(&["source", "title"]);
-            let link = tag.named(&["link", "url", "href"]);
-            let (before, after) = markup::quotation(tag.named(&["author", "by", "name"]), source, link);
-            Made::Around(before, after)
-        }
-        ("rawhtml" | "raw" | "raw-html" | "raw_html" | "html" | "unsafe" | "unsafehtml", Some(html)) => {
-            Made::Raw(html.to_owned())
-        }
-        ("youtube", _) => video(tag, markup::youtube),
-        ("vimeo", _) => video(tag, markup::vimeo),
-        ("gist", _) => match (tag.positional(0), tag.positional(1)) {
+        "param" => param(tag, ledger),
+        "comment" => Made::Nothing,
+        "gist" => match (tag.positional(0), tag.positional(1)) {
             (Some(user), Some(id)) => Made::Block(markup::gist(&format!("{user}/{id}"), tag.positional(2))),
             (Some(id), None) => Made::Block(markup::gist(id, None)),
             _ => Made::Unknown,
         },
-        ("tweet" | "twitter" | "twitter_simple" | "x" | "x_simple", _) => status(tag),
-        ("instagram" | "instagram_simple", _) => match tag.value(&["id"], 0) {
+        "tweet" | "twitter" | "twitter_simple" | "x" | "x_simple" => status(tag),
+        "instagram" | "instagram_simple" => match tag.value(&["id"], 0) {
             Some(id) => {
                 Made::Block(markup::link_block(&format!("https://www.instagram.com/p/{id}/"), "Instagram post"))
             }
             None => Made::Unknown,
         },
-        ("qr", _) => match inner.map(str::trim).filter(|text| !text.is_empty()).or_else(|| tag.named(&["text"])) {
+        "qr" => match inner.map(str::trim).filter(|text| !text.is_empty()).or_else(|| tag.named(&["text"])) {
             Some(text) if text.contains("://") => Made::Inline(markup::link(text, text)),
             Some(text) => Made::Text(text.to_owned()),
             None => Made::Unknown,
         },
-        ("audio" | "video", None) => match tag.value(&["src", "url", "mp4", "mp3", "webm"], 0) {
-            Some(src) => {
-                Made::Block(format!("<p><{0} controls src=\"{1}\"></{0}></p>", tag.name, markup::address(src)))
-            }
-            None => Made::Unknown,
-        },
-        _ if is_picture(tag) => Made::Block(figure(tag, inner).html()),
-        _ => Made::Unknown,
+        _ => themes::make(tag, inner),
     }
 }
 
 /// Whether the body is a template, run only where the site allows it.
 pub(super) fn is_template(name: &str) -> bool {
     name.ends_with(".inline")
-}
-
-fn is_picture(tag: &Tag<'_>) -> bool {
-    markup::is_picture(tag.name) && tag.named(SOURCES).is_some()
-}
-
-/// How themes call the address of a picture.
-const SOURCES: &[&str] = &["src", "url", "image", "img", "href", "path", "file"];
-
-fn figure<'a>(tag: &'a Tag<'_>, inner: Option<&'a str>) -> Figure<'a> {
-    Figure {
-        src: tag.value(SOURCES, 0),
-        link: tag.named(&["link"]),
-        target: tag.named(&["target"]),
-        rel: tag.named(&["rel"]),
-        alt: tag.named(&["alt"]),
-        title: tag.named(&["title"]),
-        caption: tag.named(&["caption"]).or(inner.map(str::trim).filter(|inner| !inner.is_empty())),
-        attr: tag.named(&["attr"]),
-        attrlink: tag.named(&["attrlink"]),
-        class: tag.named(&["class"]),
-        width: tag.named(&["width"]),
-        height: tag.named(&["height"]),
-    }
-}
-
-fn video(tag: &Tag<'_>, make: fn(&str, Option<&str>) -> String) -> Made {
-    match tag.value(&["id"], 0) {
-        Some(id) => Made::Block(make(id, tag.named(&["title"]))),
-        None => Made::Unknown,
-    }
 }
 
 fn status(tag: &Tag<'_>) -> Made {

@@ -84,18 +84,19 @@ pub(super) fn link_block(url: &str, name: &str) -> String {
 }
 
 /// A player; the sanitiser makes of it what a reader can use.
-pub(super) fn frame(url: &str, title: &str) -> String {
-    format!("<p><iframe src=\"{}\" title=\"{}\"></iframe></p>", attribute(&address(url)), attribute(title))
+pub(super) fn frame(url: &str, title: Option<&str>) -> String {
+    let title = title.map_or(String::new(), |title| format!(" title=\"{}\"", attribute(title)));
+    format!("<p><iframe src=\"{}\"{title}></iframe></p>", attribute(&address(url)))
 }
 
 /// A video on YouTube.
 pub(super) fn youtube(id: &str, title: Option<&str>) -> String {
-    frame(&format!("https://www.youtube.com/embed/{}", video(id)), title.unwrap_or("YouTube video"))
+    frame(&format!("https://www.youtube.com/embed/{}", video(id)), title.or(Some("YouTube video")))
 }
 
 /// A video on Vimeo.
 pub(super) fn vimeo(id: &str, title: Option<&str>) -> String {
-    frame(&format!("https://player.vimeo.com/video/{}", video(id)), title.unwrap_or("Vimeo video"))
+    frame(&format!("https://player.vimeo.com/video/{}", video(id)), title.or(Some("Vimeo video")))
 }
 
 /// The id of a video, also where the author gave its address.
@@ -206,14 +207,22 @@ pub(super) struct Figure<'a> {
 }
 
 impl Figure<'_> {
+    /// The picture alone.
+    pub(super) fn image(&self) -> String {
+        let mut out = String::from("<img");
+        add(&mut out, "src", Some(&self.src.map(address).unwrap_or_default()));
+        add(&mut out, "alt", self.alt);
+        add(&mut out, "class", self.class);
+        add(&mut out, "title", self.title);
+        add(&mut out, "width", self.width);
+        add(&mut out, "height", self.height);
+        out.push('>');
+        out
+    }
+
     /// Hugo's own template makes this of it.
     pub(super) fn html(&self) -> String {
         let mut out = String::from("<figure");
-        let add = |out: &mut String, name: &str, value: Option<&str>| {
-            if let Some(value) = value {
-                let _ = write!(out, " {name}=\"{}\"", attribute(value));
-            }
-        };
         add(&mut out, "class", self.class);
         out.push('>');
         let link = self.link.map(address);
@@ -225,12 +234,8 @@ impl Figure<'_> {
             out.push('>');
         }
         let alt = self.alt.map(str::to_owned).or_else(|| self.caption.map(plain));
-        out.push_str("<img");
-        add(&mut out, "src", Some(&self.src.map(address).unwrap_or_default()));
-        add(&mut out, "alt", alt.as_deref());
-        add(&mut out, "width", self.width);
-        add(&mut out, "height", self.height);
-        out.push('>');
+        let image = Figure { alt: alt.as_deref(), class: None, title: None, ..*self };
+        out.push_str(&image.image());
         if link.is_some() {
             out.push_str("</a>");
         }
@@ -255,49 +260,17 @@ impl Figure<'_> {
     }
 }
 
+fn add(tag: &mut String, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        let _ = write!(tag, " {name}=\"{}\"", attribute(value));
+    }
+}
+
 /// `<details>` before and after its body.
 pub(super) fn details(summary: Option<&str>, open: bool) -> (String, String) {
     let summary = summary.map_or_else(|| "Details".to_owned(), line_of_markdown);
     let open = if open { " open" } else { "" };
     (format!("<details{open}><summary>{summary}</summary>"), "</details>".to_owned())
-}
-
-/// Whether a name is one that themes give to a box around text: what it holds is all there is to say.
-pub(super) fn is_box(name: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "admonition",
-        "alert",
-        "aside",
-        "attention",
-        "box",
-        "callout",
-        "caution",
-        "center",
-        "column",
-        "columns",
-        "danger",
-        "error",
-        "hint",
-        "important",
-        "info",
-        "lead",
-        "message",
-        "note",
-        "notice",
-        "panel",
-        "question",
-        "success",
-        "tip",
-        "warn",
-        "warning",
-    ];
-    NAMES.contains(&name.to_ascii_lowercase().as_str())
-}
-
-/// Whether a name is one that themes give to a picture.
-pub(super) fn is_picture(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["img", "image", "figure", "picture", "photo"].iter().any(|word| name.contains(word))
 }
 
 /// A quotation before and after its body, with whom and what it quotes.

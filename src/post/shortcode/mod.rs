@@ -7,6 +7,7 @@ mod hugo;
 mod markup;
 mod output;
 mod tags;
+mod themes;
 mod zola;
 
 use super::front_matter::Yaml;
@@ -62,8 +63,6 @@ enum Made {
     Raw(String),
     /// A body of Markdown between two pieces of markup.
     Around(String, String),
-    /// The body as it is.
-    Body,
     /// Nothing to show.
     Nothing,
     /// No shortcode of that name is known.
@@ -93,11 +92,11 @@ pub fn expand(text: &str, line: u32, syntax: Syntax, facts: &Facts<'_>) -> (Stri
     if !marks.iter().any(|mark| text.contains(mark)) {
         return (text.to_owned(), Vec::new());
     }
-    let code = Code::of(text);
+    let mut code = Code::of(text);
     let items = match syntax {
         Syntax::Hugo => hugo::items(text),
-        Syntax::Zola => zola::items(text, &code),
-        Syntax::Hexo => hexo::items(text, &code),
+        Syntax::Zola => zola::items(text, &mut code),
+        Syntax::Hexo => hexo::items(text, &mut code),
     };
     let partners = tags::pair(&items);
     let mut expansion = Expansion {
@@ -172,6 +171,14 @@ impl<'a> Expansion<'a> {
                 self.out.seam();
                 match tag.role {
                     Role::Close if paired => self.close(tag),
+                    // To Zola this is text; in code, it is meant as such.
+                    _ if self.syntax == Syntax::Zola
+                        && !paired
+                        && tag.role != Role::Whole
+                        && self.is_code(tag.start) =>
+                    {
+                        self.out.text(&self.text[tag.start..tag.end]);
+                    }
                     Role::Close => {
                         let what = format!("`{}` closes nothing", tag.source(self.text));
                         self.ledger.add(tag.start, &what, "delete it, or write what it should close");
@@ -221,7 +228,7 @@ impl<'a> Expansion<'a> {
     fn make(&mut self, tag: &Tag<'_>, inner: Option<&str>) -> Made {
         match self.syntax {
             Syntax::Hugo => hugo::make(tag, inner, &mut self.ledger),
-            Syntax::Zola => zola::make(tag, inner, &mut self.ledger),
+            Syntax::Zola => zola::make(tag, inner),
             Syntax::Hexo => hexo::make(tag, inner, &mut self.ledger),
         }
     }
@@ -241,7 +248,6 @@ impl<'a> Expansion<'a> {
             Made::Around(before, after) => {
                 self.out.around(&before, inner, &after, rest);
             }
-            Made::Body => self.out.text(inner),
             Made::Nothing => {}
             Made::Unknown if !inner.trim().is_empty() && !hugo::is_template(tag.name) => {
                 self.ledger.unknown(tag, true, self.syntax);

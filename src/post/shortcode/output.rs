@@ -32,7 +32,9 @@ impl Output {
     /// what follows in the source.
     pub(super) fn block(&mut self, html: &str, rest: &str) {
         let Some(prefix) = self.prefix() else {
-            self.0.push_str(html);
+            // A paragraph within a paragraph would end it.
+            let bare = html.strip_prefix("<p>").and_then(|html| html.strip_suffix("</p>"));
+            self.0.push_str(bare.unwrap_or(html));
             return;
         };
         self.0.push_str(html);

@@ -196,6 +196,246 @@ fn hugo_s_unknown_shortcodes_leave_their_body_or_a_link() {
     );
 }
 
+#[test]
+fn zola_s_syntax_is_read() {
+    let link = "<a href=\"https://example.org/blog/a-post/\">https://example.org/blog/a-post/</a>";
+    let youtube = "<p><iframe src=\"https://www.youtube.com/embed/dQ_w\" title=\"YouTube video\"></iframe></p>";
+    check(
+        Syntax::Zola,
+        &[
+            ("a {{ b }} {b} {{ c.d | e }}", "a {{ b }} {b} {{ c.d | e }}", &[]),
+            ("{{ youtube(id=\"dQ_w\", autoplay=true) }}", youtube, &[]),
+            ("{{youtube(\n  id = 'dQ_w',\n  list=[1, 2.5, [\"x\"],],\n  n=-1)}}", youtube, &[]),
+            ("> {{ youtube(id=`dQ_w`) }}", &format!("> {youtube}"), &[]),
+            (
+                "{{ vimeo(id=\"1\") }}",
+                "<p><iframe src=\"https://player.vimeo.com/video/1\" title=\"Vimeo video\"></iframe></p>",
+                &[],
+            ),
+            (
+                "{{ streamable(id=\"92ok4\") }}",
+                "<p><a href=\"https://streamable.com/92ok4\">Video on Streamable</a></p>",
+                &[],
+            ),
+            (
+                "{{ gist(url=\"https://gist.github.com/ada/50a7\", file=\"x.rs\") }} {{ gist(url=\"https://gist.github.com/ada/50a7\") }}",
+                "<p><a href=\"https://gist.github.com/ada/50a7#file-x-rs\">x.rs</a></p>\n\n \
+                 <p><a href=\"https://gist.github.com/ada/50a7\">Gist ada/50a7</a></p>",
+                &[],
+            ),
+            (
+                "{{ img(path=\"a.png\", alt=\"b\", caption=\"c\") }}",
+                "<figure><img src=\"a.png\" alt=\"b\"><figcaption><p>c</p></figcaption></figure>",
+                &[],
+            ),
+            (
+                "{% quote(author=\"Ada\") %}\na *b*\n{% end %}\nc",
+                "<blockquote>\n\na *b*\n\n<footer><strong>Ada</strong></footer></blockquote>\n\nc",
+                &[],
+            ),
+            (
+                "{% note(title=\"x\") %}a {{ youtube(id=\"dQ_w\") }}{% end %}",
+                &format!("a {}", &youtube[3..youtube.len() - 4]),
+                &[],
+            ),
+            ("{% details(summary=\"S\") %}b{% end %}", "<details><summary>S</summary>\n\nb\n\n</details>", &[]),
+            (
+                "{% mermaid() %}\na --> b\n{% end %}",
+                "<pre><code class=\"language-mermaid\">a -&#45;&gt; b</code></pre>",
+                &[],
+            ),
+            // Escapes.
+            ("{{/* youtube(id=\"x\") */}} `{{/* a() */}}`", "{{ youtube(id=\"x\") }} `{{ a() }}`", &[]),
+            (
+                "{%/* quote(a=1) */%} {{ youtube(id=\"x\") }} {%/* end */%} {% note() %}b{% end %}",
+                "{% quote(a=1) %} {{ youtube(id=\"x\") }} {% end %} b",
+                &[],
+            ),
+            // Unknown and broken ones.
+            (
+                "{{ basic() }}{{ pirate(name=\"Bob\") }}",
+                link,
+                &["10: There is no shortcode `basic` here", "10: There is no shortcode `pirate` here"],
+            ),
+            ("{% own() %}a *b*{% end %}", "a *b*", &["10: There is no shortcode `own` here"]),
+            ("a {% end %}b", "a b", &["10: `{% end %}` closes nothing"]),
+            (
+                "\n{{ youtube(id=\"x) }}",
+                "\n&#123;{ youtube(id=\"x) }}",
+                &["11: `{{ youtube` begins no complete shortcode"],
+            ),
+            ("{% if x %}", "&#123;% if x %}", &["10: `{% if` begins no complete shortcode"]),
+            (
+                "`{% if x %}` `{{ get(a) }}`\n\n    {% end %} {% macro() %}",
+                "`{% if x %}` `{{ get(a) }}`\n\n    {% end %} {% macro() %}",
+                &[],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn zola_s_links_lead_to_pages() {
+    check(
+        Syntax::Zola,
+        &[
+            ("[a](@/other) ![b](<@/posts/other.md#c> \"t\")", "[a](/blog/other/) ![b](</blog/other/#c> \"t\")", &[]),
+            (
+                "[a][b]\n\n[b]: @/posts/other.md#c\n[d]:  <@/other>",
+                "[a][b]\n\n[b]: /blog/other/#c\n[d]:  </blog/other/>",
+                &[],
+            ),
+            ("see <@/other#c>.", "see <a href=\"/blog/other/#c\">The &#42;other&#42; one</a>.", &[]),
+            (
+                "<a href=\"@/other\">x</a> [a](@/under_score.md)",
+                "<a href=\"/blog/other/\">x</a> [a](/blog/under_score_%28x%29/)",
+                &[],
+            ),
+            ("`[a](@/other)` a@/other (@/other)", "`[a](@/other)` a@/other (@/other)", &[]),
+            (
+                "[a](@/gone.md#x)\n[b](@/gone.md)",
+                "[a](https://example.org/blog/a-post/)\n[b](https://example.org/blog/a-post/)",
+                &["10: There is no post or page `@/gone.md` here (2 times)"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn hexo_s_tags_become_html() {
+    let asset = "https://example.org/blog/a-post/a%20b.png";
+    check(
+        Syntax::Hexo,
+        &[
+            ("{% blockquote %}\na *b*\n{% endblockquote %}\nc", "<blockquote>\n\na *b*\n\n</blockquote>\n\nc", &[]),
+            (
+                "{% blockquote David Levithan, Wide Awake %}\na\n{% endblockquote %}",
+                "<blockquote>\n\na\n\n<footer><strong>David Levithan</strong> <cite>Wide Awake</cite></footer></blockquote>",
+                &[],
+            ),
+            (
+                "{% quote Seth Godin http://x.org/a/ Welcome to it %}a{% endquote %}",
+                "<blockquote>\n\na\n\n<footer><strong>Seth Godin</strong> <cite><a href=\"http://x.org/a/\">Welcome to it</a></cite>\
+                 </footer></blockquote>",
+                &[],
+            ),
+            (
+                "{% blockquote @ada https://x.org/a %}a{% endblockquote %}",
+                "<blockquote>\n\na\n\n<footer><strong>@ada</strong> <cite><a href=\"https://x.org/a\">x.org/a</a></cite></footer>\
+                 </blockquote>",
+                &[],
+            ),
+            (
+                "{% pullquote right %}a{% endpullquote %}",
+                "<blockquote class=\"pullquote right\">\n\na\n\n</blockquote>",
+                &[],
+            ),
+            (
+                "{% codeblock lang:js mark:2,5 %}\na < `{{ b }}` {% c %}\n\n{% endcodeblock %}",
+                "<pre><code class=\"language-js\">a &lt; &#96;&#123;&#123; b }}&#96; &#123;% c %}</code></pre>",
+                &[],
+            ),
+            (
+                "{% code The title https://x.org/c the link lang:rb %}a{% endcode %}",
+                "<figure><figcaption>The title <a href=\"https://x.org/c\">the link</a></figcaption>\
+                 <pre><code class=\"language-rb\">a</code></pre></figure>",
+                &[],
+            ),
+            ("{% jsfiddle ccWP7 %}", "<p><a href=\"https://jsfiddle.net/ccWP7/\">JSFiddle ccWP7</a></p>", &[]),
+            ("{% gist 50a7 x.js %}", "<p><a href=\"https://gist.github.com/50a7#file-x-js\">x.js</a></p>", &[]),
+            ("{% iframe https://x.org/a 100% 50 %}", "<p><iframe src=\"https://x.org/a\"></iframe></p>", &[]),
+            (
+                "{% youtube lJIrF4YjHfQ %}",
+                "<p><iframe src=\"https://www.youtube.com/embed/lJIrF4YjHfQ\" title=\"YouTube video\"></iframe></p>",
+                &[],
+            ),
+            (
+                "{% vimeo 82090131 %}",
+                "<p><iframe src=\"https://player.vimeo.com/video/82090131\" title=\"Vimeo video\"></iframe></p>",
+                &[],
+            ),
+            (
+                "{% img left big /a.png 10 20 \"The t\" \"An a\" %} {% img /a.png 'My \"t\"' %}",
+                "<img src=\"/a.png\" alt=\"An a\" class=\"left big\" title=\"The t\" width=\"10\" height=\"20\"> \
+                 <img src=\"/a.png\" title=\"My &quot;t&quot;\">",
+                &[],
+            ),
+            ("{% img /a.png '\"The t\" \"An a\"' %}", "<img src=\"/a.png\" alt=\"An a\" title=\"The t\">", &[]),
+            (
+                "{% link the text https://x.org true a title %}",
+                "<a href=\"https://x.org\" title=\"a title\">the text</a>",
+                &[],
+            ),
+            (
+                "{% include_code A test lang:js test.js %}",
+                "<p><a href=\"https://example.org/blog/a-post/\">A test</a></p>",
+                &[],
+            ),
+            // Assets and posts.
+            (
+                "{% asset_img \"a b.png\" %} {% asset_img c a.png 5 'x' 'y' %}",
+                &format!(
+                    "<img src=\"{asset}\"> <img src=\"https://example.org/blog/a-post/a.png\" alt=\"y\" class=\"c\" title=\"x\" width=\"5\">"
+                ),
+                &[],
+            ),
+            ("[x]({% asset_path 'a b.png' %})", &format!("[x]({asset})"), &[]),
+            (
+                "{% asset_link a.pdf The *paper* false %}",
+                "<a href=\"https://example.org/blog/a-post/a.pdf\">The &#42;paper&#42;</a>",
+                &[],
+            ),
+            ("[x]({% post_path other %})", "[x](/blog/other/)", &[]),
+            (
+                "{% post_link other %}",
+                "<a href=\"/blog/other/\" title=\"The *other* one\">The &#42;other&#42; one</a>",
+                &[],
+            ),
+            (
+                "{% post_link other 'my title' true %}",
+                "<a href=\"/blog/other/\" title=\"The *other* one\">my title</a>",
+                &[],
+            ),
+            (
+                "\n{% post_link gone it %}",
+                "\n<a href=\"https://example.org/blog/a-post/\">it</a>",
+                &["11: There is no post or page `gone` here"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn hexo_s_syntax_is_read() {
+    let link = "<a href=\"https://example.org/blog/a-post/\">https://example.org/blog/a-post/</a>";
+    check(
+        Syntax::Hexo,
+        &[
+            (
+                "`{% x %}` {a} `{{ y }}`\n\n```\n{% z %}\n```\n<code>{% x %} {{ y }}</code>",
+                "`{% x %}` {a} `{{ y }}`\n\n```\n{% z %}\n```\n<code>{% x %} {{ y }}</code>",
+                &[],
+            ),
+            ("{% raw %}{{ a }} <b>{% c %}</b>{% endraw %} d", "{{ a }} <b>{% c %}</b> d", &[]),
+            ("`{% raw %}{{ a }}{% endraw %}`", "`{{ a }}`", &[]),
+            ("{%- note info -%}\na *b*\n{%- endnote -%}", "\na *b*\n", &[]),
+            ("a{# b {{ c #}d\n## e {#id}", "ad\n## e {#id}", &[]),
+            ("{{ 'a{{' }} {{ \"b\" | safe }} {{ 3 }} {{ size }}", "a&#123;&#123; b 3 12", &[]),
+            ("a {{ site.x }} b", "a  b", &["10: `{{ site.x }}` is nothing that is known here"]),
+            ("a\n{% own %} {% own x %}", &format!("a\n{link} "), &["11: There is no tag `own` here (2 times)"]),
+            (
+                "{% tabs One %}\n<!-- tab a -->\nb\n<!-- endtab -->\n{% endtabs %}",
+                "\n<!-- tab a -->\nb\n<!-- endtab -->\n",
+                &[],
+            ),
+            ("{% katex %}a^b{% endkatex %}", "a^b", &["10: There is no tag `katex` here"]),
+            ("a {% b", "a  b", &["10: `{%` has no end"]),
+            ("a {{ b {% note %}", &format!("a  b {link}"), &["10: `{{` has no end", "10: There is no tag `note` here"]),
+            ("{% %}a{% endx %}", "a", &["10: `{% %}` names no tag", "10: `{% endx %}` closes nothing"]),
+        ],
+    );
+}
+
 fn without_escapes(text: &str) -> bool {
     !text.contains("/*") && !text.contains("raw")
 }
@@ -206,6 +446,24 @@ proptest! {
         let (out, _) = run(Syntax::Hugo, &text);
         if without_escapes(&text) {
             prop_assert!(!out.contains("{{<") && !out.contains("{{%"), "{text:?} became {out:?}");
+        }
+    }
+
+    #[test]
+    fn zola_leaves_nothing(text in "(\\{\\{|\\{%|\\}\\}|%\\}|/\\*|\\(|\\)|\"|'|=| |\n|\\{|<|>|,|\\[|a|youtube\\(id=\"x\"\\)|end|note\\(\\)|quote\\(\\)|@/a|é){0,40}") {
+        let (out, _) = run(Syntax::Zola, &text);
+        // Four blanks make code, in which Zola leaves what is no shortcode.
+        if without_escapes(&text) && !text.contains("    ") {
+            prop_assert!(!out.contains("{%"), "{text:?} became {out:?}");
+        }
+    }
+
+    #[test]
+    fn hexo_leaves_nothing(text in "(\\{\\{|\\{%|\\}\\}|%\\}|#|-|\"|'| |\n|\\{|<|>|%|a|note|endnote|quote|endquote|img|post_link|codeblock|endcodeblock|é){0,40}") {
+        let (out, _) = run(Syntax::Hexo, &text);
+        // Four blanks make code.
+        if !text.contains("    ") {
+            prop_assert!(!out.contains("{%") && !out.contains("{{"), "{text:?} became {out:?}");
         }
     }
 
@@ -247,6 +505,15 @@ fn hostile_text_ends_soon() {
         "{{ ",
         "{# ",
         "[a](@/b",
+        "{{ \"a",
+        "{{ '\\' ",
+        "<code",
+        "<code>{{ x",
+        "{% x \"\\\"",
+        "{{< a \"\\\"",
+        "]: @/a ",
+        "{{< a>}}{ ",
+        "\n- {{< a >}}x{{< /a >}}",
         "{% end %}",
         "{% codeblock %}",
         "{% blockquote a %}",
@@ -254,9 +521,10 @@ fn hostile_text_ends_soon() {
         "{% note %}\n> ",
         "{{ 'a",
     ];
-    for piece in pieces {
+    // What each of them lacks comes at the very end, or never.
+    for (piece, end) in pieces.iter().flat_map(|piece| [(piece, ""), (piece, "\"'`>}}%}}}}%}#}*/}}*/%})]</code>")]) {
         for syntax in [Syntax::Hugo, Syntax::Zola, Syntax::Hexo] {
-            let text = piece.repeat(100_000);
+            let text = piece.repeat(10_000) + end;
             let (out, troubles) = run(syntax, &text);
             assert!(out.len() <= MAX_OUTPUT && troubles.len() <= MAX_TROUBLES);
         }
