@@ -13,7 +13,7 @@ const APART: &[&str] = &["work"];
 const CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["src/web/", "src/transport/smtp/"]),
     ("tokio_rustls", &["src/web/", "src/transport/smtp/"]),
-    ("serde_yaml", &["src/post/front_matter.rs"]),
+    ("serde_yaml", &["src/post/front_matter/yaml.rs"]),
     ("rusqlite", &["src/store/sql.rs"]),
     ("postgres", &["src/store/sql.rs"]),
     ("anyhow", &["src/cli/", "src/daemon.rs"]),
@@ -511,7 +511,7 @@ fn crates_and_macros_out_of_place_are_found() {
         (
             "src/post/mod.rs",
             "fn f() { serde_yaml::from_str(x) }",
-            "names `serde_yaml`, which belongs to src/post/front_matter.rs",
+            "names `serde_yaml`, which belongs to src/post/front_matter/yaml.rs",
         ),
         ("src/store/mod.rs", "use rusqlite as r;", "names `rusqlite`, which belongs to src/store/sql.rs"),
         ("src/store/mod.rs", "type C = ::postgres::Client;", "names `postgres`, which belongs to src/store/sql.rs"),

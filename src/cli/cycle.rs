@@ -13,7 +13,7 @@ use crate::post::identity::Assigned;
 use crate::post::{Content, Post, Problem, Site};
 use crate::publish::{self, Published, Publisher};
 use crate::report;
-use crate::site::{self, Blog};
+use crate::site::{self, Blog, Generator};
 use crate::store::numbers::Edition;
 use crate::store::{Mode, Store};
 use crate::subscribe;
@@ -55,6 +55,8 @@ pub(super) fn plan(global: &Global) -> Result<Exit> {
         }
         digests = decisions.iter().map(|d| digest_report(d, &cycle.site)).collect();
     }
+    let Generator { rules, why, .. } = &cycle.generator;
+    run.posts.read_as = Some(report::ReadAs { dialect: rules.dialect(), why: why.clone() });
     run.editions = Some(editions);
     run.digests = Some(digests);
     finish(global, &cycle, &run, None)
@@ -117,6 +119,7 @@ struct Cycle<'a> {
     global: &'a Global,
     setup: &'a Setup,
     site: Site,
+    generator: Generator,
     blog: Blog,
     store: Store,
     now: DateTime<Utc>,
@@ -129,7 +132,7 @@ impl<'a> Cycle<'a> {
         // First what only reads: a wrong folder leaves no store behind.
         let blog = site::read(&setup.config.posts, &site, &generator, &setup.config.root, now)?;
         let store = setup.store(mode)?;
-        Ok(Cycle { global, setup, site, blog, store, now })
+        Ok(Cycle { global, setup, site, generator, blog, store, now })
     }
 
     fn sync(&self) -> Result<Vec<Problem>> {
@@ -207,6 +210,8 @@ impl<'a> Cycle<'a> {
             published: self.blog.posts.len(),
             hidden: self.blog.hidden.clone(),
             problems,
+            unread: self.blog.unread.clone(),
+            read_as: None,
         };
         report::Run { posts, feeds, editions: None, digests: None }
     }

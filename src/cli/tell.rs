@@ -27,6 +27,13 @@ pub(super) fn tell(site: &Site, store: &Store, run: &report::Run, told: Option<&
     }
     say::line(first);
     let rehearsal = run.digests.is_some();
+    if let Some(read_as) = &posts.read_as {
+        say::line(format!("read as {}, for {}", read_as.dialect, read_as.why));
+    }
+    if !posts.unread.is_empty() {
+        let formats: Vec<String> = posts.unread.iter().map(|(format, count)| format!("{count} .{format}")).collect();
+        say::line(format!("not read, for only Markdown and HTML are: {}", formats.join(", ")));
+    }
     for feed in &run.feeds {
         let what = match (feed.changed, rehearsal) {
             (true, false) => "written",

@@ -15,6 +15,11 @@ pub enum Naive {
 /// Reads a date of front matter, and gives it in the site's zone. Spellings without a zone are local time, `2015-12-03` and
 /// `2015-12-03 10:01` among them; only of a full timestamp does `naive` decide.
 pub fn parse(text: &str, zone: Tz, naive: Naive) -> Option<DateTime<FixedOffset>> {
+    Some(parse_keeping(text, zone, naive)?.with_timezone(&zone).fixed_offset())
+}
+
+/// As [`parse`], but a date that says its offset keeps it.
+pub fn parse_keeping(text: &str, zone: Tz, naive: Naive) -> Option<DateTime<FixedOffset>> {
     let text = text.trim();
     let (date, rest) = day(text).or_else(|| worded_day(text))?;
     if !(1000..=9999).contains(&date.year()) {
@@ -23,7 +28,7 @@ pub fn parse(text: &str, zone: Tz, naive: Naive) -> Option<DateTime<FixedOffset>
     let clock = clock(rest);
     let moment = date.and_time(clock.time);
     Some(match clock.offset {
-        Offset::Said(offset) => offset.from_local_datetime(&moment).single()?.with_timezone(&zone).fixed_offset(),
+        Offset::Said(offset) => offset.from_local_datetime(&moment).single()?,
         Offset::Unsaid if naive == Naive::Utc => Utc.from_utc_datetime(&moment).with_timezone(&zone).fixed_offset(),
         Offset::Unsaid | Offset::Site => local(moment, zone),
     })

@@ -1,13 +1,25 @@
-//! What the site's own generator is told in its configuration (`_config.yml`): best effort, all of it optional.
+//! What the site's own generator is told in its configuration: best effort, all of it optional.
 
 use super::Person;
+use super::dialect::Dialect;
+use super::dialect::hexo::Hexo;
+use super::dialect::hugo::Hugo;
+use super::dialect::pelican::Pelican;
+use super::dialect::zola::Zola;
 use super::front_matter::Yaml;
 use chrono_tz::Tz;
+use std::path::PathBuf;
 use url::Url;
 
-/// The generator's configuration, as far as it concerns posts.
+/// The generator of a site and its configuration, as far as it concerns posts.
 #[derive(Clone, Debug)]
 pub struct Generator {
+    /// Whose rules its files follow, with what its configuration says of them.
+    pub rules: Rules,
+    /// Why it was taken for that generator, to go on "Hugo, for …".
+    pub why: String,
+    /// The folder of its configuration; without one, of the site.
+    pub folder: PathBuf,
     /// The site's title.
     pub title: Option<String>,
     /// Where the site is served, `baseurl` included; ends in `/`.
@@ -20,7 +32,7 @@ pub struct Generator {
     pub language: Option<String>,
     /// Its zone, if it names one that exists.
     pub timezone: Option<Tz>,
-    /// Style or template of permalinks.
+    /// Style or template of permalinks, by Jekyll's placeholders.
     pub permalink: Option<String>,
     /// What ends an excerpt; `None` is the first paragraph.
     pub excerpt_separator: Option<String>,
@@ -28,61 +40,173 @@ pub struct Generator {
     pub future: bool,
     /// Who writes the site.
     pub author: Option<Person>,
-    /// The folder that holds the sources, relative to the configuration.
-    pub source: Option<String>,
+    /// Folders that hold its sources, below its own; empty where all of it does.
+    pub sources: Vec<String>,
     /// Front matter that files have by their place.
     pub defaults: Vec<Defaults>,
-    /// All of it, for `site.…` in Liquid.
+    /// All of its configuration, for `site.…` in Liquid.
     pub all: Yaml,
 }
 
-/// An entry of `defaults`.
+/// A generator's rules with its settings.
+#[derive(Clone, Debug)]
+pub enum Rules {
+    /// Jekyll's, whose settings are those of [`Generator`].
+    Jekyll,
+    /// Hugo's.
+    Hugo(Hugo),
+    /// Zola's.
+    Zola(Zola),
+    /// Eleventy's.
+    Eleventy,
+    /// Pelican's.
+    Pelican(Pelican),
+    /// Hexo's.
+    Hexo(Hexo),
+    /// Nobody's.
+    Plain,
+}
+
+impl Rules {
+    /// Whose they are.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Rules::Jekyll => Dialect::Jekyll,
+            Rules::Hugo(_) => Dialect::Hugo,
+            Rules::Zola(_) => Dialect::Zola,
+            Rules::Eleventy => Dialect::Eleventy,
+            Rules::Pelican(_) => Dialect::Pelican,
+            Rules::Hexo(_) => Dialect::Hexo,
+            Rules::Plain => Dialect::Plain,
+        }
+    }
+}
+
+/// Front matter that the files of a place have without saying it.
 #[derive(Clone, Debug)]
 pub struct Defaults {
     /// The folder it holds for; empty for all.
-    path: String,
+    pub path: String,
     /// `posts`, `drafts`, `pages`; empty for all.
-    kind: String,
-    values: Vec<(String, Yaml)>,
+    pub kind: String,
+    /// The front matter.
+    pub values: Vec<(String, Yaml)>,
 }
 
 impl Default for Generator {
     fn default() -> Self {
-        Generator::from_yaml(Yaml::Map(Vec::new()))
+        Generator::new(Dialect::Plain, Yaml::Map(Vec::new()))
     }
 }
 
+/// Where a generator's configuration says what, each a path of keys; the first that is there counts.
+struct Keys {
+    title: &'static [&'static [&'static str]],
+    url: &'static [&'static [&'static str]],
+    description: &'static [&'static [&'static str]],
+    language: &'static [&'static [&'static str]],
+    author: &'static [&'static [&'static str]],
+    future: &'static str,
+}
+
+const KEYS: Keys = Keys {
+    title: &[&["title"], &["name"]],
+    url: &[&["url"]],
+    description: &[&["description"], &["subtitle"]],
+    language: &[&["lang"], &["language"], &["locale"]],
+    author: &[&["author"]],
+    future: "future",
+};
+const HUGO_KEYS: Keys = Keys {
+    title: &[&["title"]],
+    url: &[&["baseurl"]],
+    description: &[&["params", "description"], &["description"]],
+    language: &[&["languagecode"], &["defaultcontentlanguage"]],
+    author: &[&["params", "author"], &["author"]],
+    future: "buildfuture",
+};
+const ZOLA_KEYS: Keys = Keys {
+    title: &[&["title"]],
+    url: &[&["base_url"]],
+    description: &[&["description"]],
+    language: &[&["default_language"]],
+    author: &[&["author"], &["extra", "author"]],
+    future: "",
+};
+const PELICAN_KEYS: Keys = Keys {
+    title: &[&["SITENAME"]],
+    url: &[&["SITEURL"]],
+    description: &[&["SITESUBTITLE"]],
+    language: &[&["DEFAULT_LANG"]],
+    author: &[&["AUTHOR"]],
+    future: "",
+};
+
 impl Generator {
-    /// Takes what it knows from a configuration.
-    pub fn from_yaml(all: Yaml) -> Self {
+    /// Takes what it knows from a configuration. Hugo's has lower-case keys, Pelican's is of
+    /// [`pelican::assignments`](crate::post::dialect::pelican::assignments).
+    pub fn new(dialect: Dialect, all: Yaml) -> Self {
+        let keys = match dialect {
+            Dialect::Jekyll | Dialect::Hexo | Dialect::Eleventy | Dialect::Plain => KEYS,
+            Dialect::Hugo => HUGO_KEYS,
+            Dialect::Zola => ZOLA_KEYS,
+            Dialect::Pelican => PELICAN_KEYS,
+        };
+        let one = |paths: &[&[&str]]| paths.iter().find_map(|path| all.at(path).filter(|value| !value.is_null()));
+        let said = |paths: &[&[&str]]| {
+            let value = one(paths)?;
+            value.text().or_else(|| value.items().first()?.text()).map(str::to_owned)
+        };
         let text = |key: &str| all.get(key).and_then(Yaml::text).map(str::to_owned);
-        let baseurl = text("baseurl").map(|base| base.trim_matches('/').to_owned()).filter(|base| !base.is_empty());
-        let baseurl = baseurl.map(|base| format!("/{base}")).unwrap_or_default();
-        let url = text("url").and_then(|url| {
-            let url = if url.contains("://") { url } else { format!("https://{}", url.trim_start_matches('/')) };
-            let url = Url::parse(&format!("{}{baseurl}/", url.trim_end_matches('/'))).ok()?;
-            matches!(url.scheme(), "http" | "https").then_some(url)
-        });
+        let below = text(if dialect == Dialect::Hexo { "root" } else { "baseurl" });
+        let below = below.map(|base| base.trim_matches('/').to_owned()).filter(|base| !base.is_empty());
+        let baseurl = match dialect {
+            Dialect::Jekyll | Dialect::Hexo | Dialect::Plain => {
+                below.map(|base| format!("/{base}")).unwrap_or_default()
+            }
+            _ => String::new(),
+        };
         let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let rules = match dialect {
+            Dialect::Jekyll => Rules::Jekyll,
+            Dialect::Hugo => Rules::Hugo(Hugo::from_config(&all)),
+            Dialect::Zola => Rules::Zola(Zola::from_config(&all)),
+            Dialect::Eleventy => Rules::Eleventy,
+            Dialect::Pelican => Rules::Pelican(Pelican::from_config(&all)),
+            Dialect::Hexo => Rules::Hexo(Hexo::from_config(&all)),
+            Dialect::Plain => Rules::Plain,
+        };
+        let sources = match &rules {
+            Rules::Jekyll => text("source").filter(|source| source != ".").into_iter().collect(),
+            Rules::Hugo(hugo) => hugo.contents().into_iter().map(str::to_owned).collect(),
+            Rules::Zola(_) => vec!["content".to_owned()],
+            Rules::Pelican(pelican) => vec![pelican.content().to_owned()],
+            Rules::Hexo(_) => vec![text("source_dir").unwrap_or_else(|| "source".into())],
+            Rules::Eleventy | Rules::Plain => Vec::new(),
+        };
         Generator {
-            title: text("title").or_else(|| text("name")).map(one_line),
-            url,
+            title: said(keys.title).map(one_line),
+            url: said(keys.url).and_then(|url| address(&url, &baseurl)),
             baseurl,
-            description: text("description").map(one_line),
-            language: text("lang")
-                .or_else(|| text("language"))
-                .or_else(|| text("locale"))
-                .and_then(|tag| language(&tag)),
-            timezone: text("timezone").and_then(|zone| zone.parse().ok()),
-            permalink: text("permalink"),
+            description: said(keys.description).map(one_line),
+            language: said(keys.language).and_then(|tag| language(&tag)),
+            timezone: text("timezone").or_else(|| text("TIMEZONE")).and_then(|zone| zone.parse().ok()),
+            permalink: text("permalink").filter(|_| matches!(rules, Rules::Jekyll | Rules::Plain)),
             excerpt_separator: match all.get("excerpt_separator") {
                 Some(Yaml::Scalar(separator, _)) if !separator.trim().is_empty() => Some(separator.trim().to_owned()),
                 _ => None,
             },
-            future: all.get("future").and_then(Yaml::truth).unwrap_or(false),
-            author: all.get("author").and_then(person),
-            source: text("source").filter(|source| source != "."),
-            defaults: defaults(all.get("defaults")),
+            future: all.get(keys.future).and_then(Yaml::truth).unwrap_or(false),
+            author: one(keys.author).and_then(person),
+            defaults: if matches!(rules, Rules::Jekyll | Rules::Plain) {
+                defaults(all.get("defaults"))
+            } else {
+                Vec::new()
+            },
+            why: String::new(),
+            folder: PathBuf::new(),
+            sources,
+            rules,
             all,
         }
     }
@@ -109,6 +233,13 @@ impl Defaults {
             path.strip_prefix(scope).is_some_and(|rest| scope.is_empty() || rest.is_empty() || rest.starts_with('/'));
         kind && inside
     }
+}
+
+/// A site's own address with what stands below it.
+fn address(url: &str, baseurl: &str) -> Option<Url> {
+    let url = if url.contains("://") { url.to_owned() } else { format!("https://{}", url.trim_start_matches('/')) };
+    let url = Url::parse(&format!("{}{baseurl}/", url.trim_end_matches('/'))).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.host().is_some()).then_some(url)
 }
 
 fn defaults(yaml: Option<&Yaml>) -> Vec<Defaults> {
@@ -161,7 +292,7 @@ mod tests {
     fn a_configuration_is_read() {
         let yaml = "title: A\nurl: https://a.example/\nbaseurl: /blog\nlang: fa_IR\ntimezone: Europe/Berlin\nfuture: yes\nauthor: {name: Ada, uri: 'https://a.example/ada'}\n\
                     defaults:\n- scope: {path: '', type: posts}\n  values: {permalink: /b/:title/, image: a}\n- scope: {path: x}\n  values: {image: b}\n- scope: {type: pages}\n  values: {image: c}\n";
-        let generator = Generator::from_yaml(front_matter::parse_file(yaml).expect("valid"));
+        let generator = Generator::new(Dialect::Jekyll, front_matter::parse_file(yaml).expect("valid"));
         assert_eq!(generator.url.as_ref().map(Url::as_str), Some("https://a.example/blog/"));
         assert_eq!(generator.language.as_deref(), Some("fa-IR"));
         assert!(generator.future && generator.timezone.is_some());

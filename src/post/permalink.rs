@@ -55,11 +55,11 @@ pub fn path(template: &str, parts: &Parts<'_>) -> String {
         }
     }
     filled.push_str(rest);
-    clean(&filled)
+    encode(&filled)
 }
 
-/// No doubled slashes, nothing that leaves the site, everything encoded.
-fn clean(path: &str) -> String {
+/// A path as a URL has it: no doubled slashes, nothing that leaves the site, everything encoded.
+pub fn encode(path: &str) -> String {
     let mut cleaned = String::new();
     let trailing = path.ends_with('/');
     for part in path.split('/').filter(|part| !matches!(*part, "" | "." | "..")) {
@@ -151,7 +151,7 @@ pub fn slugify(text: &str, mode: Mode, cased: bool) -> String {
 }
 
 /// Combining marks of the scripts that blogs are written in; those that count as letters anyway are not all listed.
-fn is_mark(c: char) -> bool {
+pub(crate) fn is_mark(c: char) -> bool {
     matches!(c,
         '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5bd}' | '\u{5bf}'..='\u{5c7}' | '\u{610}'..='\u{61a}'
         | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{6d6}'..='\u{6ed}' | '\u{93a}'..='\u{94f}' | '\u{951}'..='\u{957}'

@@ -10,6 +10,9 @@ pub struct Problem {
     pub path: String,
     /// The line, counted from 1.
     pub line: Option<u32>,
+    /// The character in the line, counted from 1, where one is to blame.
+    #[serde(skip)]
+    pub column: Option<u32>,
     /// What is wrong, as a sentence without a final full stop.
     pub message: String,
     /// What to do about it.

@@ -1,7 +1,8 @@
 //! The `[posts]` table: where the posts are and how they are read.
 
+use super::dialect::Dialect;
+use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -12,8 +13,9 @@ pub struct Settings {
     /// Folders that hold posts, at any depth; relative to the configuration file.
     #[serde(deserialize_with = "one_or_more")]
     pub dir: Vec<PathBuf>,
-    /// How front matter, paths and tags are read.
-    pub dialect: Dialect,
+    /// Whose rules posts follow; `None`, written `auto`, is found out from what lies there.
+    #[serde(deserialize_with = "dialect")]
+    pub dialect: Option<Dialect>,
     /// The folder of the generator's own configuration; default: the nearest from `dir` upwards.
     pub site: Option<PathBuf>,
     /// How a post's URL is made; default: the generator's own.
@@ -22,36 +24,21 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { dir: vec!["posts".into()], dialect: Dialect::Auto, site: None, permalink: None }
+        Settings { dir: vec!["posts".into()], dialect: None, site: None, permalink: None }
     }
 }
 
-/// Whose rules posts follow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Dialect {
-    /// Found out from names and folders.
-    #[default]
-    Auto,
-    /// Jekyll's: dates in file names, Liquid in bodies.
-    Jekyll,
-    /// Markdown files with a date in the front matter.
-    Plain,
-}
-
-impl<'de> Deserialize<'de> for Dialect {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        match name.as_str() {
-            "auto" => Ok(Dialect::Auto),
-            "jekyll" => Ok(Dialect::Jekyll),
-            "plain" => Ok(Dialect::Plain),
-            "hugo" | "zola" | "eleventy" | "pelican" | "hexo" => Err(de::Error::custom(format!(
-                "the dialect `{name}` is not read yet; `plain` reads Markdown files with a YAML front matter that says `date`"
-            ))),
-            _ => Err(de::Error::custom(format!("there is no dialect `{name}`; write `auto`, `jekyll` or `plain`"))),
-        }
+/// `auto`, or a dialect by name.
+fn dialect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dialect>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if name == "auto" {
+        return Ok(None);
     }
+    let known = Dialect::ALL.iter().find(|(known, _)| *known == name);
+    known.map(|(_, dialect)| Some(*dialect)).ok_or_else(|| {
+        let names: Vec<String> = Dialect::ALL.iter().map(|(name, _)| format!("`{name}`")).collect();
+        de::Error::custom(format!("there is no dialect `{name}`; write `auto`, {}", names.join(", ")))
+    })
 }
 
 fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
@@ -86,11 +73,12 @@ mod tests {
     fn the_table_is_read() {
         let settings: Settings = toml::from_str("dir = ['a', 'b']\ndialect = 'jekyll'").expect("valid");
         assert_eq!(settings.dir, [PathBuf::from("a"), "b".into()]);
-        assert_eq!(settings.dialect, Dialect::Jekyll);
+        assert_eq!(settings.dialect, Some(Dialect::Jekyll));
         let settings: Settings = toml::from_str("dir = 'a'").expect("valid");
         assert_eq!(settings, Settings { dir: vec!["a".into()], ..Settings::default() });
-        let error = toml::from_str::<Settings>("dialect = 'hugo'").expect_err("not yet").to_string();
-        assert!(error.contains("not read yet"), "{error}");
+        assert_eq!(toml::from_str::<Settings>("dialect = 'auto'").expect("valid").dialect, None);
+        let error = toml::from_str::<Settings>("dialect = 'gatsby'").expect_err("not known").to_string();
+        assert!(error.contains("write `auto`, `jekyll`, `hugo`"), "{error}");
         assert!(toml::from_str::<Settings>("directory = 'a'").is_err());
         assert!(toml::from_str::<Settings>("dir = []").is_err());
     }

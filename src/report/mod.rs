@@ -1,7 +1,9 @@
 //! The JSON shapes of the contract: what `--json` prints. Things outside rely on every name here.
 
+use crate::post::dialect::Dialect;
 use crate::post::{Hidden, Problem};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// `run --json`, `build --json`, `plan --json`.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -29,6 +31,21 @@ pub struct Posts {
     pub hidden: Vec<Hidden>,
     /// What is wrong with the input.
     pub problems: Vec<Problem>,
+    /// Files in formats that are not read, by extension.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unread: BTreeMap<String, usize>,
+    /// `plan` alone: whose rules they follow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_as: Option<ReadAs>,
+}
+
+/// Whose rules posts follow, and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReadAs {
+    /// The generator.
+    pub dialect: Dialect,
+    /// What told, to go on "Hugo, for …".
+    pub why: String,
 }
 
 /// A feed.
@@ -229,11 +246,13 @@ mod tests {
                 published: 1,
                 hidden: vec![Hidden { path: "posts/a.md".into(), reason: "draft".into() }],
                 problems: vec![Problem {
+                    column: None,
                     path: "posts/b.md".into(),
                     line: Some(3),
                     message: "m".into(),
                     help: "h".into(),
                 }],
+                ..Posts::default()
             },
             feeds: vec![Feed {
                 path: "public/rss.xml".into(),

@@ -2,22 +2,25 @@
 //! order every time, and a file that cannot be read is a [`Problem`], not the end.
 
 mod beside;
+mod pages;
 mod sources;
+mod survey;
 mod walk;
 
 pub use beside::{open_list, overrides};
 
 use crate::html;
-use crate::post::dialect::{self, Context, Document, File, Found, stamp};
+use crate::post::dialect::{self, Context, Document, File, Found, Templating, stamp};
 use crate::post::front_matter::Yaml;
-pub use crate::post::generator::Generator;
+pub use crate::post::generator::{Generator, Rules};
 use crate::post::liquid::{Engine, Facts, to_value};
 use crate::post::settings::Settings;
-use crate::post::{Content, Hidden, Post, Problem, Site, excerpt, markdown, text};
+use crate::post::{Content, Hidden, Post, Problem, Site, excerpt, markdown, shortcode, text};
 use chrono::{DateTime, Utc};
 use liquid_core::model::{Object, Value};
+use pages::Pages;
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use url::Url;
 
@@ -54,10 +57,15 @@ pub struct Blog {
     pub hidden: Vec<Hidden>,
     /// What is wrong with the others, or with parts of them.
     pub problems: Vec<Problem>,
+    /// How many files are in formats that are not read, by extension.
+    pub unread: BTreeMap<String, usize>,
     /// By the post's path.
     documents: HashMap<String, Rendering>,
     engine: Engine,
     excerpt_separator: Option<String>,
+    pages: Pages,
+    /// Hugo's parameters of the site.
+    params: Yaml,
 }
 
 /// What rendering a post needs beside the post.
@@ -65,15 +73,15 @@ struct Rendering {
     front: Yaml,
     body_line: u32,
     markdown: bool,
-    liquid: bool,
+    templating: Templating,
 }
 
-/// What the generator's own configuration says; nothing where there is none. `root` is the folder of our configuration.
+/// The generator of the site and what its own configuration says. `root` is the folder of our configuration.
 ///
 /// # Errors
-/// [`Error::Generator`] when it is there and broken, [`Error::NoFolder`] when the posts' folder is missing.
+/// [`Error::Generator`] when the configuration is broken, [`Error::NoFolder`] when the posts' folder is missing.
 pub fn generator(settings: &Settings, root: &Path) -> Result<Generator, Error> {
-    sources::generator(&sources::site_folder(settings, root)?)
+    survey::generator(settings, root)
 }
 
 /// Reads every post. One bad post does not stop it (P8).
@@ -87,9 +95,11 @@ pub fn read(
     root: &Path,
     now: DateTime<Utc>,
 ) -> Result<Blog, Error> {
-    let folder = sources::site_folder(settings, root)?;
-    let source = generator.source.as_ref().map_or_else(|| folder.clone(), |source| folder.join(source));
-    let files = walk::posts(settings, root, &source)?;
+    let source = match (&generator.rules, generator.sources.first()) {
+        (Rules::Jekyll, Some(source)) => generator.folder.join(source),
+        _ => generator.folder.clone(),
+    };
+    let walk::Walked { posts: files, unread } = walk::posts(settings, root, generator)?;
     let base = base(site, generator);
     let people = sources::people(&source);
     let context =
@@ -103,33 +113,47 @@ pub fn read(
     // Newest first; of the same moment, by path.
     blog.documents
         .sort_by(|(_, a), (_, b)| b.post.published.cmp(&a.post.published).then_with(|| a.post.path.cmp(&b.post.path)));
+    let pages = Pages::of(&blog.documents);
     let engine = engine(&blog.documents, site, generator, &source, base);
     let mut posts = Vec::with_capacity(blog.documents.len());
     let mut documents = HashMap::with_capacity(blog.documents.len());
     for (_, document) in blog.documents {
-        let Document { post, front, body_line, markdown, liquid } = document;
-        documents.insert(post.path.clone(), Rendering { front, body_line, markdown, liquid });
+        let Document { post, front, body_line, markdown, templating } = document;
+        documents.insert(post.path.clone(), Rendering { front, body_line, markdown, templating });
         posts.push(post);
     }
     blog.problems.sort();
     let excerpt_separator = generator.excerpt_separator.clone();
     let Parts { read, hidden, problems, .. } = blog;
-    Ok(Blog { posts, read, hidden, problems, documents, engine, excerpt_separator })
+    let params = generator.all.get("params").cloned().unwrap_or(Yaml::Null);
+    Ok(Blog { posts, read, hidden, problems, unread, documents, engine, excerpt_separator, pages, params })
 }
 
 impl Blog {
     /// Renders one of its posts: Liquid, Markdown, the sanitiser. What is wrong with the body comes beside it.
     pub fn render(&self, post: &Post) -> (Content, Vec<Problem>) {
-        let plain = Rendering { front: Yaml::Null, body_line: 1, markdown: true, liquid: false };
+        let plain = Rendering { front: Yaml::Null, body_line: 1, markdown: true, templating: Templating::None };
         let rendering = self.documents.get(&post.path).unwrap_or(&plain);
-        let (source, troubles) = if rendering.liquid {
-            self.engine.render(&post.body, rendering.body_line, &page(post, &rendering.front), &post.url)
-        } else {
-            (post.body.clone(), Vec::new())
+        let (source, troubles) = match rendering.templating {
+            Templating::None => (post.body.clone(), Vec::new()),
+            Templating::Liquid => {
+                self.engine.render(&post.body, rendering.body_line, &page(post, &rendering.front), &post.url)
+            }
+            Templating::Shortcodes(syntax) => {
+                let facts = shortcode::Facts {
+                    target: &post.url,
+                    front: &rendering.front,
+                    params: &self.params,
+                    resolve: &|reference| self.pages.resolve(reference, post).map(|page| page.url.clone()),
+                    title_of: &|reference| self.pages.resolve(reference, post).map(|page| page.title.clone()),
+                };
+                shortcode::expand(&post.body, rendering.body_line, syntax, &facts)
+            }
         };
         let problems = troubles.into_iter().map(|trouble| Problem {
             path: post.path.clone(),
             line: Some(trouble.line),
+            column: None,
             message: trouble.message,
             help: trouble.help,
         });
@@ -177,8 +201,13 @@ impl Parts {
 }
 
 fn read_one(file: &walk::PostFile, context: &Context<'_>) -> Outcome {
-    let problem =
-        |line, message: String, help: &str| Problem { path: file.path.clone(), line, message, help: help.to_owned() };
+    let problem = |line, message: String, help: &str| Problem {
+        path: file.path.clone(),
+        line,
+        column: None,
+        message,
+        help: help.to_owned(),
+    };
     let mut problems = Vec::new();
     let bytes = match std::fs::read(&file.place) {
         Ok(bytes) => bytes,
@@ -201,7 +230,7 @@ fn read_one(file: &walk::PostFile, context: &Context<'_>) -> Outcome {
         }
     };
     let source =
-        File { path: &file.path, site_path: &file.site_path, rules: file.rules, draft: file.draft, text: &text };
+        File { path: &file.path, site_path: &file.site_path, dialect: file.dialect, draft: file.draft, text: &text };
     match dialect::read(&source, context, &mut problems) {
         Ok(found) => Outcome { found: Some(found), problems },
         Err(problem) => {

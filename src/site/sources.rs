@@ -1,8 +1,6 @@
-//! What lies beside the posts: the generator's configuration, `_includes`, `_data`.
+//! What lies beside the posts: `_includes`, `_data`.
 
-use super::{Error, Generator};
 use crate::post::front_matter::{self, Yaml};
-use crate::post::settings::Settings;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -10,46 +8,6 @@ use std::path::{Path, PathBuf};
 const MAX_FILE: u64 = 1024 * 1024;
 /// All of them together.
 const MAX_TOTAL: u64 = 16 * 1024 * 1024;
-
-const CONFIGURATIONS: [&str; 2] = ["_config.yml", "_config.yaml"];
-
-/// The folder of the generator's own configuration: as set, else the nearest from the first posts' folder upwards, but not
-/// above `root`, the folder of ours. Without one, the posts' folder itself if it holds `_posts`, else `root`.
-pub(super) fn site_folder(settings: &Settings, root: &Path) -> Result<PathBuf, Error> {
-    if let Some(site) = &settings.site {
-        let folder = root.join(site);
-        return if folder.is_dir() { Ok(folder) } else { Err(Error::NoFolder(folder)) };
-    }
-    let top = root.canonicalize().map_err(|error| Error::Unreadable(root.to_path_buf(), error))?;
-    let first = settings.dir.first().map_or_else(|| root.to_path_buf(), |dir| root.join(dir));
-    let start = first.canonicalize().map_err(|_| Error::NoFolder(first.clone()))?;
-    for folder in start.ancestors() {
-        if CONFIGURATIONS.iter().any(|name| folder.join(name).is_file()) {
-            return Ok(folder.to_path_buf());
-        }
-        if top.starts_with(folder) {
-            break;
-        }
-    }
-    // Jekyll runs without a configuration, too: its sources are what holds `_posts`.
-    let posts = start.ancestors().find(|folder| folder.ends_with("_posts")).and_then(Path::parent);
-    Ok(posts.map_or(
-        if start.starts_with(&top) && !start.join("_posts").is_dir() { top } else { start.clone() },
-        Path::to_path_buf,
-    ))
-}
-
-/// Reads `_config.yml` of a folder.
-pub(super) fn generator(folder: &Path) -> Result<Generator, Error> {
-    let Some(path) = CONFIGURATIONS.iter().map(|name| folder.join(name)).find(|path| path.is_file()) else {
-        return Ok(Generator::default());
-    };
-    let text = std::fs::read_to_string(&path).map_err(|error| Error::Unreadable(path.clone(), error))?;
-    match front_matter::parse_file(&text) {
-        Ok(yaml) => Ok(Generator::from_yaml(yaml)),
-        Err(error) => Err(Error::Generator { path, line: error.line, message: error.message, help: error.help }),
-    }
-}
 
 /// `_data/authors.yml`; nothing where there is none.
 pub(super) fn people(source: &Path) -> Yaml {

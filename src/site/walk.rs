@@ -1,9 +1,10 @@
 //! Finds the posts below the folders that the settings name.
 
 use super::Error;
-use crate::post::dialect::Rules;
-use crate::post::settings::{Dialect, Settings};
-use std::collections::HashSet;
+use crate::post::dialect::Dialect;
+use crate::post::generator::Generator;
+use crate::post::settings::Settings;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
@@ -19,21 +20,38 @@ pub(super) struct PostFile {
     pub(super) path: String,
     /// Its path below the site's sources.
     pub(super) site_path: String,
-    pub(super) rules: Rules,
+    pub(super) dialect: Dialect,
     pub(super) draft: bool,
 }
 
 /// A file as the walk met it.
 struct Met {
+    /// Without symbolic links.
     place: PathBuf,
     /// Below the walked folder, with `/`.
     below: String,
 }
 
-/// All posts, by path.
-pub(super) fn posts(settings: &Settings, root: &Path, source: &Path) -> Result<Vec<PostFile>, Error> {
-    let mut posts = Vec::new();
+/// Everything that the folders of the settings hold.
+#[derive(Default)]
+pub(super) struct Walked {
+    /// All posts, by path.
+    pub(super) posts: Vec<PostFile>,
+    /// Files in formats that are not read, by extension.
+    pub(super) unread: BTreeMap<String, usize>,
+}
+
+/// Finds what a generator would take for posts.
+pub(super) fn posts(settings: &Settings, root: &Path, generator: &Generator) -> Result<Walked, Error> {
+    let mut walked = Walked::default();
     let mut taken = HashSet::new();
+    let dialect = generator.rules.dialect();
+    let site = match (dialect, generator.sources.first()) {
+        // Jekyll's paths begin at its sources.
+        (Dialect::Jekyll, Some(source)) => generator.folder.join(source),
+        _ => generator.folder.clone(),
+    };
+    let site = site.canonicalize().unwrap_or(site);
     for dir in &settings.dir {
         let folder = root.join(dir);
         if !folder.is_dir() {
@@ -44,44 +62,83 @@ pub(super) fn posts(settings: &Settings, root: &Path, source: &Path) -> Result<V
             .map_err(|error| Error::Unreadable(folder.clone(), error))?;
         let canonical = folder.canonicalize().unwrap_or_else(|_| folder.clone());
         let shown = shown(dir);
-        // A folder called `_posts`, or inside one, holds Jekyll's posts like one that has it below.
-        let within = |name: &str| canonical.components().any(|part| part.as_os_str() == name);
-        let inside = within("_posts");
-        let is_jekyll = |met: &Met| inside || under(&met.below, "_posts") || under(&met.below, "_drafts");
-        let jekyll =
-            settings.dialect != Dialect::Plain && (inside || met.iter().any(|met| under(&met.below, "_posts")));
+        let bundles = bundles(&met);
         for met in met {
-            let draft = within("_drafts") || under(&met.below, "_drafts");
+            let site_path = site_path(&canonical.join(&met.below), &site);
+            let Some((dialect, draft)) = taken_for(dialect, &site_path, generator, settings) else { continue };
             let file = met.below.rsplit('/').next().unwrap_or(&met.below);
-            let dated = is_dated(file);
-            let rules = match settings.dialect {
-                Dialect::Plain => Rules::Plain,
-                // Jekyll ignores names without a date; among the drafts it does not.
-                _ if jekyll && (!is_jekyll(&met) || !dated && !draft) => continue,
-                _ if jekyll || dated => Rules::Jekyll,
-                Dialect::Jekyll if !draft => continue,
-                Dialect::Jekyll => Rules::Jekyll,
-                Dialect::Auto => Rules::Plain,
-            };
+            if let Some(format) = unread(file) {
+                *walked.unread.entry(format.to_owned()).or_default() += 1;
+                continue;
+            }
+            if matches!(dialect, Dialect::Hugo | Dialect::Zola) && is_resource(&met.below, file, &bundles) {
+                continue;
+            }
             let html = file.ends_with(".html") || file.ends_with(".htm");
             if html && !starts_with_front_matter(&met.place) {
                 continue;
             }
-            if !taken.insert(met.place.canonicalize().unwrap_or_else(|_| met.place.clone())) {
+            // Two folders of the settings may lie in each other.
+            if !taken.insert(met.place.clone()) {
                 continue;
             }
             let path = if shown.is_empty() { met.below.clone() } else { format!("{shown}/{}", met.below) };
-            posts.push(PostFile {
-                site_path: site_path(&canonical.join(&met.below), source),
-                path,
-                place: met.place,
-                rules,
-                draft,
-            });
+            walked.posts.push(PostFile { site_path, path, place: met.place, dialect, draft });
         }
     }
-    posts.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(posts)
+    walked.posts.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(walked)
+}
+
+/// Whose rules a file follows, and whether it lies among the drafts; `None` for what is no post.
+fn taken_for(dialect: Dialect, site_path: &str, generator: &Generator, settings: &Settings) -> Option<(Dialect, bool)> {
+    let (folders, file) = site_path.rsplit_once('/').unwrap_or(("", site_path));
+    let within = |name: &str| folders.split('/').any(|folder| folder == name);
+    let draft = within("_drafts");
+    let below = |source: &str| {
+        let path = format!("/{folders}/");
+        source.is_empty() || path.starts_with(&format!("/{source}/")) || path.contains(&format!("/{source}/"))
+    };
+    match dialect {
+        // A name without a date is ignored; among the drafts it is not.
+        Dialect::Jekyll => ((within("_posts") && jekyll_name(file)) || draft).then_some((dialect, draft)),
+        Dialect::Hexo => (within("_posts") || draft).then_some((dialect, draft)),
+        // A section's own page is no post.
+        Dialect::Hugo | Dialect::Zola if file.starts_with("_index.") => None,
+        Dialect::Hugo | Dialect::Zola => {
+            generator.sources.iter().any(|source| below(source)).then_some((dialect, draft))
+        }
+        Dialect::Pelican => (below(generator.sources.first().map_or("", |source| source)) && !within("pages"))
+            .then_some((dialect, draft)),
+        Dialect::Eleventy => below(generator.sources.first().map_or("", |source| source)).then_some((dialect, draft)),
+        // Without a sign of a generator, a dated name is read as the one reads it that made such names known.
+        Dialect::Plain if settings.dialect.is_none() && jekyll_name(file) => Some((Dialect::Jekyll, draft)),
+        Dialect::Plain => Some((dialect, draft)),
+    }
+}
+
+/// Folders that are a page: they hold an `index.md`.
+fn bundles(met: &[Met]) -> HashSet<String> {
+    let folders = met.iter().filter_map(|met| {
+        let (folder, file) = met.below.rsplit_once('/')?;
+        file.starts_with("index.").then(|| folder.to_owned())
+    });
+    folders.collect()
+}
+
+/// Whether a file belongs to the page of its folder or of one above it.
+fn is_resource(below: &str, file: &str, bundles: &HashSet<String>) -> bool {
+    let Some((folder, _)) = below.rsplit_once('/') else { return false };
+    let above = folder.match_indices('/').map(|(at, _)| &folder[..at]);
+    above.into_iter().any(|above| bundles.contains(above)) || bundles.contains(folder) && !file.starts_with("index.")
+}
+
+/// Formats that blogs hold beside Markdown and that are not read.
+fn unread(file: &str) -> Option<&'static str> {
+    let extension = file.rsplit_once('.')?.1.to_ascii_lowercase();
+    ["rst", "adoc", "asciidoc", "org", "ipynb", "mdx", "rmd", "pdc", "textile"]
+        .into_iter()
+        .find(|known| *known == extension)
 }
 
 /// The configured folder as it begins a post's path: with `/`, without `.`.
@@ -94,29 +151,23 @@ fn shown(dir: &Path) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// A file's path below the site's sources; where it lies elsewhere, below the folder that holds `_posts`.
-fn site_path(place: &Path, source: &Path) -> String {
-    let source = source.canonicalize().unwrap_or_else(|_| source.to_path_buf());
+/// A file's path below the site's sources; where it lies elsewhere, below the folder that holds `_posts` or `content`.
+fn site_path(place: &Path, site: &Path) -> String {
     let slashed = |path: &Path| {
         path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect::<Vec<_>>().join("/")
     };
-    match place.strip_prefix(&source) {
+    match place.strip_prefix(site) {
         Ok(below) => slashed(below),
         Err(_) => {
             let whole = slashed(place);
-            whole
-                .find("_posts/")
-                .map_or_else(|| whole.rsplit('/').next().unwrap_or(&whole).to_owned(), |at| whole[at..].to_owned())
+            let at = ["_posts/", "content/"].iter().find_map(|folder| whole.find(folder));
+            at.map_or_else(|| whole.rsplit('/').next().unwrap_or(&whole).to_owned(), |at| whole[at..].to_owned())
         }
     }
 }
 
-fn under(below: &str, folder: &str) -> bool {
-    below.rsplit_once('/').is_some_and(|(folders, _)| folders.split('/').any(|part| part == folder))
-}
-
 /// `2024-02-05-slug.ext`
-fn is_dated(file: &str) -> bool {
+fn jekyll_name(file: &str) -> bool {
     let digits = |part: &str, least: usize, most: usize| {
         (least..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
     };
@@ -132,8 +183,9 @@ fn walk(
     seen: &mut HashSet<PathBuf>,
     met: &mut Vec<Met>,
 ) -> std::io::Result<()> {
+    let real = folder.canonicalize()?;
     // Symbolic links may lead back up.
-    if depth == 0 || !seen.insert(folder.canonicalize()?) {
+    if depth == 0 || !seen.insert(real.clone()) {
         return Ok(());
     }
     let mut entries: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;
@@ -145,16 +197,22 @@ fn walk(
         if name.starts_with(['.', '#', '~']) || name.ends_with('~') || name.starts_with('_') && !special {
             continue;
         }
-        let place = entry.path();
-        // Follows links; a dangling one is nothing.
-        let Ok(kind) = std::fs::metadata(&place) else { continue };
+        let Ok(mut kind) = entry.file_type() else { continue };
+        let mut place = real.join(name);
+        if kind.is_symlink() {
+            // Followed; a dangling one is nothing.
+            let Ok(target) = place.canonicalize().and_then(|target| Ok((std::fs::metadata(&target)?, target))) else {
+                continue;
+            };
+            (kind, place) = (target.0.file_type(), target.1);
+        }
         let below = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
         if kind.is_dir() {
             if !matches!(name, "node_modules" | "vendor" | "target") {
                 // A folder inside that cannot be read takes only itself away.
                 let _ = walk(&place, &below, depth - 1, seen, met);
             }
-        } else if kind.is_file() && is_text(name) {
+        } else if kind.is_file() && (is_text(name) || unread(name).is_some()) {
             met.push(Met { place, below });
         }
     }

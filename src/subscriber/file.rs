@@ -90,8 +90,13 @@ impl<R: Read> Rows<R> {
         let cell =
             |column: usize| self.columns[column].and_then(|at| self.record.get(at)).map(str::trim).unwrap_or_default();
         let line = self.record.position().map(|p| p.line() as u32);
-        let problem =
-            |message: String, help: &str| Problem { path: self.path.clone(), line, message, help: help.to_owned() };
+        let problem = |message: String, help: &str| Problem {
+            path: self.path.clone(),
+            line,
+            column: None,
+            message,
+            help: help.to_owned(),
+        };
         let address = EmailAddress::parse(cell(0))
             .map_err(|e| problem(e.to_string(), "correct the address or delete the row"))?;
         let status = match cell(5) {

@@ -2,30 +2,80 @@
 //! the clock, and what cannot be read becomes a [`Problem`], not a guess.
 
 mod author;
+pub mod eleventy;
+pub mod hexo;
+pub mod hugo;
 mod jekyll;
+pub mod pelican;
 mod plain;
+mod reading;
+pub mod zola;
 
-use super::date::{self, Naive};
-use super::front_matter::{self, Yaml};
-use super::generator::{self, Generator};
-use super::permalink::{self, Parts};
+use super::front_matter::{self, Fences, Yaml};
+use super::generator::{self, Generator, Rules};
+use super::markdown;
+use super::permalink;
+use super::shortcode::Syntax;
 use super::{Image, Person, Post, Problem, Site, text};
 use aws_lc_rs::digest;
 use chrono::{DateTime, FixedOffset, Utc};
+use reading::{Facts, Reading};
+use serde::Serialize;
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use url::Url;
 
 /// A summary in the front matter is cut here.
 const SUMMARY_LENGTH: usize = 300;
 
-/// How a file is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rules {
-    /// As Jekyll does.
+/// Whose rules a file follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// Jekyll's: dates in file names, Liquid in bodies.
     Jekyll,
-    /// As Markdown with a date in its front matter.
+    /// Hugo's: sections, bundles, languages, shortcodes.
+    Hugo,
+    /// Zola's: TOML, `@/` links.
+    Zola,
+    /// Eleventy's: directory data, Liquid or Nunjucks in bodies.
+    Eleventy,
+    /// Pelican's: `Key: value` lines without fences.
+    Pelican,
+    /// Hexo's: `source/_posts`, tags in `{% %}`.
+    Hexo,
+    /// Markdown files with a date in the front matter.
     Plain,
+}
+
+impl Dialect {
+    /// All of them, with their names in the configuration.
+    pub const ALL: [(&str, Dialect); 7] = [
+        ("jekyll", Dialect::Jekyll),
+        ("hugo", Dialect::Hugo),
+        ("zola", Dialect::Zola),
+        ("eleventy", Dialect::Eleventy),
+        ("pelican", Dialect::Pelican),
+        ("hexo", Dialect::Hexo),
+        ("plain", Dialect::Plain),
+    ];
+
+    fn fences(self) -> Fences {
+        match self {
+            Dialect::Jekyll => Fences::Jekyll,
+            Dialect::Hexo => Fences::Hexo,
+            Dialect::Pelican => Fences::Header,
+            Dialect::Hugo | Dialect::Zola | Dialect::Eleventy | Dialect::Plain => Fences::Any,
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Dialect::ALL.iter().find(|(_, dialect)| dialect == self).map_or("", |(name, _)| name);
+        let (first, rest) = name.split_at(1);
+        write!(f, "{}{rest}", first.to_uppercase())
+    }
 }
 
 /// A file of the blog.
@@ -36,7 +86,7 @@ pub struct File<'a> {
     /// Its path below the site's sources: scopes and categories go by it.
     pub site_path: &'a str,
     /// How it is read.
-    pub rules: Rules,
+    pub dialect: Dialect,
     /// Whether it lies among the drafts.
     pub draft: bool,
     /// Its text.
@@ -54,7 +104,7 @@ pub struct Context<'a> {
     pub base: &'a Url,
     /// `[posts] permalink`.
     pub permalink: Option<&'a str>,
-    /// `_data/authors`: people by key.
+    /// People by key: `_data/authors` and the like.
     pub people: &'a Yaml,
     /// What is later is not yet published.
     pub now: DateTime<Utc>,
@@ -80,125 +130,137 @@ pub struct Document {
     pub body_line: u32,
     /// Whether its body is Markdown; else HTML.
     pub markdown: bool,
-    /// Whether its body holds Liquid.
-    pub liquid: bool,
+    /// What its body holds beside.
+    pub templating: Templating,
 }
 
-/// What a file's name says.
-struct Name<'a> {
-    date: Option<&'a str>,
-    slug: &'a str,
+/// What a generator runs in a body before it is Markdown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Templating {
+    /// Nothing.
+    None,
+    /// Liquid.
+    Liquid,
+    /// Shortcodes.
+    Shortcodes(Syntax),
 }
 
 /// Reads a file. A problem that leaves the post readable goes to `problems`; one that does not is the error.
 pub fn read(file: &File<'_>, context: &Context<'_>, problems: &mut Vec<Problem>) -> Result<Found, Problem> {
-    let problem =
-        |line, message: String, help: &str| Problem { path: file.path.to_owned(), line, message, help: help.into() };
     if file.draft {
         return Ok(Found::Hidden("draft"));
     }
-    let source = front_matter::split(file.text);
+    let source = front_matter::split(file.text, file.dialect.fences());
     let own = match source.front_matter {
-        Some(front_matter) => front_matter::parse(front_matter),
+        Some(_) => front_matter::parse(&source),
         // A generator would show it as text; in a mail that cannot be taken back.
         None => front_matter::meant(source.body).map_or(Ok(Yaml::Map(Vec::new())), Err),
     };
-    let own = own.map_err(|error| problem(Some(error.line), error.message, &error.help))?;
-    let line_of = |key: &str| line_of(source.front_matter.unwrap_or_default(), key);
-    let own_permalink = own.get("permalink").and_then(Yaml::text).map(str::to_owned);
-    let front = with_defaults(own, context.generator.defaults_of(file.site_path));
+    let own = own.map_err(|error| Problem {
+        path: file.path.to_owned(),
+        line: Some(error.line),
+        column: error.column,
+        message: error.message,
+        help: error.help,
+    })?;
+    let mut reading = Reading::new(file, context, source, own);
+    let found = match reading.hidden() {
+        Some(reason) => Err(reason),
+        None => match &context.generator.rules {
+            Rules::Hugo(hugo) => hugo::facts(hugo, &mut reading),
+            Rules::Zola(zola) => zola::facts(zola, &mut reading),
+            Rules::Eleventy => eleventy::facts(&mut reading),
+            Rules::Pelican(pelican) => pelican::facts(pelican, &mut reading),
+            Rules::Hexo(hexo) => hexo::facts(hexo, &mut reading),
+            Rules::Jekyll | Rules::Plain => match file.dialect {
+                Dialect::Jekyll => jekyll::facts(&mut reading),
+                _ => plain::facts(&mut reading),
+            },
+        },
+    };
+    problems.append(&mut reading.problems);
+    Ok(match found {
+        Ok(facts) => Found::Post(Box::new(document(reading, facts))),
+        Err(reason) => Found::Hidden(reason),
+    })
+}
+
+/// The post that the facts make of a file.
+fn document(reading: Reading<'_>, facts: Facts) -> Document {
+    let Reading { file, context, source, front, .. } = reading;
     let says = |key: &str, value: bool| front.get(key).and_then(Yaml::truth) == Some(value);
-    if says("published", false) {
-        return Ok(Found::Hidden("unpublished"));
-    }
-    if says("draft", true) || front.get("status").and_then(Yaml::text) == Some("draft") {
-        return Ok(Found::Hidden("draft"));
-    }
-
     let file_name = file.path.rsplit('/').next().unwrap_or(file.path);
-    let (name, naive) = match file.rules {
-        Rules::Jekyll => (jekyll::name(file_name).unwrap_or_else(|| plain::name(file.path)), Naive::Utc),
-        Rules::Plain => (jekyll::name(file_name).unwrap_or_else(|| plain::name(file.path)), Naive::Site),
-    };
-    let zone = context.site.timezone;
-    let moment = |key: &str, problems: &mut Vec<Problem>| {
-        let said = front.get(key).and_then(Yaml::text)?;
-        let read = date::parse(said, zone, naive);
-        if read.is_none() {
-            let message = format!("The date `{}` cannot be read", text::shorten(said, 40));
-            problems.push(problem(line_of(key), message, "write it like 2026-11-23 or 2026-11-23 09:00:00 +0100"));
-        }
-        read
-    };
-    let named = name.date.and_then(|date| date::of_file_name(&format!("{date}-"), zone));
-    let Some(published) = moment("date", problems).or(named) else { return Ok(Found::Hidden("no date")) };
-    if published > context.now && !context.generator.future {
-        return Ok(Found::Hidden("future"));
+    let markdown = !matches!(file_name.rsplit('.').next(), Some("html" | "htm"));
+    let url = context.base.join(facts.path.trim_start_matches('/')).unwrap_or_else(|_| context.base.clone());
+    let mut body = body(source.body);
+    let mut body_line = source.body_line;
+    let mut title = facts.title.as_deref().map(text::plain).filter(|title| !title.is_empty());
+    // Jekyll's go by the file name, whatever the text begins with.
+    if title.is_none()
+        && markdown
+        && file.dialect != Dialect::Jekyll
+        && let Some((heading, rest, lines)) = heading(&body)
+    {
+        title = Some(heading);
+        body_line += lines;
+        body = rest;
     }
-    let updated = ["updated", "last_modified_at", "lastmod", "modified"].iter().find_map(|key| moment(key, problems));
-
-    let slug = front.get("slug").and_then(Yaml::text).unwrap_or(name.slug);
-    let categories = match file.rules {
-        Rules::Jekyll => jekyll::categories(file.site_path, &front),
-        Rules::Plain => plain::categories(&front),
-    };
-    // The post's own, ours, that of its place in the site, the site's.
-    let template = own_permalink.as_deref().or_else(|| context.permalink.map(permalink::style));
-    let template = template.or_else(|| front.get("permalink").and_then(Yaml::text));
-    let template = template.or_else(|| context.generator.permalink.as_deref().map(permalink::style));
-    let parts = Parts { date: published, slug, categories: &categories };
-    let path = permalink::path(template.unwrap_or(permalink::DEFAULT), &parts);
-    let url = context.base.join(path.trim_start_matches('/')).unwrap_or_else(|_| context.base.clone());
-
-    let title = front.get("title").and_then(Yaml::text).map(text::plain).filter(|title| !title.is_empty());
-    let title = title.unwrap_or_else(|| permalink::title_of(name.slug));
+    let title = title.unwrap_or_else(|| permalink::title_of(&facts.slug));
     let title = if title.is_empty() { file_name.to_owned() } else { title };
-    let body = body(source.body);
-    let summary = summary(&front);
+    let summary = facts.summary.as_deref().map(text::plain).filter(|said| !said.is_empty());
+    let summary = summary.map(|said| text::shorten(&said, SUMMARY_LENGTH));
     let image = image(&front, &title, &url, context.base);
     let post = Post {
         path: file.path.to_owned(),
         fingerprint: fingerprint(&title, &body, summary.as_deref(), image.as_ref()),
-        slug: permalink::slugify(slug, permalink::Mode::Pretty, true),
-        published,
-        updated,
+        slug: permalink::slugify(&facts.slug, permalink::Mode::Pretty, true),
+        published: facts.published,
+        updated: facts.updated,
         authors: authors(&front, context),
-        tags: each_once(tags(&front)),
-        language: ["lang", "language", "locale"]
-            .iter()
-            .find_map(|key| front.get(key).and_then(Yaml::text).and_then(generator::language)),
+        tags: each_once(facts.tags),
+        language: facts.language.as_deref().and_then(generator::language),
         guid: ["guid", "id"].iter().find_map(|key| front.get(key).and_then(Yaml::text)).map(str::to_owned),
         in_feeds: !says("feed", false),
         in_digests: !says("digest", false),
         minor: says("minor", true),
         title,
         url,
-        categories,
+        categories: facts.categories,
         summary,
         image,
         body,
     };
-    let markdown = !matches!(file_name.rsplit('.').next(), Some("html" | "htm"));
-    let liquid = file.rules == Rules::Jekyll && !says("render_with_liquid", false);
-    Ok(Found::Post(Box::new(Document { post, front, body_line: source.body_line, markdown, liquid })))
+    let templating = match file.dialect {
+        Dialect::Jekyll if says("render_with_liquid", false) => Templating::None,
+        Dialect::Jekyll | Dialect::Eleventy => Templating::Liquid,
+        Dialect::Hugo => Templating::Shortcodes(Syntax::Hugo),
+        Dialect::Zola => Templating::Shortcodes(Syntax::Zola),
+        Dialect::Hexo => Templating::Shortcodes(Syntax::Hexo),
+        Dialect::Pelican | Dialect::Plain => Templating::None,
+    };
+    Document { post, front, body_line, markdown, templating }
 }
 
-/// The file's own front matter over what its place gives it.
-fn with_defaults(own: Yaml, defaults: Vec<(&str, &Yaml)>) -> Yaml {
-    let Yaml::Map(mut entries) = own else { return own };
-    for (key, value) in defaults {
-        if !entries.iter().any(|(known, _)| known == key) {
-            entries.push((key.to_owned(), value.clone()));
+/// The heading that a text begins with, as plain text, what follows it, and how many lines it took.
+fn heading(body: &str) -> Option<(String, String, u32)> {
+    let start = body.len() - body.trim_start().len();
+    let (first, rest) = body[start..].split_once('\n').unwrap_or((&body[start..], ""));
+    let (said, rest) = match first.strip_prefix("# ") {
+        Some(said) => (said.trim_end().trim_end_matches('#'), rest),
+        None => {
+            let (line, rest) = rest.split_once('\n').unwrap_or((rest, ""));
+            let underlined = !first.trim().is_empty() && line.len() > 2 && line.trim_end().bytes().all(|b| b == b'=');
+            if !underlined {
+                return None;
+            }
+            (first, rest)
         }
-    }
-    Yaml::Map(entries)
-}
-
-/// The line of the file on which a key of the front matter stands; the last, for that one counts.
-fn line_of(front_matter: &str, key: &str) -> Option<u32> {
-    let stands = |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':'));
-    let lines = (2_u32..).zip(front_matter.lines());
-    lines.filter(|(_, line)| stands(line)).map(|(number, _)| number).last()
+    };
+    let said = said.trim().strip_suffix('}').and_then(|said| said.rsplit_once("{#")).map_or(said, |(said, _)| said);
+    // Links as their words, no emphasis.
+    let said = text::plain(&markdown::to_html_plain(said));
+    let lines = body[..body.len() - rest.len()].bytes().filter(|b| *b == b'\n').count();
+    (!said.is_empty()).then(|| (said, rest.to_owned(), u32::try_from(lines).unwrap_or(0)))
 }
 
 /// Line ends as `\n`, and no control characters, which neither feeds nor mails can hold.
@@ -225,28 +287,10 @@ fn each_once(words: Vec<String>) -> Vec<String> {
     words.iter().map(|word| text::plain(word)).filter(|word| !word.is_empty() && seen.insert(word.clone())).collect()
 }
 
-/// `tag` is one name; `tags` a list, or words.
-fn tags(front: &Yaml) -> Vec<String> {
-    match front.get("tag") {
-        Some(one @ Yaml::Scalar(..)) => one.text().map(str::to_owned).into_iter().collect(),
-        Some(list @ Yaml::List(_)) => words(Some(list)),
-        _ => words(front.get("tags")),
-    }
-}
-
 fn authors(front: &Yaml, context: &Context<'_>) -> Vec<Person> {
     let named = ["authors", "author", "by"].iter().find_map(|key| front.get(key).filter(|value| !value.is_null()));
     let authors = named.map(|named| author::people(named, context.people)).unwrap_or_default();
     if authors.is_empty() { context.site.author.clone().into_iter().collect() } else { authors }
-}
-
-/// What the author says of the post. What holds Liquid is said by nobody before it is run.
-fn summary(front: &Yaml) -> Option<String> {
-    ["excerpt", "description", "summary"].iter().find_map(|key| {
-        let said = front.get(key).and_then(Yaml::text)?;
-        let said = text::plain(said);
-        (!said.is_empty() && !said.contains("{{") && !said.contains("{%")).then(|| text::shorten(&said, SUMMARY_LENGTH))
-    })
 }
 
 /// `image: path`, or a map with `path`, `feature`, `url` or `src`. A path from the root is below the site's `base`.

@@ -1,15 +1,16 @@
 //! What becomes of shortcodes; Hugo's beside what Hugo 0.111.3 makes of the same text.
 
 use super::*;
-use crate::post::front_matter::parse;
+use crate::post::front_matter::parse_file;
 use proptest::prelude::*;
 
 const POST: &str = "https://example.org/blog/a-post/";
 
 fn run(syntax: Syntax, text: &str) -> (String, Vec<Trouble>) {
     let target = Url::parse(POST).expect("a URL");
-    let front = parse("title: A\nsize: 12\nname: a_b *c* {{< d\nnested:\n  inner: hey\nlist: [a, b]\n").expect("YAML");
-    let params = parse("color: blue\ndeep:\n  key: site\nsize: 13\n").expect("YAML");
+    let front =
+        parse_file("title: A\nsize: 12\nname: a_b *c* {{< d\nnested:\n  inner: hey\nlist: [a, b]\n").expect("YAML");
+    let params = parse_file("color: blue\ndeep:\n  key: site\nsize: 13\n").expect("YAML");
     let page = |reference: &str| match reference.trim_start_matches(['@', '/']) {
         "other" | "posts/other.md" | "posts/other" | "other.md" => Some("/blog/other/".to_owned()),
         "under_score.md" => Some("/blog/under_score_(x)/".to_owned()),
