@@ -65,7 +65,7 @@ pub enum KeyError {
     },
     /// RFC 8301.
     #[error(
-        "holds an RSA key of {bits} bits, and one of fewer than 2048 is no proof any more (RFC 8301)\n  help: `openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048` makes a new one, under a new selector"
+        "holds an RSA key of {bits} bits, and signers should use 2048 at least (RFC 8301, section 3.2)\n  help: `openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048` makes a new one, under a new selector"
     )]
     TooShort {
         /// Of the modulus.
