@@ -120,7 +120,7 @@ pub(super) fn gist(id: &str, file: Option<&str>) -> String {
     link_block(&(url + &anchor.unwrap_or_default()), &name)
 }
 
-/// Code, in a language or none.
+/// Code, in a language or none, without the indentation of what holds it.
 pub(super) fn code(language: &str, code: &str) -> String {
     let class = match language.trim() {
         "" => String::new(),
@@ -128,7 +128,9 @@ pub(super) fn code(language: &str, code: &str) -> String {
     };
     // Line ends as references: a blank line, or one without the indentation of a list, would end the block.
     let code = code.trim_matches(['\r', '\n']).trim_end();
-    let lines: Vec<String> = code.lines().map(text).collect();
+    let indentation = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let common = code.lines().filter(|line| !line.trim().is_empty()).map(indentation).min().unwrap_or(0);
+    let lines: Vec<String> = code.lines().map(|line| text(line.get(common..).unwrap_or_default())).collect();
     format!("<pre><code{class}>{}</code></pre>", lines.join("&#10;"))
 }
 

@@ -194,11 +194,7 @@ impl<'a> Expansion<'a> {
     }
 
     fn open(&mut self, tag: &'a Tag<'a>) {
-        let body = match self.syntax {
-            Syntax::Hugo => hugo::body(tag),
-            Syntax::Zola => zola::body(tag),
-            Syntax::Hexo => hexo::body(tag),
-        };
+        let body = self.body(tag);
         if body == Body::Unknown {
             self.ledger.unknown(tag, true, self.syntax);
         }
@@ -225,6 +221,14 @@ impl<'a> Expansion<'a> {
         self.put(&Tag { end: closing.end, ..frame.tag.clone() }, made, &inner);
     }
 
+    fn body(&self, tag: &Tag<'_>) -> Body {
+        match self.syntax {
+            Syntax::Hugo => hugo::body(tag),
+            Syntax::Zola => themes::body(tag),
+            Syntax::Hexo => hexo::body(tag),
+        }
+    }
+
     fn make(&mut self, tag: &Tag<'_>, inner: Option<&str>) -> Made {
         match self.syntax {
             Syntax::Hugo => hugo::make(tag, inner, &mut self.ledger),
@@ -241,6 +245,10 @@ impl<'a> Expansion<'a> {
             Made::Text(text) if code => self.out.text(&text.replace("{{", "{ {").replace("{%", "{ %")),
             Made::Text(text) => self.out.text(&markup::text(&text)),
             Made::Url(url) => self.out.text(&markup::address(&url)),
+            // Alone on a line, a tag would make markup of the lines that follow.
+            Made::Inline(html) if html.starts_with("<img") && self.out.is_at_line_start() && ends_line(rest) => {
+                self.out.block(&format!("<p>{html}</p>"), rest);
+            }
             Made::Inline(html) => self.out.text(&html),
             Made::Block(html) => self.out.block(&html, rest),
             Made::Raw(html) if self.out.is_at_line_start() => self.out.block(&markup::raw(&html, true), rest),
@@ -254,11 +262,22 @@ impl<'a> Expansion<'a> {
                 self.out.text(inner);
             }
             Made::Unknown => {
-                self.ledger.unknown(tag, false, self.syntax);
+                if matches!(self.body(tag), Body::Wrapped | Body::Verbatim)
+                    && tag.role == Role::Open
+                    && inner.is_empty()
+                {
+                    let message = format!("`{}` is opened and never closed", shortened(tag.name));
+                    self.ledger.add(tag.start, &message, "close it; readers find a link to the post in its place");
+                } else {
+                    self.ledger.unknown(tag, false, self.syntax);
+                }
                 let target = markup::address(self.ledger.facts.target.as_str());
                 if self.out.is_within_markup() {
                     self.out.text(&target);
-                } else if !code && !std::mem::replace(&mut self.linked, true) {
+                } else if code {
+                    // Nothing at all would leave `` of a code span.
+                    self.out.text("…");
+                } else if !std::mem::replace(&mut self.linked, true) {
                     self.out.text(&markup::link(&target, &target));
                 }
             }
@@ -363,6 +382,11 @@ impl Ledger<'_> {
         troubles.sort_by_key(|trouble| trouble.line);
         troubles
     }
+}
+
+fn ends_line(rest: &str) -> bool {
+    let rest = rest.trim_start_matches([' ', '\t', '\r']);
+    rest.is_empty() || rest.starts_with('\n')
 }
 
 /// As much of a name as a sentence bears.

@@ -5,68 +5,80 @@
 const LOOK_BACK: usize = 2048;
 
 #[derive(Default)]
-pub(super) struct Output(String);
+pub(super) struct Output {
+    text: String,
+    /// Whether the blanks that follow in the source would indent a line.
+    skip_blanks: bool,
+}
 
 impl Output {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.text.len()
     }
 
     pub(super) fn into_text(self) -> String {
-        self.0
+        self.text
     }
 
-    pub(super) fn text(&mut self, text: &str) {
-        self.0.push_str(text);
+    pub(super) fn text(&mut self, mut text: &str) {
+        if self.skip_blanks {
+            text = text.trim_start_matches([' ', '\t']);
+            self.skip_blanks = text.is_empty();
+        }
+        self.text.push_str(text);
     }
 
     /// To be called where a tag was: what stood on its two sides must not form another one.
     pub(super) fn seam(&mut self) {
-        if self.0.ends_with('{') {
-            self.0.pop();
-            self.0.push_str("&#123;");
+        if self.text.ends_with('{') {
+            self.text.pop();
+            self.text.push_str("&#123;");
         }
     }
 
-    /// Writes markup on a line of its own where a line begins, else within the paragraph, as the generator would. `rest` is
-    /// what follows in the source.
+    /// Writes markup on a line of its own; within the paragraph where it is only a paragraph itself, or stands in something
+    /// that cannot be parted. `rest` is what follows in the source.
     pub(super) fn block(&mut self, html: &str, rest: &str) {
-        let Some(prefix) = self.prefix() else {
-            // A paragraph within a paragraph would end it.
+        let (prefix, line) = self.container();
+        if !line.is_empty() {
             let bare = html.strip_prefix("<p>").and_then(|html| html.strip_suffix("</p>"));
-            self.0.push_str(bare.unwrap_or(html));
-            return;
-        };
-        self.0.push_str(html);
+            if bare.is_some()
+                || line.starts_with('#')
+                || line.contains(['|', '[', '<', '`'])
+                || line.len() > LOOK_BACK / 2
+            {
+                self.text(bare.unwrap_or(html));
+                return;
+            }
+            let blank = prefix.trim_end();
+            self.text.push_str(&format!("\n{blank}\n{prefix}"));
+        }
+        self.text(html);
         self.end_block(&prefix, rest);
     }
 
     /// Whether nothing of a line is written but what begins a list item or a quotation.
     pub(super) fn is_at_line_start(&self) -> bool {
-        self.prefix().is_some()
+        self.container().1.is_empty()
     }
 
     /// A body of Markdown between two pieces of markup.
     pub(super) fn around(&mut self, before: &str, body: &str, after: &str, rest: &str) {
-        let Some(prefix) = self.prefix() else {
-            // Within a paragraph a body of one line stays there; a longer one ends the paragraph.
-            if !body.trim().contains('\n') {
-                self.0.push_str(before);
-                self.0.push_str(body.trim());
-                self.0.push_str(after);
+        let (prefix, line) = self.container();
+        let blank = prefix.trim_end();
+        if !line.is_empty() {
+            if line.starts_with('#') || line.contains(['|', '[', '<', '`']) {
+                self.text(&format!("{before}{}{after}", body.trim()));
                 return;
             }
-            self.0.push_str("\n\n");
-            self.around(before, body, after, rest);
-            return;
-        };
-        let blank = prefix.trim_end();
-        let body = body.trim_start_matches(['\r', '\n']).trim_end();
-        self.0.push_str(&format!("{before}\n{blank}\n"));
-        if !body.starts_with([' ', '>', '\t']) {
-            self.0.push_str(&prefix);
+            self.text.push_str(&format!("\n{blank}\n{prefix}"));
         }
-        self.0.push_str(&format!("{body}\n{blank}\n{prefix}{after}"));
+        let body = body.trim_start_matches(['\r', '\n']).trim_end();
+        self.text(&format!("{before}\n{blank}\n"));
+        if !body.starts_with([' ', '>', '\t']) {
+            self.text.push_str(&prefix);
+        }
+        self.text.push_str(&format!("{body}\n{blank}\n{prefix}{after}"));
         self.end_block(&prefix, rest);
     }
 
@@ -76,20 +88,23 @@ impl Output {
         let rest = rest.trim_start_matches([' ', '\t', '\r']);
         match rest.strip_prefix('\n') {
             None if rest.is_empty() => {}
-            None => self.0.push_str(&format!("\n{blank}\n{prefix}")),
+            None => {
+                self.text.push_str(&format!("\n{blank}\n{prefix}"));
+                self.skip_blanks = true;
+            }
             Some(next) => {
                 let next = next.trim_start_matches([' ', '\t', '\r', '>']);
                 if !next.is_empty() && !next.starts_with('\n') {
-                    self.0.push_str(&format!("\n{blank}"));
+                    self.text.push_str(&format!("\n{blank}"));
                 }
             }
         }
     }
 
-    /// What the lines of the same list item or quotation begin with; nothing within a line of text.
-    fn prefix(&self) -> Option<String> {
+    /// What the lines of the same list item or quotation begin with, and what of the line is written already.
+    fn container(&self) -> (String, &str) {
         let line = self.line();
-        let line = line.strip_prefix('\n').or_else(|| (line.len() == self.0.len()).then_some(line))?;
+        let line = line.strip_prefix('\n').unwrap_or(line);
         let mut prefix = String::new();
         let mut rest = line;
         while let Some(c) = rest.chars().next() {
@@ -101,26 +116,26 @@ impl Output {
                     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
                     let marker = rest[digits..].starts_with(['.', ')']) && rest[digits + 1..].starts_with(' ');
                     if !marker || digits > 9 {
-                        return None;
+                        break;
                     }
                     prefix.push_str(&" ".repeat(digits + 1));
                     rest = &rest[digits + 1..];
                     continue;
                 }
-                _ => return None,
+                _ => break,
             }
             rest = after;
         }
-        Some(prefix)
+        (prefix, rest)
     }
 
     /// The line that is being written, with the line end before it; of a long one its end.
     fn line(&self) -> &str {
-        let mut from = self.0.len().saturating_sub(LOOK_BACK);
-        while !self.0.is_char_boundary(from) {
+        let mut from = self.text.len().saturating_sub(LOOK_BACK);
+        while !self.text.is_char_boundary(from) {
             from += 1;
         }
-        let tail = &self.0[from..];
+        let tail = &self.text[from..];
         &tail[tail.rfind('\n').unwrap_or(0)..]
     }
 

@@ -101,7 +101,7 @@ fn hugo_s_own_shortcodes_become_html() {
             ("> - {{< figure src=\"a.png\" >}}\n>   b", "> - <figure><img src=\"a.png\"></figure>\n>\n>   b", &[]),
             (
                 "{{< figure src=\"a\" >}} {{< figure src=\"b\" >}}",
-                "<figure><img src=\"a\"></figure>\n\n <figure><img src=\"b\"></figure>",
+                "<figure><img src=\"a\"></figure>\n\n<figure><img src=\"b\"></figure>",
                 &[],
             ),
             ("|a|\n|-|\n|{{< figure src=\"a|b\" >}}|", "|a|\n|-|\n|<figure><img src=\"a%7Cb\"></figure>|", &[]),
@@ -220,7 +220,7 @@ fn zola_s_syntax_is_read() {
             ),
             (
                 "{{ gist(url=\"https://gist.github.com/ada/50a7\", file=\"x.rs\") }} {{ gist(url=\"https://gist.github.com/ada/50a7\") }}",
-                "<p><a href=\"https://gist.github.com/ada/50a7#file-x-rs\">x.rs</a></p>\n\n \
+                "<p><a href=\"https://gist.github.com/ada/50a7#file-x-rs\">x.rs</a></p>\n\n\
                  <p><a href=\"https://gist.github.com/ada/50a7\">Gist ada/50a7</a></p>",
                 &[],
             ),
@@ -361,7 +361,7 @@ fn hexo_s_tags_become_html() {
                  <img src=\"/a.png\" title=\"My &quot;t&quot;\">",
                 &[],
             ),
-            ("{% img /a.png '\"The t\" \"An a\"' %}", "<img src=\"/a.png\" alt=\"An a\" title=\"The t\">", &[]),
+            ("{% img /a.png '\"The t\" \"An a\"' %}", "<p><img src=\"/a.png\" alt=\"An a\" title=\"The t\"></p>", &[]),
             (
                 "{% link the text https://x.org true a title %}",
                 "<a href=\"https://x.org\" title=\"a title\">the text</a>",
@@ -433,6 +433,51 @@ fn hexo_s_syntax_is_read() {
             ("a {% b", "a  b", &["10: `{%` has no end"]),
             ("a {{ b {% note %}", &format!("a  b {link}"), &["10: `{{` has no end", "10: There is no tag `note` here"]),
             ("{% %}a{% endx %}", "a", &["10: `{% %}` names no tag", "10: `{% endx %}` closes nothing"]),
+        ],
+    );
+}
+
+#[test]
+fn markup_keeps_to_its_place() {
+    let figure = "<figure><img src=\"a\"></figure>";
+    check(
+        Syntax::Hugo,
+        &[
+            // Text on the same line is a paragraph of its own.
+            ("a *b* {{< figure src=\"a\" >}}     c", &format!("a *b* \n\n{figure}\n\nc"), &[]),
+            ("> a {{< figure src=\"a\" >}} c", &format!("> a \n>\n> {figure}\n>\n> c"), &[]),
+            ("1. a {{< figure src=\"a\" >}}\n   c", &format!("1. a \n\n   {figure}\n\n   c"), &[]),
+            // Headings, cells, links and tags are not parted.
+            ("## a {{< figure src=\"a\" >}} c", &format!("## a {figure} c"), &[]),
+            ("[{{< figure src=\"a\" >}}](b)", &format!("[{figure}](b)"), &[]),
+            ("<div>{{< figure src=\"a\" >}}</div>", &format!("<div>{figure}</div>"), &[]),
+            (
+                "- {{< details summary=\"s\" >}}\n  a\n\n  - b\n  {{< /details >}}\n- c",
+                "- <details><summary>s</summary>\n\n  a\n\n  - b\n\n  </details>\n\n- c",
+                &[],
+            ),
+            (
+                "- a\n\n  {{< highlight go >}}\n  if a {\n    b\n\n  }\n  {{< /highlight >}}\n  c",
+                "- a\n\n  <pre><code class=\"language-go\">if a &#123;&#10;  b&#10;&#10;}</code></pre>\n\n  c",
+                &[],
+            ),
+            (
+                "`{{< own >}}` {{< /x >}}",
+                "`…` ",
+                &["10: There is no shortcode `own` here", "10: `{{< /x >}}` closes nothing"],
+            ),
+            (
+                "{{< highlight go >}}",
+                "<a href=\"https://example.org/blog/a-post/\">https://example.org/blog/a-post/</a>",
+                &["10: `highlight` is opened and never closed"],
+            ),
+        ],
+    );
+    check(
+        Syntax::Hexo,
+        &[
+            ("{% asset_img a.png %}\n*b*", "<p><img src=\"https://example.org/blog/a-post/a.png\"></p>\n\n*b*", &[]),
+            ("a {% img /a.png %} *b*", "a <img src=\"/a.png\"> *b*", &[]),
         ],
     );
 }

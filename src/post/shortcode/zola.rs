@@ -2,7 +2,7 @@
 //! brought along, and its links to files (`@/…`). What does not fit the grammar is text, as it is to Zola.
 
 use super::tags::{Argument, Budget, Code, Item, Role, Tag};
-use super::{Body, Ledger, Made, markup, themes};
+use super::{Ledger, Made, markup, themes};
 use std::borrow::Cow;
 
 /// Lists in lists.
@@ -223,10 +223,6 @@ impl<'s> Cursor<'s> {
         arguments.push(Argument { name: Some(name.to_owned()), value: value.to_owned() });
         Ok(())
     }
-}
-
-pub(super) fn body(tag: &Tag<'_>) -> Body {
-    themes::body(tag)
 }
 
 pub(super) fn make(tag: &Tag<'_>, inner: Option<&str>) -> Made {
