@@ -176,17 +176,35 @@ pub(super) fn line_of_markdown(source: &str) -> String {
 }
 
 /// What is read of a line of Markdown.
-pub(super) fn plain(source: &str) -> String {
-    let html = markdown::to_html_plain(source);
+fn plain(source: &str) -> String {
+    read(&markdown::to_html_plain(source))
+}
+
+/// What is read of markup.
+pub(super) fn read(html: &str) -> String {
     let mut out = String::with_capacity(html.len());
-    let mut rest = html.as_str();
-    while let Some((before, tag)) = rest.split_once('<') {
+    let mut rest = html;
+    while let Some((before, after)) = rest.split_once(['<', '&']) {
         out.push_str(before);
-        rest = tag.split_once('>').map_or("", |(_, after)| after);
+        let is_tag = rest[before.len()..].starts_with('<');
+        let Some((inside, next)) = after.split_once(if is_tag { '>' } else { ';' }) else {
+            rest = "";
+            break;
+        };
+        match inside {
+            _ if is_tag => {}
+            "lt" => out.push('<'),
+            "gt" => out.push('>'),
+            "quot" => out.push('"'),
+            "amp" => out.push('&'),
+            inside => {
+                out.extend(inside.strip_prefix('#').and_then(|number| number.parse().ok()).and_then(char::from_u32));
+            }
+        }
+        rest = next;
     }
     out.push_str(rest);
-    let plain = out.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
-    plain.trim().to_owned()
+    out.trim().to_owned()
 }
 
 /// A picture with what belongs to it, as Hugo's `figure` takes it.

@@ -242,7 +242,10 @@ impl<'a> Expansion<'a> {
         let rest = &self.text[tag.end..];
         let code = self.is_code(tag.start);
         match made {
-            Made::Text(text) if code => self.out.text(&text.replace("{{", "{ {").replace("{%", "{ %")),
+            Made::Text(text) if code => self.out.code(&text),
+            // In code, markup would be read as such.
+            Made::Inline(html) | Made::Block(html) | Made::Raw(html) if code => self.out.code(&markup::read(&html)),
+            Made::Around(..) if code => self.out.code(inner),
             Made::Text(text) => self.out.text(&markup::text(&text)),
             Made::Url(url) => self.out.text(&markup::address(&url)),
             // Alone on a line, a tag would make markup of the lines that follow.
@@ -275,8 +278,7 @@ impl<'a> Expansion<'a> {
                 if self.out.is_within_markup() {
                     self.out.text(&target);
                 } else if code {
-                    // Nothing at all would leave `` of a code span.
-                    self.out.text("…");
+                    self.out.code("");
                 } else if !std::mem::replace(&mut self.linked, true) {
                     self.out.text(&markup::link(&target, &target));
                 }

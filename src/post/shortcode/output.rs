@@ -28,6 +28,12 @@ impl Output {
         self.text.push_str(text);
     }
 
+    /// Writes into code. Nothing at all would leave only the marks of a code span.
+    pub(super) fn code(&mut self, text: &str) {
+        let text = text.replace("{{", "{ {").replace("{%", "{ %");
+        self.text(if text.trim().is_empty() { "…" } else { &text });
+    }
+
     /// To be called where a tag was: what stood on its two sides must not form another one.
     pub(super) fn seam(&mut self) {
         if self.text.ends_with('{') {

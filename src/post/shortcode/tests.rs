@@ -461,6 +461,8 @@ fn markup_keeps_to_its_place() {
                 "- a\n\n  <pre><code class=\"language-go\">if a &#123;&#10;  b&#10;&#10;}</code></pre>\n\n  c",
                 &[],
             ),
+            ("`{{< gist ada b >}}` `{{< youtube x >}}`", "`Gist ada/b` `…`", &[]),
+            ("```\n{{< highlight go >}}a < b{{< /highlight >}}\n```", "```\na < b\n```", &[]),
             (
                 "`{{< own >}}` {{< /x >}}",
                 "`…` ",
