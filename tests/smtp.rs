@@ -48,7 +48,7 @@ fn job(message: &Message) -> Job<'_> {
 /// Above the first `---`: comments, and `key: value` settings (`tls`, `ca`, `login`, `limit` in milliseconds, `to`, `octets`). Then the server:
 /// `S: ` says a line, `s: ` some octets, `C: ` hears exactly this line, `C: (message)` hears the message, `TLS` begins TLS,
 /// `close` hangs up, `hang` waits till we do, `gone` hears us do it without a word, `next` takes the next connection, `mark` lets an `await` go on. Below the second
-/// `---` what is done, and its whole result.
+/// `---` what is done, and its whole result; `ahead` is whether the next envelope is on its way.
 struct Dialogue {
     settings: Vec<(String, String)>,
     server: Vec<String>,
@@ -160,6 +160,7 @@ fn act(dialogue: &Dialogue, port: u16, folder: &Path, marked: &Receiver<()>) -> 
             ("deliver and offer", Some(session)) => {
                 format!("deliver and offer: {}", sent(session.deliver(&job(&message), Some(&job(&message)))))
             }
+            ("ahead", Some(session)) => format!("ahead: {}", session.has_offered()),
             ("await", _) => marked
                 .recv()
                 .map(|()| "await".to_string())

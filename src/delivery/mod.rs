@@ -216,6 +216,7 @@ mod tests {
         .unwrap();
         assert_eq!((settings.connections, settings.rates.len(), settings.give_up_after), (2, 1, Span::hours(24)));
         assert_eq!((settings.uncertain, settings.domains.rates("gmail.com").len()), (Uncertain::Hold, 1));
+        assert_eq!(settings.limits(), Limits { rates: settings.rates, domains: settings.domains });
         let settings: Settings = toml::from_str("").unwrap();
         assert_eq!((settings.connections, settings.rates.len(), settings.give_up_after), (4, 0, Span::hours(72)));
         assert_eq!((settings.uncertain, settings.domains.is_empty()), (Uncertain::Resend, true));
