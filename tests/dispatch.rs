@@ -1,8 +1,25 @@
-//! What a run makes of its limits, of a server that asks for a slower pace, and of a way out that is barred.
+//! What a run makes of its limits, of a server that asks for a slower pace, of a way out that is barred, and of what happens while
+//! it stays.
 
+use crate::matrix::{due, mail};
+use crate::support::database::Base;
+use crate::support::edition::{self, freeze, ledger, monday};
 use crate::support::sink::{Settings, Sink};
-use crate::support::site::{Plan, Site, everyone_once, readers};
+use crate::support::site::{NOON, Plan, Site, end, everyone_once, readers, signal};
+use chrono::{DateTime, TimeDelta, Utc};
+use postrider::clock::Clock;
+use postrider::delivery::{self, Uncertain};
+use postrider::dispatch::{Dispatch, Dispatched, End, Progress};
+use postrider::message;
+use postrider::random::Random;
+use postrider::store::Store;
+use postrider::store::editions::Decided;
+use postrider::store::ledger::{Claim, Pending, Recovered};
+use postrider::transport::{Options, Timeouts, Transport};
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
 
 /// A site with so many readers, and these lines in its configuration before the digest.
 fn site(people: &[String], lines: &str) -> (Site, Sink, tempfile::TempDir) {
@@ -77,4 +94,131 @@ fn what_is_said_after_the_body_counts_for_the_breaker() {
     // What the other connection had under way, too.
     let edition = &site.json("2026-11-23T12:00:30Z", &["status"])["editions"][0];
     assert!((20..=22).contains(&edition["deferred"].as_i64().unwrap()), "{edition}");
+}
+
+// ---- what happens while it stays
+
+/// A store with an edition for these, released on that Monday.
+fn released(readers: &[String]) -> (Base, Store) {
+    let base = Base::in_folder(tempfile::tempdir().unwrap());
+    let store = base.open();
+    let rows: Vec<_> = readers.iter().map(|reader| edition::row(reader)).collect();
+    store.import(&rows, "import", &Random::seeded(1), monday() - TimeDelta::days(1)).unwrap();
+    assert_eq!(freeze(&store, &due(900)), Decided::Now(readers.len() as u64));
+    (base, store)
+}
+
+/// When the delivery to a reader is due.
+fn postpone(base: &Base, reader: &str, due: DateTime<Utc>) {
+    base.change(&format!("UPDATE deliveries SET due = {} WHERE address = '{reader}'", due.timestamp_millis()));
+}
+
+/// Runs from that Monday on and stays that long for what becomes due.
+fn dispatch(store: &Store, transport: &Transport, uncertain: Uncertain, wait: TimeDelta) -> Dispatched {
+    let random = Random::seeded(4);
+    let settings = delivery::Settings { connections: 1, uncertain, ..delivery::Settings::default() };
+    let dispatch = Dispatch {
+        store,
+        transport,
+        settings: &settings,
+        mail: &mail(),
+        keyring: &store.keyring(&[], &random).unwrap(),
+        signer: &message::Signer::none(),
+        clock: Clock::starting_at(monday() + TimeDelta::seconds(1)),
+        random: &random,
+        stop: &AtomicBool::new(false),
+        progress: &Progress::default(),
+        wait,
+    };
+    dispatch.run().unwrap()
+}
+
+/// Runs, and does something when the first message was taken and its reply is not there yet.
+fn meanwhile(store: &Store, uncertain: Uncertain, something: impl FnOnce()) -> (Dispatched, usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = Sink::here(Settings { hold: Some("dot".into()), ..Settings::in_folder(folder.path()) });
+    let route = format!("smtp://127.0.0.1:{}", sink.port()).parse().unwrap();
+    let options = Options { root: folder.path(), password: None, helo: None, timeouts: Timeouts::default() };
+    let transport = Transport::open(&route, options).unwrap();
+    let dispatched = thread::scope(|scope| {
+        let run = scope.spawn(|| dispatch(store, &transport, uncertain, TimeDelta::hours(1)));
+        while sink.reached("dot") == 0 {
+            thread::yield_now();
+        }
+        something();
+        sink.go();
+        run.join().unwrap()
+    });
+    (dispatched, sink.taken())
+}
+
+#[test]
+fn what_becomes_due_within_the_wait_is_sent_and_what_comes_later_is_left() {
+    let people = readers(3);
+    let (base, store) = released(&people);
+    postpone(&base, &people[1], monday() + TimeDelta::seconds(2));
+    postpone(&base, &people[2], monday() + TimeDelta::hours(2));
+    let (transport, memory) = Transport::memory();
+    let dispatched = dispatch(&store, &transport, Uncertain::Resend, TimeDelta::hours(1));
+    assert_eq!((dispatched.end, memory.taken().len()), (End::Drained, 2));
+    assert_eq!(edition::state(&base, &people[2]), "queued");
+}
+
+#[test]
+fn the_doubts_that_the_dead_leave_behind_while_it_stays_are_counted_too() {
+    for (uncertain, taken) in [(Uncertain::Resend, 5), (Uncertain::Hold, 2)] {
+        let people = readers(5);
+        let (base, store) = released(&people);
+        postpone(&base, &people[0], monday() + TimeDelta::milliseconds(1));
+        postpone(&base, &people[4], monday() + TimeDelta::seconds(2));
+        let (one, two) = (ledger(&store, "one"), ledger(&store, "two"));
+        for (ledger, count) in [(&one, 2), (&two, 1)] {
+            let claimed = ledger.claim(count, &Arc::default(), monday()).unwrap();
+            let Claim::Rows(rows) = claimed else { panic!("{claimed:?}") };
+            for row in &rows {
+                ledger.begin(None, &row.id, monday()).and_then(Pending::wait).unwrap().unwrap();
+            }
+        }
+        drop(one);
+        let dispatched = meanwhile(&store, uncertain, || drop(two));
+        let recovered = match uncertain {
+            Uncertain::Resend => Recovered { uncertain: 3, held: 0 },
+            Uncertain::Hold => Recovered { uncertain: 0, held: 3 },
+        };
+        assert_eq!(dispatched, (Dispatched { recovered, held_editions: Vec::new(), end: End::Drained }, taken));
+    }
+}
+
+#[test]
+fn what_is_due_late_because_the_clock_went_back_meanwhile_is_sent() {
+    let people = readers(2);
+    let (base, store) = released(&people);
+    postpone(&base, &people[1], monday() + TimeDelta::hours(2));
+    let (dispatched, taken) = meanwhile(&store, Uncertain::Resend, || {
+        let tomorrow = (monday() + TimeDelta::days(1)).timestamp_millis();
+        base.change(&format!("UPDATE deliveries SET queued = {tomorrow}, due = {tomorrow} WHERE state = 'queued'"));
+    });
+    assert_eq!((dispatched.end, taken), (End::Drained, 2));
+}
+
+#[test]
+fn a_run_says_what_it_does_with_the_doubts_it_finds() {
+    for (uncertain, then) in [("resend", "what is in doubt is resent"), ("hold", "what is in doubt is held")] {
+        let people = readers(1);
+        let folder = tempfile::tempdir().unwrap();
+        let sink = Sink::here(Settings { hold: Some("dot".into()), ..Settings::in_folder(folder.path()) });
+        let site = Site::new(Plan { uncertain, ..Plan::to(&sink) }, &people);
+        let run = site.start(NOON, &["run"]);
+        while sink.reached("dot") == 0 {
+            thread::yield_now();
+        }
+        signal(&run, "KILL");
+        let killed = end(run);
+        assert!(!killed.err.contains("in doubt"), "{killed:?}");
+        sink.go();
+        let ran = site.go(&["run"]);
+        assert!(ran.code == Some(0) && ran.err.contains(then), "{uncertain}: {ran:?}");
+        let ran = site.go(&["run"]);
+        assert!(!ran.err.contains("in doubt is"), "{ran:?}");
+    }
 }

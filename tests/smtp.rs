@@ -2,7 +2,7 @@
 
 use crate::support::pipe::{self, Pipe};
 use crate::support::sink::{Security, Settings, Sink};
-use postrider::delivery::route::Route;
+use postrider::delivery::route::{Route, Server, Tls};
 use postrider::message::{Envelope, Message};
 use postrider::reply::{Fault, Outcome, Refusal, Sent, Stage};
 use postrider::transport::{Configuration, Job, NotReady, Offered, Options, Password, Session, Timeouts, Transport};
@@ -312,12 +312,12 @@ fn tls_and_login_work_both_ways() {
     for (tls, scheme) in [(Security::StartTls, "smtp"), (Security::Implicit, "smtps")] {
         for mechanisms in ["PLAIN LOGIN", "LOGIN"] {
             let login = Some(("ada@example.org".into(), "geheim ö".into(), mechanisms.into()));
-            let sink = Sink::here(Settings { tls, login, ..Settings::in_folder(folder.path()) });
+            let sink = Sink::here(Settings { tls, login, size: 10_000_000, ..Settings::in_folder(folder.path()) });
             let route = format!("{scheme}://ada@example.org@localhost:{}?tls=required&ca=cert.pem", sink.port());
             let mut session = open(&route, folder.path(), Some("geheim ö"), Timeouts::default());
             session.ready().unwrap();
-            // Large enough for many TLS records.
-            let large = [BODY.as_bytes(), &b"0123456\r\n".repeat(30_000)].concat();
+            // Large enough for many TLS records, and beyond what the sockets of both sides hold.
+            let large = [BODY.as_bytes(), &b"0123456\r\n".repeat(900_000)].concat();
             let sent = send(&mut session, &message("ok@example.net", &large)).unwrap();
             assert_eq!(sent.outcome, Outcome::Accepted, "{}", sent.reply);
             assert_eq!(sink.accepted().last().unwrap().sha256, sha256(&large));
@@ -326,6 +326,29 @@ fn tls_and_login_work_both_ways() {
             let refused = session.ready().unwrap_err().to_string();
             assert!(refused.contains("535 5.7.8 bad credentials") && !refused.contains("wrong"), "{refused}");
         }
+    }
+}
+
+/// 0.0.0.0 is this machine and does not say so.
+#[test]
+fn a_password_goes_to_another_machine_over_tls_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    pipe::write_certificate(folder.path(), &["localhost", "0.0.0.0"], IsCa::NoCa);
+    let login = Some(("ada".into(), "geheim".into(), "PLAIN".into()));
+    for tls in [Security::Implicit, Security::Clear] {
+        let sink = Sink::here(Settings { tls, login: login.clone(), ..Settings::in_folder(folder.path()) });
+        let route = format!("smtps://ada@0.0.0.0:{}?ca=cert.pem", sink.port());
+        if tls == Security::Implicit {
+            open(&route, folder.path(), Some("geheim"), Timeouts::default()).ready().unwrap();
+            continue;
+        }
+        // No configuration can say so.
+        let Ok(Route::Smtp(server)) = route.parse() else { panic!("{route}") };
+        let route = Route::Smtp(Server { tls: Tls::None, ca: None, ..server });
+        let password = Some(Password::new("geheim"));
+        let options = Options { root: folder.path(), password, helo: None, timeouts: Timeouts::default() };
+        let said = Transport::open(&route, options).unwrap().session().ready().unwrap_err().to_string();
+        assert!(said.contains("the password is not sent to smtp://0.0.0.0:"), "{said}");
     }
 }
 

@@ -209,6 +209,11 @@ mod tests {
     }
 
     #[test]
+    fn a_state_is_shown_as_the_store_writes_it() {
+        assert_eq!([State::Queued, State::Held].map(|state| state.to_string()), ["queued", "held"]);
+    }
+
+    #[test]
     fn the_table_is_read_and_what_is_left_out_has_its_default() {
         let settings: Settings = toml::from_str(
             "connections = 2\nrates = [\"14/s\"]\nuncertain = \"hold\"\ngive_up_after = \"1d\"\n[domains]\n\"gmail.com\" = \"20/s\"",
