@@ -47,7 +47,8 @@ fn job(message: &Message) -> Job<'_> {
 ///
 /// Above the first `---`: comments, and `key: value` settings (`tls`, `ca`, `login`, `limit` in milliseconds, `to`, `octets`). Then the server:
 /// `S: ` says a line, `s: ` some octets, `C: ` hears exactly this line, `C: (message)` hears the message, `TLS` begins TLS,
-/// `close` hangs up, `hang` waits till we do, `gone` hears us do it without a word, `next` takes the next connection, `mark` lets an `await` go on. Below the second
+/// `close` hangs up, `reset` does it with an error, `hang` waits till we do, `gone` hears us do it without a word, `next` takes the
+/// next connection, `mark` lets an `await` go on, `await` waits for a `mark` of ours. Below the second
 /// `---` what is done, and its whole result; `ahead` is whether the next envelope is on its way.
 struct Dialogue {
     settings: Vec<(String, String)>,
@@ -79,8 +80,11 @@ impl Dialogue {
     }
 }
 
+/// What one side tells the other, beside the connection.
+type Marks = (Sender<()>, Receiver<()>);
+
 /// Plays the server's part; what the client said otherwise than written is the error.
-fn play(dialogue: &Dialogue, listener: &TcpListener, folder: &Path, mark: &Sender<()>) -> io::Result<()> {
+fn play(dialogue: &Dialogue, listener: &TcpListener, folder: &Path, (mark, marked): Marks) -> io::Result<()> {
     let tls = pipe::server_config(folder);
     let mut pipe = Pipe::new(listener.accept()?.0);
     for line in &dialogue.server {
@@ -98,6 +102,7 @@ fn play(dialogue: &Dialogue, listener: &TcpListener, folder: &Path, mark: &Sende
                 // A refused handshake is what such a dialogue is about.
                 "TLS refused" => drop(pipe.start_tls(&tls)),
                 "close" => pipe.close(),
+                "reset" => pipe.reset(),
                 "hang" => while pipe.line()?.is_some() {},
                 "gone" => match pipe.line()? {
                     None => {}
@@ -105,6 +110,7 @@ fn play(dialogue: &Dialogue, listener: &TcpListener, folder: &Path, mark: &Sende
                 },
                 "next" => pipe = Pipe::new(listener.accept()?.0),
                 "mark" => mark.send(()).map_err(io::Error::other)?,
+                "await" => marked.recv().map_err(io::Error::other)?,
                 _ => panic!("{line}"),
             },
         }
@@ -123,7 +129,7 @@ fn unescaped(text: &str) -> Vec<u8> {
 }
 
 /// Plays our part and writes down what came of it.
-fn act(dialogue: &Dialogue, port: u16, folder: &Path, marked: &Receiver<()>) -> Vec<String> {
+fn act(dialogue: &Dialogue, port: u16, folder: &Path, (mark, marked): Marks) -> Vec<String> {
     let (user, password) = match dialogue.setting("login").map(|login| login.split_once(' ').expect("user password")) {
         Some((user, password)) => (format!("{user}@"), Some(password)),
         None => (String::new(), None),
@@ -161,6 +167,9 @@ fn act(dialogue: &Dialogue, port: u16, folder: &Path, marked: &Receiver<()>) -> 
                 format!("deliver and offer: {}", sent(session.deliver(&job(&message), Some(&job(&message)))))
             }
             ("ahead", Some(session)) => format!("ahead: {}", session.has_offered()),
+            ("mark", _) => {
+                mark.send(()).map_or_else(|_| "mark: the server stopped before".into(), |()| "mark".to_string())
+            }
             ("await", _) => marked
                 .recv()
                 .map(|()| "await".to_string())
@@ -205,11 +214,11 @@ fn run(file: &Path, folder: &Path) -> Vec<String> {
     let dialogue = Dialogue::read(&fs::read_to_string(file).expect("a dialogue"));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("bound").port();
-    let (mark, marked) = channel();
+    let ((to_us, from_server), (to_server, from_us)) = (channel(), channel());
     let (said, played) = thread::scope(|scope| {
         let dialogue = &dialogue;
-        let server = scope.spawn(move || play(dialogue, &listener, folder, &mark));
-        let said = act(dialogue, port, folder, &marked);
+        let server = scope.spawn(move || play(dialogue, &listener, folder, (to_us, from_us)));
+        let said = act(dialogue, port, folder, (to_server, from_server));
         // A server that still waits for another connection would wait for ever.
         drop(TcpStream::connect(("127.0.0.1", port)));
         (said, server.join().expect("no panic"))
