@@ -4,6 +4,7 @@
 use crate::matrix::{due, mail};
 use crate::support::database::Base;
 use crate::support::edition::{self, freeze, ledger, monday};
+use crate::support::pipe::Pipe;
 use crate::support::sink::{Settings, Sink};
 use crate::support::site::{NOON, Plan, Site, end, everyone_once, readers, signal};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,9 +18,12 @@ use postrider::store::editions::Decided;
 use postrider::store::ledger::{Claim, Pending, Recovered};
 use postrider::transport::{Options, Timeouts, Transport};
 use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
+use std::time::Duration;
 
 /// A site with so many readers, and these lines in its configuration before the digest.
 fn site(people: &[String], lines: &str) -> (Site, Sink, tempfile::TempDir) {
@@ -113,6 +117,12 @@ fn postpone(base: &Base, reader: &str, due: DateTime<Utc>) {
     base.change(&format!("UPDATE deliveries SET due = {} WHERE address = '{reader}'", due.timestamp_millis()));
 }
 
+fn transport(sink: &Sink, folder: &Path) -> Transport {
+    let route = format!("smtp://127.0.0.1:{}", sink.port()).parse().unwrap();
+    let options = Options { root: folder, password: None, helo: None, timeouts: Timeouts::default() };
+    Transport::open(&route, options).unwrap()
+}
+
 /// Runs from that Monday on and stays that long for what becomes due.
 fn dispatch(store: &Store, transport: &Transport, uncertain: Uncertain, wait: TimeDelta) -> Dispatched {
     let random = Random::seeded(4);
@@ -137,9 +147,7 @@ fn dispatch(store: &Store, transport: &Transport, uncertain: Uncertain, wait: Ti
 fn meanwhile(store: &Store, uncertain: Uncertain, something: impl FnOnce()) -> (Dispatched, usize) {
     let folder = tempfile::tempdir().unwrap();
     let sink = Sink::here(Settings { hold: Some("dot".into()), ..Settings::in_folder(folder.path()) });
-    let route = format!("smtp://127.0.0.1:{}", sink.port()).parse().unwrap();
-    let options = Options { root: folder.path(), password: None, helo: None, timeouts: Timeouts::default() };
-    let transport = Transport::open(&route, options).unwrap();
+    let transport = transport(&sink, folder.path());
     let dispatched = thread::scope(|scope| {
         let run = scope.spawn(|| dispatch(store, &transport, uncertain, TimeDelta::hours(1)));
         while sink.reached("dot") == 0 {
@@ -199,6 +207,56 @@ fn what_is_due_late_because_the_clock_went_back_meanwhile_is_sent() {
         base.change(&format!("UPDATE deliveries SET queued = {tomorrow}, due = {tomorrow} WHERE state = 'queued'"));
     });
     assert_eq!((dispatched.end, taken), (End::Drained, 2));
+    assert_eq!(base.look("SELECT COUNT(*) FROM attempts WHERE ended >= began"), "2");
+}
+
+#[test]
+fn after_a_rebuke_the_others_wait_for_a_moment_and_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = Sink::here(Settings::in_folder(folder.path()));
+    let people = [readers(2), vec!["4.7.0@sink.test".to_owned()]].concat();
+    let (base, store) = released(&people);
+    people[..2].iter().for_each(|reader| postpone(&base, reader, monday() + TimeDelta::milliseconds(1)));
+    let dispatched = dispatch(&store, &transport(&sink, folder.path()), Uncertain::Resend, TimeDelta::zero());
+    assert_eq!((dispatched.end, sink.taken()), (End::Drained, 2));
+    assert_eq!(edition::state(&base, &people[2]), "queued");
+}
+
+/// RFC 2920: a server that hears nothing behind the dot waits for ever, and so do we.
+#[test]
+fn the_next_envelope_leaves_behind_the_final_dot() {
+    let people = readers(2);
+    let (_base, store) = released(&people);
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let timeouts = Timeouts { dot: Duration::from_secs(10), ..Timeouts::default() };
+    let route = format!("smtp://127.0.0.1:{}", listener.local_addr().unwrap().port()).parse().unwrap();
+    let transport =
+        Transport::open(&route, Options { root: folder.path(), password: None, helo: None, timeouts }).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| dispatch(&store, &transport, Uncertain::Hold, TimeDelta::zero()));
+        let mut pipe = Pipe::new(listener.accept().unwrap().0);
+        let hear = |pipe: &mut Pipe, commands: &[&str]| {
+            for command in commands {
+                let said = pipe.line().unwrap();
+                assert!(said.as_ref().is_some_and(|said| said.starts_with(command)), "{command}: {said:?}");
+            }
+        };
+        let (envelope, wanted) = (["MAIL", "RCPT", "DATA"], "250 ok\r\n250 ok\r\n354 go\r\n");
+        pipe.say(b"220 mx.example\r\n").unwrap();
+        hear(&mut pipe, &["EHLO"]);
+        pipe.say(b"250-mx.example\r\n250 PIPELINING\r\n").unwrap();
+        hear(&mut pipe, &envelope);
+        pipe.say(wanted.as_bytes()).unwrap();
+        assert!(pipe.body(usize::MAX).unwrap().is_some());
+        hear(&mut pipe, &envelope);
+        pipe.say(format!("250 taken\r\n{wanted}").as_bytes()).unwrap();
+        assert!(pipe.body(usize::MAX).unwrap().is_some());
+        pipe.say(b"250 taken\r\n").unwrap();
+        hear(&mut pipe, &["QUIT"]);
+        pipe.say(b"221 bye\r\n").unwrap();
+    });
+    assert_eq!(edition::counts(&store).accepted, 2);
 }
 
 #[test]
