@@ -5,7 +5,7 @@ use crate::matrix::{due, mail};
 use crate::support::database::Base;
 use crate::support::edition::{self, freeze, ledger, monday};
 use crate::support::pipe::Pipe;
-use crate::support::sink::{Settings, Sink};
+use crate::support::sink::{Farewell, Settings, Sink};
 use crate::support::site::{NOON, Plan, Site, end, everyone_once, readers, signal};
 use chrono::{DateTime, TimeDelta, Utc};
 use postrider::clock::Clock;
@@ -17,8 +17,9 @@ use postrider::store::Store;
 use postrider::store::editions::Decided;
 use postrider::store::ledger::{Claim, Pending, Recovered};
 use postrider::transport::{Options, Timeouts, Transport};
+use socket2::{Domain, Socket, Type};
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -117,10 +118,10 @@ fn postpone(base: &Base, reader: &str, due: DateTime<Utc>) {
     base.change(&format!("UPDATE deliveries SET due = {} WHERE address = '{reader}'", due.timestamp_millis()));
 }
 
-fn transport(sink: &Sink, folder: &Path) -> Transport {
-    let route = format!("smtp://127.0.0.1:{}", sink.port()).parse().unwrap();
-    let options = Options { root: folder, password: None, helo: None, timeouts: Timeouts::default() };
-    Transport::open(&route, options).unwrap()
+fn way_to(port: u16, folder: &Path) -> Transport {
+    let route = format!("smtp://127.0.0.1:{port}").parse().unwrap();
+    let timeouts = Timeouts { dot: Duration::from_secs(30), ..Timeouts::default() };
+    Transport::open(&route, Options { root: folder, password: None, helo: None, timeouts }).unwrap()
 }
 
 /// Runs from that Monday on and stays that long for what becomes due.
@@ -147,7 +148,7 @@ fn dispatch(store: &Store, transport: &Transport, uncertain: Uncertain, wait: Ti
 fn meanwhile(store: &Store, uncertain: Uncertain, something: impl FnOnce()) -> (Dispatched, usize) {
     let folder = tempfile::tempdir().unwrap();
     let sink = Sink::here(Settings { hold: Some("dot".into()), ..Settings::in_folder(folder.path()) });
-    let transport = transport(&sink, folder.path());
+    let transport = way_to(sink.port(), folder.path());
     let dispatched = thread::scope(|scope| {
         let run = scope.spawn(|| dispatch(store, &transport, uncertain, TimeDelta::hours(1)));
         while sink.reached("dot") == 0 {
@@ -217,9 +218,89 @@ fn after_a_rebuke_the_others_wait_for_a_moment_and_go() {
     let people = [readers(2), vec!["4.7.0@sink.test".to_owned()]].concat();
     let (base, store) = released(&people);
     people[..2].iter().for_each(|reader| postpone(&base, reader, monday() + TimeDelta::milliseconds(1)));
-    let dispatched = dispatch(&store, &transport(&sink, folder.path()), Uncertain::Resend, TimeDelta::zero());
+    let dispatched = dispatch(&store, &way_to(sink.port(), folder.path()), Uncertain::Resend, TimeDelta::zero());
     assert_eq!((dispatched.end, sink.taken()), (End::Drained, 2));
     assert_eq!(edition::state(&base, &people[2]), "queued");
+    assert!(pause(&base) >= 2_000);
+}
+
+/// How many milliseconds lie between the first try and the next.
+fn pause(base: &Base) -> i64 {
+    let next =
+        "SELECT MIN(began) FROM attempts WHERE delivery <> (SELECT delivery FROM attempts ORDER BY began LIMIT 1)";
+    base.look(&format!("SELECT ({next}) - (SELECT MIN(began) FROM attempts)")).parse().unwrap()
+}
+
+/// A connection that has served ends with a rebuke: nobody pays for it, and yet it is one.
+#[test]
+fn a_rebuke_that_ends_a_connection_is_heard() {
+    let people = readers(2);
+    let (base, store) = released(&people);
+    let (listener, transport, _folder) = listening();
+    let dispatched = thread::scope(|scope| {
+        let run = scope.spawn(|| dispatch(&store, &transport, Uncertain::Hold, TimeDelta::zero()));
+        for rebukes in [true, false] {
+            let mut pipe = Pipe::new(listener.accept().unwrap().0);
+            pipe.say(b"220 mx.example\r\n").unwrap();
+            let envelope = [("EHLO", "250 mx.example"), ("MAIL", "250 ok"), ("RCPT", "250 ok"), ("DATA", "354 go")];
+            for (command, reply) in envelope {
+                hear(&mut pipe, &[command]);
+                pipe.say(format!("{reply}\r\n").as_bytes()).unwrap();
+            }
+            assert!(pipe.body(usize::MAX).unwrap().is_some());
+            pipe.say(b"250 taken\r\n").unwrap();
+            hear(&mut pipe, if rebukes { &["MAIL"] } else { &["QUIT"] });
+            pipe.say(b"421 4.7.0 too fast\r\n").unwrap();
+        }
+        run.join().unwrap()
+    });
+    assert_eq!((dispatched.end, edition::counts(&store).accepted), (End::Drained, 2));
+    assert!(pause(&base) >= 2_000);
+}
+
+/// One that ends for its age is no rebuke.
+#[test]
+fn a_connection_that_ends_without_a_rebuke_slows_nobody_down() {
+    let people = [readers(3), vec!["5.1.1@sink.test".to_owned()]].concat();
+    let folder = tempfile::tempdir().unwrap();
+    let farewell = Some((1, Farewell::Says421));
+    let sink = Sink::here(Settings { farewell, ..Settings::in_folder(folder.path()) });
+    let site = Site::new(Plan { connections: 1, ..Plan::to(&sink) }, &people);
+    let ran = site.go(&["run", "-v"]);
+    assert_eq!((ran.code, sink.taken()), (Some(0), 3), "{ran:?}");
+    assert!(!ran.err.contains("slower pace"), "{ran:?}");
+    assert_eq!(ran.err.matches("not accepted").count(), 1, "{ran:?}");
+}
+
+/// More than the sessions have at hand.
+#[test]
+fn where_nobody_has_a_connection_the_run_ends_and_says_why() {
+    let people = readers(12);
+    let (base, store) = released(&people);
+    // Bound, so that nobody else moves in, and not listening.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let transport = way_to(socket.local_addr().unwrap().as_socket().unwrap().port(), folder.path());
+    let dispatched = dispatch(&store, &transport, Uncertain::Hold, TimeDelta::zero());
+    assert!(matches!(&dispatched.end, End::Halted(why) if why.contains("nothing is lost")), "{dispatched:?}");
+    assert_eq!(base.look("SELECT COUNT(*) FROM deliveries WHERE state = 'queued' AND worker IS NULL"), "12");
+}
+
+/// A server that the test plays, and the way to it.
+fn listening() -> (TcpListener, Transport, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let transport = way_to(listener.local_addr().unwrap().port(), folder.path());
+    (listener, transport, folder)
+}
+
+#[track_caller]
+fn hear(pipe: &mut Pipe, commands: &[&str]) {
+    for command in commands {
+        let said = pipe.line().unwrap();
+        assert!(said.as_ref().is_some_and(|said| said.starts_with(command)), "{command}: {said:?}");
+    }
 }
 
 /// RFC 2920: a server that hears nothing behind the dot waits for ever, and so do we.
@@ -227,21 +308,10 @@ fn after_a_rebuke_the_others_wait_for_a_moment_and_go() {
 fn the_next_envelope_leaves_behind_the_final_dot() {
     let people = readers(2);
     let (_base, store) = released(&people);
-    let folder = tempfile::tempdir().unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let timeouts = Timeouts { dot: Duration::from_secs(10), ..Timeouts::default() };
-    let route = format!("smtp://127.0.0.1:{}", listener.local_addr().unwrap().port()).parse().unwrap();
-    let transport =
-        Transport::open(&route, Options { root: folder.path(), password: None, helo: None, timeouts }).unwrap();
+    let (listener, transport, _folder) = listening();
     thread::scope(|scope| {
         scope.spawn(|| dispatch(&store, &transport, Uncertain::Hold, TimeDelta::zero()));
         let mut pipe = Pipe::new(listener.accept().unwrap().0);
-        let hear = |pipe: &mut Pipe, commands: &[&str]| {
-            for command in commands {
-                let said = pipe.line().unwrap();
-                assert!(said.as_ref().is_some_and(|said| said.starts_with(command)), "{command}: {said:?}");
-            }
-        };
         let (envelope, wanted) = (["MAIL", "RCPT", "DATA"], "250 ok\r\n250 ok\r\n354 go\r\n");
         pipe.say(b"220 mx.example\r\n").unwrap();
         hear(&mut pipe, &["EHLO"]);
