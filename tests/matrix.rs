@@ -269,7 +269,7 @@ fn memory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
 }
 
-fn due(octets: usize) -> Frozen {
+pub(crate) fn due(octets: usize) -> Frozen {
     let head = "From: News <news@example.org>\r\n\u{3}Subject: News\r\nDate: \u{4}\r\nMessage-ID: <\u{5}@example.org>\r\n\
          List-Unsubscribe: <https://example.org/unsubscribe/\u{1}>\r\n\r\n";
     let body = "What was seen that day.\r\n.and a dot\r\n".to_owned() + &"0123456\r\n".repeat(octets / 9) + "\u{2}\r\n";
@@ -278,7 +278,7 @@ fn due(octets: usize) -> Frozen {
     Frozen { variants: vec![variant], ..frozen }
 }
 
-fn mail() -> message::Settings {
+pub(crate) fn mail() -> message::Settings {
     message::Settings {
         from: "News <news@example.org>".parse().expect("a mailbox"),
         reply_to: None,

@@ -2,7 +2,7 @@
 
 use crate::support::pipe::{self, Pipe};
 use crate::support::sink::{Security, Settings, Sink};
-use postrider::delivery::route::Route;
+use postrider::delivery::route::{Route, Server, Tls};
 use postrider::message::{Envelope, Message};
 use postrider::reply::{Fault, Outcome, Refusal, Sent, Stage};
 use postrider::transport::{Configuration, Job, NotReady, Offered, Options, Password, Session, Timeouts, Transport};
@@ -47,8 +47,9 @@ fn job(message: &Message) -> Job<'_> {
 ///
 /// Above the first `---`: comments, and `key: value` settings (`tls`, `ca`, `login`, `limit` in milliseconds, `to`, `octets`). Then the server:
 /// `S: ` says a line, `s: ` some octets, `C: ` hears exactly this line, `C: (message)` hears the message, `TLS` begins TLS,
-/// `close` hangs up, `hang` waits till we do, `gone` hears us do it without a word, `next` takes the next connection, `mark` lets an `await` go on. Below the second
-/// `---` what is done, and its whole result.
+/// `close` hangs up, `reset` does it with an error, `hang` waits till we do, `gone` hears us do it without a word, `next` takes the
+/// next connection, `mark` lets an `await` go on, `await` waits for a `mark` of ours. Below the second
+/// `---` what is done, and its whole result; `ahead` is whether the next envelope is on its way.
 struct Dialogue {
     settings: Vec<(String, String)>,
     server: Vec<String>,
@@ -79,8 +80,11 @@ impl Dialogue {
     }
 }
 
+/// What one side tells the other, beside the connection.
+type Marks = (Sender<()>, Receiver<()>);
+
 /// Plays the server's part; what the client said otherwise than written is the error.
-fn play(dialogue: &Dialogue, listener: &TcpListener, folder: &Path, mark: &Sender<()>) -> io::Result<()> {
+fn play(dialogue: &Dialogue, listener: &TcpListener, folder: &Path, (mark, marked): Marks) -> io::Result<()> {
     let tls = pipe::server_config(folder);
     let mut pipe = Pipe::new(listener.accept()?.0);
     for line in &dialogue.server {
@@ -98,6 +102,7 @@ fn play(dialogue: &Dialogue, listener: &TcpListener, folder: &Path, mark: &Sende
                 // A refused handshake is what such a dialogue is about.
                 "TLS refused" => drop(pipe.start_tls(&tls)),
                 "close" => pipe.close(),
+                "reset" => pipe.reset(),
                 "hang" => while pipe.line()?.is_some() {},
                 "gone" => match pipe.line()? {
                     None => {}
@@ -105,6 +110,7 @@ fn play(dialogue: &Dialogue, listener: &TcpListener, folder: &Path, mark: &Sende
                 },
                 "next" => pipe = Pipe::new(listener.accept()?.0),
                 "mark" => mark.send(()).map_err(io::Error::other)?,
+                "await" => marked.recv().map_err(io::Error::other)?,
                 _ => panic!("{line}"),
             },
         }
@@ -123,7 +129,7 @@ fn unescaped(text: &str) -> Vec<u8> {
 }
 
 /// Plays our part and writes down what came of it.
-fn act(dialogue: &Dialogue, port: u16, folder: &Path, marked: &Receiver<()>) -> Vec<String> {
+fn act(dialogue: &Dialogue, port: u16, folder: &Path, (mark, marked): Marks) -> Vec<String> {
     let (user, password) = match dialogue.setting("login").map(|login| login.split_once(' ').expect("user password")) {
         Some((user, password)) => (format!("{user}@"), Some(password)),
         None => (String::new(), None),
@@ -159,6 +165,10 @@ fn act(dialogue: &Dialogue, port: u16, folder: &Path, marked: &Receiver<()>) -> 
             // With another message of the same kind behind it.
             ("deliver and offer", Some(session)) => {
                 format!("deliver and offer: {}", sent(session.deliver(&job(&message), Some(&job(&message)))))
+            }
+            ("ahead", Some(session)) => format!("ahead: {}", session.has_offered()),
+            ("mark", _) => {
+                mark.send(()).map_or_else(|_| "mark: the server stopped before".into(), |()| "mark".to_string())
             }
             ("await", _) => marked
                 .recv()
@@ -204,11 +214,11 @@ fn run(file: &Path, folder: &Path) -> Vec<String> {
     let dialogue = Dialogue::read(&fs::read_to_string(file).expect("a dialogue"));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("bound").port();
-    let (mark, marked) = channel();
+    let ((to_us, from_server), (to_server, from_us)) = (channel(), channel());
     let (said, played) = thread::scope(|scope| {
         let dialogue = &dialogue;
-        let server = scope.spawn(move || play(dialogue, &listener, folder, &mark));
-        let said = act(dialogue, port, folder, &marked);
+        let server = scope.spawn(move || play(dialogue, &listener, folder, (to_us, from_us)));
+        let said = act(dialogue, port, folder, (to_server, from_server));
         // A server that still waits for another connection would wait for ever.
         drop(TcpStream::connect(("127.0.0.1", port)));
         (said, server.join().expect("no panic"))
@@ -311,12 +321,12 @@ fn tls_and_login_work_both_ways() {
     for (tls, scheme) in [(Security::StartTls, "smtp"), (Security::Implicit, "smtps")] {
         for mechanisms in ["PLAIN LOGIN", "LOGIN"] {
             let login = Some(("ada@example.org".into(), "geheim ö".into(), mechanisms.into()));
-            let sink = Sink::here(Settings { tls, login, ..Settings::in_folder(folder.path()) });
+            let sink = Sink::here(Settings { tls, login, size: 10_000_000, ..Settings::in_folder(folder.path()) });
             let route = format!("{scheme}://ada@example.org@localhost:{}?tls=required&ca=cert.pem", sink.port());
             let mut session = open(&route, folder.path(), Some("geheim ö"), Timeouts::default());
             session.ready().unwrap();
-            // Large enough for many TLS records.
-            let large = [BODY.as_bytes(), &b"0123456\r\n".repeat(30_000)].concat();
+            // Large enough for many TLS records, and beyond what the sockets of both sides hold.
+            let large = [BODY.as_bytes(), &b"0123456\r\n".repeat(900_000)].concat();
             let sent = send(&mut session, &message("ok@example.net", &large)).unwrap();
             assert_eq!(sent.outcome, Outcome::Accepted, "{}", sent.reply);
             assert_eq!(sink.accepted().last().unwrap().sha256, sha256(&large));
@@ -325,6 +335,29 @@ fn tls_and_login_work_both_ways() {
             let refused = session.ready().unwrap_err().to_string();
             assert!(refused.contains("535 5.7.8 bad credentials") && !refused.contains("wrong"), "{refused}");
         }
+    }
+}
+
+/// 0.0.0.0 is this machine and does not say so.
+#[test]
+fn a_password_goes_to_another_machine_over_tls_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    pipe::write_certificate(folder.path(), &["localhost", "0.0.0.0"], IsCa::NoCa);
+    let login = Some(("ada".into(), "geheim".into(), "PLAIN".into()));
+    for tls in [Security::Implicit, Security::Clear] {
+        let sink = Sink::here(Settings { tls, login: login.clone(), ..Settings::in_folder(folder.path()) });
+        let route = format!("smtps://ada@0.0.0.0:{}?ca=cert.pem", sink.port());
+        if tls == Security::Implicit {
+            open(&route, folder.path(), Some("geheim"), Timeouts::default()).ready().unwrap();
+            continue;
+        }
+        // No configuration can say so.
+        let Ok(Route::Smtp(server)) = route.parse() else { panic!("{route}") };
+        let route = Route::Smtp(Server { tls: Tls::None, ca: None, ..server });
+        let password = Some(Password::new("geheim"));
+        let options = Options { root: folder.path(), password, helo: None, timeouts: Timeouts::default() };
+        let said = Transport::open(&route, options).unwrap().session().ready().unwrap_err().to_string();
+        assert!(said.contains("the password is not sent to smtp://0.0.0.0:"), "{said}");
     }
 }
 

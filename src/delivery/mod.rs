@@ -209,6 +209,11 @@ mod tests {
     }
 
     #[test]
+    fn a_state_is_shown_as_the_store_writes_it() {
+        assert_eq!([State::Queued, State::Held].map(|state| state.to_string()), ["queued", "held"]);
+    }
+
+    #[test]
     fn the_table_is_read_and_what_is_left_out_has_its_default() {
         let settings: Settings = toml::from_str(
             "connections = 2\nrates = [\"14/s\"]\nuncertain = \"hold\"\ngive_up_after = \"1d\"\n[domains]\n\"gmail.com\" = \"20/s\"",
@@ -216,6 +221,7 @@ mod tests {
         .unwrap();
         assert_eq!((settings.connections, settings.rates.len(), settings.give_up_after), (2, 1, Span::hours(24)));
         assert_eq!((settings.uncertain, settings.domains.rates("gmail.com").len()), (Uncertain::Hold, 1));
+        assert_eq!(settings.limits(), Limits { rates: settings.rates, domains: settings.domains });
         let settings: Settings = toml::from_str("").unwrap();
         assert_eq!((settings.connections, settings.rates.len(), settings.give_up_after), (4, 0, Span::hours(72)));
         assert_eq!((settings.uncertain, settings.domains.is_empty()), (Uncertain::Resend, true));

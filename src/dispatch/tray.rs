@@ -103,3 +103,71 @@ pub(super) enum Next {
     Nothing,
     Closed,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    const NOT_AT_ALL: Duration = Duration::ZERO;
+
+    fn row(id: &str) -> Claimed {
+        Claimed {
+            id: id.to_owned(),
+            subscriber: "s1".to_owned(),
+            edition: "weekly/1".to_owned(),
+            variant: "v1".to_owned(),
+            address: "ada@example.net".parse().expect("an address"),
+            name: None,
+            date: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    fn rows(ids: &[&str]) -> Vec<Claimed> {
+        ids.iter().map(|id| row(id)).collect()
+    }
+
+    fn next(tray: &Tray) -> String {
+        match tray.next(NOT_AT_ALL) {
+            Next::Row(row) => row.id,
+            Next::Nothing => "nothing".to_owned(),
+            Next::Closed => "closed".to_owned(),
+        }
+    }
+
+    #[test]
+    fn it_wants_rows_while_few_are_left_and_somebody_takes_them() {
+        let tray = Tray::new(2, 1);
+        assert_eq!(tray.wants(NOT_AT_ALL), Some(true));
+        tray.lay(rows(&["a"]));
+        assert_eq!(tray.wants(NOT_AT_ALL), Some(true));
+        tray.lay(rows(&["b"]));
+        assert_eq!(tray.wants(NOT_AT_ALL), Some(false));
+        tray.leave();
+        assert_eq!(tray.wants(NOT_AT_ALL), Some(false));
+        tray.leave();
+        assert_eq!(tray.wants(NOT_AT_ALL), None);
+        assert_eq!(tray.clear().len(), 2);
+    }
+
+    #[test]
+    fn what_is_given_back_is_the_next_to_go() {
+        let tray = Tray::new(1, 1);
+        tray.lay(rows(&["a", "b", "c"]));
+        let first = tray.at_hand().expect("there are three");
+        assert_eq!(first.id, "a");
+        tray.lay_back(first);
+        assert_eq!([next(&tray), next(&tray)], ["a", "b"]);
+        assert_eq!(tray.at_hand().map(|row| row.id).as_deref(), Some("c"));
+        assert!(tray.at_hand().is_none());
+    }
+
+    #[test]
+    fn it_is_closed_only_when_it_is_empty() {
+        let tray = Tray::new(1, 1);
+        assert_eq!(next(&tray), "nothing");
+        tray.lay(rows(&["a"]));
+        tray.close();
+        assert_eq!([next(&tray), next(&tray)], ["a", "closed"]);
+    }
+}

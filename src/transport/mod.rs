@@ -350,6 +350,32 @@ mod tests {
             assert_eq!(transport.name(), route.parse::<Route>().unwrap().name());
             assert!(!format!("{transport:?} {:?}", transport.session()).contains("secret"));
         }
+        assert_eq!(format!("{:?}", Password::new("secret")), "Password(…)");
+    }
+
+    #[test]
+    fn what_we_call_ourselves_is_a_host_name() {
+        let long = "x".repeat(254);
+        for (helo, fits) in [
+            ("me.example", true),
+            ("my-host_1.example", true),
+            ("[IPv6:2001:db8::1]", true),
+            (&long[..253], true),
+            (&long, false),
+            ("", false),
+            ("me example", false),
+            ("me\r\nQUIT", false),
+        ] {
+            let route = "smtp://localhost".parse().unwrap();
+            let options = Options {
+                root: Path::new("."),
+                password: None,
+                helo: Some(helo.into()),
+                timeouts: Timeouts::default(),
+            };
+            let opened = Transport::open(&route, options).map(drop);
+            assert_eq!(opened, if fits { Ok(()) } else { Err(Error::Helo) }, "{helo:?}");
+        }
     }
 
     #[test]

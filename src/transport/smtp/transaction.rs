@@ -203,7 +203,6 @@ impl Connection {
         }
         let body = stuffed(message);
         let dot = final_dot(&body);
-        let end = body.len() + dot.len();
         self.wire.heard();
         let why = match timeout(limits.body, self.wire.write_all(&[&body, dot, ahead.as_bytes()])).await {
             Ok(Ok(())) => return Ok(()),
@@ -211,7 +210,7 @@ impl Connection {
             Ok(Err(why)) => format!("the connection broke in the middle of the message: {why}"),
             Err(_) => format!("the server stopped reading in the middle of the message for {}", seconds(limits.body)),
         };
-        let stage = if self.wire.written() < end { Stage::Body } else { Stage::Dot };
+        let stage = reached(self.wire.written(), &body, dot);
         // A server that had enough says so before it hangs up.
         let last_words = self.reply(limits.quit).await;
         self.state = State::Broken;
@@ -266,9 +265,24 @@ fn final_dot(body: &[u8]) -> &'static [u8] {
     if body.ends_with(b"\r\n") { b".\r\n" } else { b"\r\n.\r\n" }
 }
 
+/// How far a message came of which so many octets left, with what follows the dot: only behind the dot is it in doubt.
+fn reached(written: usize, body: &[u8], dot: &[u8]) -> Stage {
+    if written < body.len() + dot.len() { Stage::Body } else { Stage::Dot }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_in_doubt_from_its_final_dot_on() {
+        let (body, dot) = (b"a line\r\n", final_dot(b"a line\r\n"));
+        for (written, stage) in
+            [(0, Stage::Body), (8, Stage::Body), (10, Stage::Body), (11, Stage::Dot), (99, Stage::Dot)]
+        {
+            assert_eq!(reached(written, body, dot), stage, "{written}");
+        }
+    }
 
     #[test]
     fn dots_are_doubled_and_the_last_stands_alone() {

@@ -63,3 +63,28 @@ pub(super) fn is_hang_up(why: &io::Error) -> bool {
 pub(super) fn seconds(limit: Duration) -> String {
     format!("{} s", limit.as_secs_f32())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_the_remedy_that_fits() {
+        let server = match "smtp://mx.example.org".parse() {
+            Ok(crate::delivery::route::Route::Smtp(server)) => server,
+            other => panic!("{other:?}"),
+        };
+        for (stage, code, remedy) in [
+            (Stage::Auth, 534, "a password made for this program"),
+            (Stage::Auth, 538, "a password made for this program"),
+            (Stage::Auth, 535, "check the user in mail.transport and mail.password"),
+            (Stage::Mail, 530, "it wants a login"),
+            (Stage::Mail, 550, "may send as mail.from"),
+            (Stage::StartTls, 554, "try another port, or smtps://"),
+            (Stage::Greeting, 554, "whether it takes mail from this machine"),
+        ] {
+            let sentence = refused(&server, stage, &Reply::new(code, ["no"])).sentence;
+            assert!(sentence.contains(remedy), "{sentence}");
+        }
+    }
+}
