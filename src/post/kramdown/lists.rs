@@ -101,11 +101,12 @@ impl Lists {
             return 0;
         }
         let beside = |level: &Level| marker.indent + level.shift < level.content;
-        let own = self.levels.iter().position(|level| level.ordered == marker.ordered && beside(level));
-        let above = own.unwrap_or_else(|| {
-            // Inside the item that it lazily goes on, or deeper.
-            self.levels.iter().position(beside).map_or(self.levels.len(), |at| at + 1)
+        // Outwards: inside the first that it is indented into, beside the first of its kind; else it lazily goes on the last item.
+        let found = self.levels.iter().enumerate().rev().find_map(|(at, level)| match beside(level) {
+            false => Some(at + 1),
+            true => (level.ordered == marker.ordered).then_some(at),
         });
+        let above = found.unwrap_or(self.levels.len());
         self.levels.truncate(above);
         let needed = self.levels.last().map_or(0, |level| level.shift.max(level.content.saturating_sub(marker.indent)));
         self.shift = needed;
