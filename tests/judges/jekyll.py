@@ -17,6 +17,8 @@ math: formulas keep their source between dollars; Jekyll writes it between backs
 quotes: a title keeps its quotation marks as they were typed
 noscript: what a page shows to readers without scripts is shown
 tags: where a plugin's tag or an include is missing, a link to the post stands, once
+contents: a table of contents is left out
+beginning: where only a heading or a picture stands before the first blank line, the summary is the first paragraph's
 cut: a summary is cut at 300 characters
 """
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -148,6 +150,7 @@ class Reader(html.parser.HTMLParser):
 
 def parts_of(markup, base):
     markup = re.sub(r"(?s)<(figure[^>]*)><pre><code([^>]*)><table.*?<td class=\"code\"><pre>(.*?)</pre></td></tr></tbody></table></code></pre>", r"<\1><pre><code\2>\3</code></pre>", markup)
+    markup = re.sub(r'(?s)<([uo]l)[^>]* id="markdown-toc(-\d+)?"[^>]*>.*?</\1>(?=\s*\n\n|\s*\Z)', "", markup)
     markup = re.sub(r'(?s)<table class="rouge-table">.*?<td class="rouge-code"><pre>(.*?)</pre></td></tr></tbody></table>', r"\1", markup)
     reader = Reader(base)
     reader.feed(markup)
@@ -281,6 +284,9 @@ def compare(program, site, verbose):
             told.append(("title", plain(a["title"]), b["title"]))
         if datetime.fromisoformat(a["published"].replace("Z", "+00:00")) != datetime.fromisoformat(b["published"].replace("Z", "+00:00")):
             told.append(("published", a["published"], b["published"]))
+        heading = re.match(r"\s*<h\d[^>]*>(.*?)</h\d>", a["content"], re.S)
+        if heading and plain(heading[1]) == plain(a["summary"]):
+            a["summary"] = ""
         if a["summary"] and not same_summary(b["summary"], a["summary"]):
             told.append(("summary", plain(a["summary"])[:300], b["summary"]))
         left, frames = parts_of(a["content"], link)

@@ -27,6 +27,8 @@ pub(super) struct Scanner<'s> {
     /// What was searched for in vain and is not there further down either.
     absent: HashSet<&'static str>,
     pub(super) depth: usize,
+    /// Where emphasis ends that is written as HTML, its end tag, and how much that stands for.
+    pub(super) emphasis: Vec<(usize, &'static str, usize)>,
     /// Names of link definitions, where a link may name one behind a blank.
     pub(super) links: HashSet<String>,
 }
@@ -49,6 +51,7 @@ impl<'s> Scanner<'s> {
             ends: Ends::default(),
             absent: HashSet::new(),
             depth: 0,
+            emphasis: Vec::new(),
             links,
         }
     }
@@ -96,8 +99,10 @@ impl<'s> Scanner<'s> {
         let in_paragraph = std::mem::replace(&mut self.in_paragraph, false);
         let boundary = after_blank || !in_paragraph;
         let list_content = if indent >= self.lists.content() { self.lists.content() } else { 0 };
-        let is_code = indent >= list_content + 4 && boundary && quoted == 0 && !bare.starts_with("{:");
-        if is_code && Marker::of(rest).is_none_or(|_| self.lists.is_empty()) {
+        let is_code = indent >= list_content + 4 && boundary && quoted == 0;
+        // In a list, it may belong to an item.
+        let is_other = bare.starts_with("{:") || Marker::of(rest).is_some();
+        if is_code && (self.lists.is_empty() || !is_other) {
             self.done.text.push_str(line);
             return end;
         }

@@ -16,7 +16,7 @@ impl Scanner<'_> {
         let source = self.source;
         let mut at = at;
         while at < end {
-            let Some(found) = source[at..end].find(['`', '$', '{', '\\', ']']).map(|found| at + found) else {
+            let Some(found) = source[at..end].find(['`', '$', '{', '\\', ']', '<', '*']).map(|found| at + found) else {
                 self.done.text.push_str(&source[at..end]);
                 return end;
             };
@@ -28,6 +28,8 @@ impl Scanner<'_> {
                     b'`' => self.code(rest),
                     b'$' => self.inline_formula(rest, found + 2 > end),
                     b'{' => self.braces(found, rest),
+                    b'<' => self.guillemet(rest),
+                    b'*' => self.stars(found, &source[found..end]),
                     _ => self.link(rest),
                 };
         }
@@ -39,10 +41,71 @@ impl Scanner<'_> {
         length
     }
 
+    /// Emphasis that CommonMark does not see, or sees elsewhere, because a letter stands outside its mark and a punctuation mark
+    /// inside: `**「a」**b`. Written as HTML; other emphasis is the parser's.
+    fn stars(&mut self, at: usize, line: &str) -> usize {
+        let count = line.bytes().take_while(|b| *b == b'*').count();
+        while self.emphasis.pop_if(|(close, ..)| *close < at).is_some() {}
+        if let Some((_, tag, length)) = self.emphasis.pop_if(|(close, ..)| *close == at) {
+            self.done.text.push_str(tag);
+            return length;
+        }
+        let inside = &line[count..];
+        if self.flavour == Flavour::CommonMark || count > 2 || inside.starts_with(char::is_whitespace) {
+            return self.copy(line, count);
+        }
+        let Some(close) = closing(inside, count) else { return self.copy(line, count) };
+        let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let is_mark = |c: Option<char>| c.is_some_and(|c| !c.is_alphanumeric() && !c.is_whitespace());
+        let behind = &inside[close + count..];
+        let odd = is_letter(self.source[..at].chars().next_back()) && is_mark(inside.chars().next())
+            || is_mark(inside[..close].chars().next_back()) && is_letter(behind.chars().next())
+            || attributes::length(behind).is_some_and(|length| is_letter(behind[length..].chars().next()));
+        if !odd {
+            // Its end is none's beginning.
+            self.emphasis.push((at + count + close, if count == 2 { "**" } else { "*" }, count));
+            return self.copy(line, count);
+        }
+        let list = attributes::length(behind);
+        let html = list.map_or_else(String::new, |length| Attributes::parse(&behind[2..length - 1]).html());
+        let (name, tag) = if count == 2 { ("strong", "</strong>") } else { ("em", "</em>") };
+        self.done.text.push_str(&format!("<{name}{html}>"));
+        self.emphasis.push((at + count + close, tag, count + list.unwrap_or(0)));
+        count
+    }
+
+    /// `<<`, before the parser takes what follows for a tag.
+    fn guillemet(&mut self, rest: &str) -> usize {
+        if self.flavour == Flavour::CommonMark || !rest.starts_with("<<") || rest.starts_with("<<<") {
+            return self.copy(rest, 1);
+        }
+        self.done.text.push('«');
+        if !rest.starts_with("<< ") {
+            return 2;
+        }
+        self.done.text.push('\u{a0}');
+        3
+    }
+
     /// A code span, or ticks that open none.
     fn code(&mut self, rest: &str) -> usize {
         let ticks = rest.bytes().take_while(|b| *b == b'`').count();
         let window = paragraph(&rest[ticks..]);
+        if self.flavour == Flavour::Kramdown {
+            let after_blank = self.done.text.ends_with(char::is_whitespace);
+            if ticks == 1 && after_blank && window.starts_with(char::is_whitespace) {
+                self.done.text.push_str("\\`");
+                return 1;
+            }
+            // To the next ticks, be they more than these.
+            if let Some(length) = window.find(&rest[..ticks]).filter(|length| *length > 0)
+                && window[length + ticks..].starts_with('`')
+            {
+                let code = &window[..length];
+                self.piece(format!("<code>{}</code>", escaped(code.trim())), Kind::Inline);
+                return ticks + length + ticks;
+            }
+        }
         let mut from = 0;
         while let Some(found) = window[from..].find('`').map(|found| from + found) {
             let closing = window[found..].bytes().take_while(|b| *b == b'`').count();
@@ -136,6 +199,26 @@ impl Scanner<'_> {
         self.done.text.push('>');
         2 + end
     }
+}
+
+/// Where emphasis is closed that so many asterisks opened: not in code, and not behind a blank.
+fn closing(inside: &str, count: usize) -> Option<usize> {
+    let mut at = 0;
+    while let Some(found) = inside[at..].find(['*', '`', '\\']).map(|found| at + found) {
+        let byte = inside.as_bytes()[found];
+        if byte == b'\\' {
+            at = found + 1 + inside[found + 1..].chars().next().map_or(0, char::len_utf8);
+            continue;
+        }
+        let run = inside[found..].bytes().take_while(|b| *b == byte).count();
+        at = found + run;
+        if byte == b'`' {
+            at += inside[at..].find(&inside[found..found + run]).map_or(0, |end| end + run);
+        } else if run == count && found > 0 && !inside[..found].ends_with(char::is_whitespace) {
+            return Some(found);
+        }
+    }
+    None
 }
 
 /// As far as a span may reach: to the next blank line.

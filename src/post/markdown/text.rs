@@ -20,6 +20,7 @@ pub(super) fn finish<'s>(events: Vec<Spanned<'s>>, prepared: &'s Prepared, flavo
         before: Before::Nothing,
         told: 0,
         code: false,
+        term: false,
         pictures: 0,
         raw: None,
         depth: 0,
@@ -29,16 +30,41 @@ pub(super) fn finish<'s>(events: Vec<Spanned<'s>>, prepared: &'s Prepared, flavo
         stars: Vec::new(),
     };
     let mut events = events.into_iter().peekable();
+    let mut swapped: Vec<Range<usize>> = Vec::new();
+    let is_stars = |text: &str| !text.is_empty() && text.bytes().all(|b| b == b'*');
     while let Some((mut event, mut range)) = events.next() {
-        // The parser parts `<<`.
+        // The parser parts asterisks that it takes for text.
         while let (Event::Text(text), Some((Event::Text(next), behind))) = (&event, events.peek())
-            && text.ends_with('<')
-            && next.starts_with('<')
+            && is_stars(text)
+            && is_stars(next)
             && range.end == behind.start
         {
             event = Event::Text(format!("{text}{next}").into());
             range.end = behind.end;
             events.next();
+        }
+        // Of `***a***`, kramdown makes the outer one strong.
+        let is_both = |outer: &Range<usize>, inner: &Range<usize>| {
+            outer.start + 1 == inner.start && inner.end + 1 == outer.end
+        };
+        if flavour == Flavour::Kramdown
+            && matches!(event, Event::Start(Tag::Emphasis))
+            && let Some((inner @ Event::Start(Tag::Strong), within)) = events.peek_mut()
+            && is_both(&range, within)
+        {
+            *inner = Event::Start(Tag::Emphasis);
+            event = Event::Start(Tag::Strong);
+            swapped.push(range.clone());
+        }
+        if let Event::End(TagEnd::Strong | TagEnd::Emphasis) = event
+            && let Some(outer) = swapped.last()
+        {
+            if *outer == range {
+                event = Event::End(TagEnd::Strong);
+                swapped.pop();
+            } else if is_both(outer, &range) {
+                event = Event::End(TagEnd::Emphasis);
+            }
         }
         let told = if matches!(event, Event::Start(_)) { range.start } else { range.end };
         setter.event(event, range);
@@ -57,6 +83,8 @@ struct Setter<'s> {
     told: usize,
     /// In a block of code.
     code: bool,
+    /// In the terms of a definition.
+    term: bool,
     /// In pictures inside each other: their text is no HTML.
     pictures: usize,
     /// In `<code>` and the like, written as HTML: its name, and where its text begins.
@@ -96,6 +124,11 @@ impl<'s> Setter<'s> {
                 self.said(&code);
                 self.push(Event::Code(code), range);
             }
+            // Each line above a definition is a term.
+            Event::SoftBreak if kramdown && self.term => {
+                self.push(Event::End(TagEnd::DefinitionListTitle), range.clone());
+                self.push(Event::Start(Tag::DefinitionListTitle), range);
+            }
             Event::SoftBreak | Event::HardBreak => {
                 self.said(" ");
                 self.push(event, range);
@@ -123,6 +156,7 @@ impl<'s> Setter<'s> {
         match &tag {
             Tag::CodeBlock(_) => self.code = true,
             Tag::Image { .. } => self.pictures += 1,
+            Tag::DefinitionListTitle => self.term = true,
             Tag::Heading { .. } => self.heading = Some((self.out.len(), String::new())),
             Tag::Paragraph | Tag::Item | Tag::TableCell => self.stars.clear(),
             _ => {}
@@ -142,6 +176,7 @@ impl<'s> Setter<'s> {
         self.depth = self.depth.saturating_sub(1);
         match tag {
             TagEnd::CodeBlock => self.code = false,
+            TagEnd::DefinitionListTitle => self.term = false,
             TagEnd::Image => self.pictures = self.pictures.saturating_sub(1),
             TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item | TagEnd::TableCell => self.pair_stars(),
             _ => {}
