@@ -6,6 +6,7 @@ pub mod excerpt;
 pub mod front_matter;
 pub mod generator;
 pub mod identity;
+pub mod kramdown;
 pub mod liquid;
 pub mod markdown;
 pub mod permalink;

@@ -3,21 +3,23 @@
 
 mod filters;
 mod include;
+mod rewrite;
 mod scan;
+mod scope;
 
 use super::front_matter::{Kind, Yaml};
 use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;
-use liquid_core::ValueView;
-use liquid_core::model::{Object, ScalarCow, Value, ValueCow};
+use liquid_core::model::{Object, Value, ValueView};
 use liquid_core::parser::{Language, ParseBlock, ParseFilter, ParseTag};
-use liquid_core::runtime::{PartialStore, Registers, RuntimeBuilder};
-use liquid_core::{Result, Runtime};
+use liquid_core::runtime::RuntimeBuilder;
+use liquid_core::{Renderable, Result, Runtime};
 use scan::{Knowledge, Reference, Step};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use scope::{Lenient, Scope};
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use url::Url;
 
 /// What a post may grow to. Loops have no other bound.
@@ -45,6 +47,9 @@ impl Facts {
             return path.to_owned();
         }
         let prefix = self.base.path().trim_end_matches('/');
+        if path.is_empty() {
+            return prefix.to_owned();
+        }
         let path = path.trim_start_matches('/');
         // Given twice, it stays once.
         match path.strip_prefix(prefix.trim_start_matches('/')) {
@@ -58,11 +63,25 @@ impl Facts {
     }
 }
 
+/// [`Facts`], and what was made of them and of the posts.
+struct Shared {
+    facts: Facts,
+    /// By the keys of a map, sorted: the order in which its source has them. The crate's maps have none.
+    orders: HashMap<Vec<String>, Vec<String>>,
+    /// `site.posts`, newest first.
+    posts: Value,
+    /// Places in `posts` by path.
+    places: HashMap<String, usize>,
+    tags: OnceLock<Value>,
+    categories: OnceLock<Value>,
+}
+
 /// Runs the Liquid of posts.
 pub struct Engine {
-    facts: Arc<Facts>,
+    shared: Arc<Shared>,
     language: Language,
     site: Value,
+    jekyll: Value,
 }
 
 /// What went wrong in a text, and where.
@@ -79,7 +98,8 @@ pub struct Trouble {
 /// Troubles as they come up, how deep in includes they do, and whether the reader was sent to the post itself.
 #[derive(Default)]
 struct Ledger {
-    troubles: Vec<Trouble>,
+    /// Each with how often it came up.
+    troubles: Vec<(Trouble, u32)>,
     depth: usize,
     linked: bool,
     /// Where in the post the work is.
@@ -93,9 +113,21 @@ impl Ledger {
             // Of an include, the line that includes it.
             trouble.line = self.line;
         }
-        if self.troubles.len() < 20 && !self.troubles.iter().any(|other| other.message == trouble.message) {
-            self.troubles.push(trouble);
+        let known = self.troubles.iter_mut().find(|(other, _)| other.message == trouble.message);
+        if let Some((_, count)) = known {
+            *count += 1;
+        } else if self.troubles.len() < 20 {
+            self.troubles.push((trouble, 1));
         }
+    }
+
+    /// What came up more than once says how often.
+    fn told(self) -> Vec<Trouble> {
+        let told = |(trouble, count): (Trouble, u32)| match count {
+            1 => trouble,
+            _ => Trouble { message: format!("{} ({count} times)", trouble.message), ..trouble },
+        };
+        self.troubles.into_iter().map(told).collect()
     }
 }
 
@@ -110,9 +142,8 @@ fn link_to_post(runtime: &dyn Runtime, out: &mut dyn Write) {
 }
 
 impl Engine {
-    /// `site` is what `site.…` gives, beside `time`, `url` and `baseurl`.
+    /// `site` is what `site.…` gives, beside `time`, `url` and `baseurl`; `posts` are the blog's, newest first.
     pub fn new(facts: Facts, site: &Yaml, posts: Vec<Value>) -> Self {
-        let facts = Arc::new(facts);
         let mut object = match to_value(site) {
             Value::Object(object) => object,
             _ => Object::new(),
@@ -122,9 +153,13 @@ impl Engine {
         object.insert("url".into(), Value::scalar(origin));
         object.insert("baseurl".into(), Value::scalar(path));
         object.insert("time".into(), Value::scalar(facts.time.format("%Y-%m-%d %H:%M:%S %z").to_string()));
-        object.insert("posts".into(), Value::Array(posts));
-        let language = language(&facts);
-        Engine { facts, language, site: Value::Object(object) }
+        let mut orders = HashMap::new();
+        remember_order(site, 32, &mut orders);
+        let shared = Arc::new(Shared::new(facts, orders, posts));
+        let language = language(&shared);
+        let jekyll = [("environment", "production"), ("version", "4.3.1")];
+        let jekyll = jekyll.into_iter().map(|(key, value)| (key.into(), Value::scalar(value))).collect();
+        Engine { shared, language, site: Value::Object(object), jekyll: Value::Object(jekyll) }
     }
 
     /// Runs a text that begins on `line` of its file. `page` is what `page.…` gives; where a tag is not known, a link to
@@ -138,23 +173,24 @@ impl Engine {
         globals.insert("page".into(), page);
         let target = Value::scalar(target.as_str().to_owned());
         globals.insert("__post".into(), &target);
-        let runtime = Lenient(RuntimeBuilder::new().set_globals(&globals).build());
+        globals.insert("jekyll".into(), &self.jekyll);
+        let runtime = Scope::new(RuntimeBuilder::new().set_globals(&globals).build(), &self.shared, page);
         let mut out = Bounded(Vec::with_capacity(text.len()));
-        run(text, line, &self.facts, &self.language, &runtime, &mut out);
+        run(text, line, &self.shared, &self.language, &runtime, &mut out);
         let ledger = std::mem::take(&mut *runtime.registers().get_mut::<Ledger>());
-        (set_code(&String::from_utf8_lossy(&out.0)), ledger.troubles)
+        (set_code(&String::from_utf8_lossy(&out.0)), ledger.told())
     }
 }
 
 /// Runs one text, a post's or an include's, construct by construct.
-fn run(text: &str, line: u32, facts: &Arc<Facts>, language: &Language, runtime: &dyn Runtime, out: &mut dyn Write) {
-    let known = Known { facts, language };
+fn run(text: &str, line: u32, shared: &Arc<Shared>, language: &Language, runtime: &dyn Runtime, out: &mut dyn Write) {
+    let known = Known { facts: &shared.facts, language };
     for step in scan::steps(text, line, &known) {
         let outcome = match step {
             Step::Text(text) => {
                 out.write_all(text.as_bytes()).map_err(|_| trouble(line, "The post", "has grown beyond 8 MiB"))
             }
-            Step::Run { source, line } => {
+            Step::Run { source, line, shown } => {
                 {
                     let mut ledger = runtime.registers().get_mut::<Ledger>();
                     if ledger.depth == 0 {
@@ -164,7 +200,7 @@ fn run(text: &str, line: u32, facts: &Arc<Facts>, language: &Language, runtime: 
                 // Whole or not at all: half of a construct is worse than none.
                 let mut piece = Bounded(Vec::new());
                 run_one(&source, language, runtime, &mut piece)
-                    .map_err(|reason| trouble(line, &format!("`{}`", first_line(&source)), &reason))
+                    .map_err(|reason| trouble(line, &format!("`{shown}`"), &reason))
                     .and_then(|()| {
                         out.write_all(&piece.0).map_err(|_| trouble(line, "The post", "has grown beyond 8 MiB"))
                     })
@@ -230,13 +266,8 @@ fn trouble(line: u32, what: &str, reason: &str) -> Trouble {
     }
 }
 
-fn first_line(source: &str) -> &str {
-    let line = source.lines().next().unwrap_or_default();
-    line.find("%}").map_or(line, |end| &line[..end + 2])
-}
-
 /// Everything that runs: the standard blocks, tags and filters, and Jekyll's.
-fn language(facts: &Arc<Facts>) -> Language {
+fn language(shared: &Arc<Shared>) -> Language {
     use liquid_lib::stdlib as std;
     let mut language = Language::default();
     let blocks: [(&str, Box<dyn ParseBlock>); 8] = [
@@ -252,74 +283,56 @@ fn language(facts: &Arc<Facts>) -> Language {
     for (name, block) in blocks {
         language.blocks.register(name.to_owned(), block);
     }
-    let include = include::Include { facts: facts.clone() };
-    let tags: [(&str, Box<dyn ParseTag>); 7] = [
+    for tag in ["include", "include_cached", "include_relative"] {
+        language.tags.register(tag.to_owned(), include::Include { tag, shared: shared.clone() }.into());
+    }
+    let tags: [(&str, Box<dyn ParseTag>); 6] = [
         ("assign", std::AssignTag.into()),
         ("break", std::BreakTag.into()),
         ("continue", std::ContinueTag.into()),
         ("cycle", std::CycleTag.into()),
         ("increment", std::IncrementTag.into()),
         ("decrement", std::DecrementTag.into()),
-        ("include", include.into()),
     ];
     for (name, tag) in tags {
         language.tags.register(name.to_owned(), tag);
     }
-    let standard: [Box<dyn ParseFilter>; 46] = [
-        std::Abs.into(),
+    let standard: [Box<dyn ParseFilter>; 28] = [
         std::Append.into(),
-        std::AtLeast.into(),
-        std::AtMost.into(),
         std::Capitalize.into(),
-        std::Ceil.into(),
         std::Compact.into(),
         std::Concat.into(),
-        std::Default.into(),
-        std::DividedBy.into(),
         std::Downcase.into(),
         std::Escape.into(),
         std::EscapeOnce.into(),
         std::First.into(),
-        std::Floor.into(),
         std::Join.into(),
         std::Last.into(),
         std::Lstrip.into(),
-        std::Map.into(),
-        std::Minus.into(),
-        std::Modulo.into(),
         std::NewlineToBr.into(),
-        std::Plus.into(),
         std::Prepend.into(),
         std::Remove.into(),
         std::RemoveFirst.into(),
         std::Replace.into(),
         std::ReplaceFirst.into(),
         std::Reverse.into(),
-        std::Round.into(),
         std::Rstrip.into(),
         std::Size.into(),
-        std::Slice.into(),
-        std::Sort.into(),
         std::SortNatural.into(),
-        std::Split.into(),
         std::Strip.into(),
         std::StripHtml.into(),
         std::StripNewlines.into(),
-        std::Times.into(),
         std::Truncate.into(),
         std::TruncateWords.into(),
         std::Uniq.into(),
         std::Upcase.into(),
-        std::UrlEncode.into(),
-        std::Where.into(),
     ];
     for filter in standard {
         let name = filter.reflection().name().to_owned();
         language.filters.register(name, filter);
     }
-    language.filters.register(scan::GET.to_owned(), filters::Lookup.into());
-    for (name, function) in filters::TABLE {
-        let plugin = filters::Plugin { name, function: *function, facts: facts.clone() };
+    for (name, function) in filters::table() {
+        let plugin = filters::Plugin { name, function: *function, shared: shared.clone() };
         language.filters.register((*name).to_owned(), plugin.into());
     }
     language
@@ -361,47 +374,6 @@ impl Knowledge for Known<'_> {
     }
 }
 
-/// Where the crate fails on a variable that does not exist, Jekyll gives nothing.
-struct Lenient<R>(R);
-
-impl<R: Runtime> Runtime for Lenient<R> {
-    fn partials(&self) -> &dyn PartialStore {
-        self.0.partials()
-    }
-
-    fn name(&self) -> Option<liquid_core::model::KStringRef<'_>> {
-        self.0.name()
-    }
-
-    fn roots(&self) -> BTreeSet<liquid_core::model::KStringCow<'_>> {
-        self.0.roots()
-    }
-
-    fn try_get(&self, path: &[ScalarCow<'_>]) -> Option<ValueCow<'_>> {
-        self.0.try_get(path)
-    }
-
-    fn get(&self, path: &[ScalarCow<'_>]) -> Result<ValueCow<'_>> {
-        Ok(self.0.try_get(path).unwrap_or(ValueCow::Owned(Value::Nil)))
-    }
-
-    fn set_global(&self, name: liquid_core::model::KString, value: Value) -> Option<Value> {
-        self.0.set_global(name, value)
-    }
-
-    fn set_index(&self, name: liquid_core::model::KString, value: Value) -> Option<Value> {
-        self.0.set_index(name, value)
-    }
-
-    fn get_index<'a>(&'a self, name: &str) -> Option<ValueCow<'a>> {
-        self.0.get_index(name)
-    }
-
-    fn registers(&self) -> &Registers {
-        self.0.registers()
-    }
-}
-
 /// Refuses to grow beyond [`MAX_OUTPUT`].
 struct Bounded(Vec<u8>);
 
@@ -427,14 +399,65 @@ fn set_code(text: &str) -> String {
         out.push_str(before);
         let (code, after) = marked.split_once(scan::CODE_END).unwrap_or((marked, ""));
         let (language, code) = code.split_once(scan::CODE_BODY).unwrap_or(("", code));
-        let class =
-            if language.is_empty() { String::new() } else { format!(" class=\"language-{}\"", escape(language)) };
+        let language = language.to_lowercase();
         // Not Markdown's fence: the code may hold one.
-        out.push_str(&format!("\n\n<pre><code{class}>{}</code></pre>\n\n", escape(code.trim_matches('\n').trim_end())));
+        out.push_str(&format!(
+            "<figure class=\"highlight\"><pre><code class=\"language-{}\" data-lang=\"{}\">{}</code></pre></figure>",
+            escape(&language.replace('+', "-")),
+            escape(&language),
+            escape(code.trim_matches(['\n', '\r']))
+        ));
         rest = after;
     }
     out.push_str(rest);
     out.replace([scan::CODE_BODY, scan::CODE_END], "")
+}
+
+/// A piece of Liquid that is run many times.
+struct Compiled {
+    elements: Vec<Box<dyn Renderable>>,
+}
+
+/// Parses a piece of Liquid; `None` where it is none.
+fn compiled(source: &str, shared: &Arc<Shared>) -> Option<Compiled> {
+    let language = language(shared);
+    let mut elements = Vec::new();
+    for step in scan::steps(source, 1, &Known { facts: &shared.facts, language: &language }) {
+        let Step::Run { source, .. } = step else { return None };
+        let parsed = catch_unwind(AssertUnwindSafe(|| liquid_core::parser::parse(&source, &language)));
+        elements.extend(parsed.ok()?.ok()?);
+    }
+    Some(Compiled { elements })
+}
+
+impl Compiled {
+    fn render(&self, runtime: &dyn Runtime) -> String {
+        let mut out = Bounded(Vec::new());
+        for element in &self.elements {
+            if element.render_to(&mut out, runtime).is_err() {
+                return String::new();
+            }
+        }
+        String::from_utf8_lossy(&out.0).into_owned()
+    }
+}
+
+/// Remembers the order of each map's keys, where it is not that of the alphabet.
+fn remember_order(yaml: &Yaml, depth: usize, orders: &mut HashMap<Vec<String>, Vec<String>>) {
+    match yaml {
+        _ if depth == 0 => {}
+        Yaml::List(items) => items.iter().for_each(|item| remember_order(item, depth - 1, orders)),
+        Yaml::Map(entries) => {
+            let keys: Vec<String> = entries.iter().map(|(key, _)| key.clone()).collect();
+            if !keys.is_sorted() {
+                let mut sorted = keys.clone();
+                sorted.sort();
+                orders.entry(sorted).or_insert(keys);
+            }
+            entries.iter().for_each(|(_, value)| remember_order(value, depth - 1, orders));
+        }
+        _ => {}
+    }
 }
 
 fn escape(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! Cuts a text into constructs of Liquid, each of which can be run alone: so an error costs one construct, and its line
 //! is known. What the engine does not know is taken out here; what only names another page is filled in.
 
+use super::rewrite::{each, include, known_filters_only, looked_up, output, right_to_left};
 use std::borrow::Cow;
 
 /// Blocks inside each other; the parser behind recurses.
@@ -17,6 +18,10 @@ const BRANCHES: &[&str] = &["else", "elsif", "when"];
 
 /// The filter that looks a variable up.
 pub(super) const GET: &str = "__get";
+/// The filter that shows a value as Ruby does.
+pub(super) const SHOW: &str = "__show";
+/// The filter that gives what a loop goes through.
+pub(super) const EACH: &str = "__each";
 
 /// Marks before the language of `{% highlight %}`, before its code, and after it: the Liquid inside runs first. No text
 /// holds these characters, for the reader takes control characters out.
@@ -31,8 +36,8 @@ pub(super) const CODE_END: char = '\u{3}';
 pub(super) enum Step<'s> {
     /// Goes out as it is.
     Text(Cow<'s, str>),
-    /// To be parsed and run.
-    Run { source: String, line: u32 },
+    /// To be parsed and run; `shown` is how its author wrote its beginning.
+    Run { source: String, line: u32, shown: String },
     /// A tag that nobody here knows. With `block`, it encloses text, which stays.
     Unknown { name: &'s str, line: u32, block: bool },
     /// A construct that breaks the rules of Liquid or names what is not there, and was left out.
@@ -100,10 +105,10 @@ pub(super) fn steps<'s>(text: &'s str, line: u32, knowledge: &impl Knowledge) ->
     let lexemes = lex(text, line);
     let partners = partners(&lexemes);
     let mut steps = Vec::new();
-    // The block that is being gathered: its source, its line, and the lexeme that ends it.
-    let mut gathered: Option<(String, u32, usize)> = None;
+    // The block that is being gathered: its source, the lexeme that opens it, and the one that ends it.
+    let mut gathered: Option<(String, usize, usize)> = None;
     for (index, lexeme) in lexemes.iter().enumerate() {
-        let part = match translate(lexeme, partners[index], knowledge) {
+        let part = match translate(lexeme, index, partners[index], knowledge) {
             Ok(part) => part,
             Err(step) => {
                 steps.push(step);
@@ -118,9 +123,9 @@ pub(super) fn steps<'s>(text: &'s str, line: u32, knowledge: &impl Knowledge) ->
             (Part::Raw(text), Some((source, ..))) => {
                 source.extend(["{% raw %}", text, "{% endraw %}"]);
             }
-            (Part::Run(source), None) => steps.push(Step::Run { source, line: lexeme.line() }),
+            (Part::Run(source), None) => steps.push(Step::Run { source, line: lexeme.line(), shown: lexeme.shown() }),
             (Part::Open(source), None) => {
-                gathered = Some((source, lexeme.line(), partners[index].unwrap_or(index)));
+                gathered = Some((source, index, partners[index].unwrap_or(index)));
             }
             (Part::Branch(_), None) => {
                 steps.push(Step::Broken { what: lexeme.name() + " stands outside a block", line: lexeme.line() });
@@ -128,11 +133,16 @@ pub(super) fn steps<'s>(text: &'s str, line: u32, knowledge: &impl Knowledge) ->
             (Part::Close(_), None) => {}
             (
                 Part::Run(part) | Part::Open(part) | Part::Branch(part) | Part::Close(part),
-                Some((source, line, end)),
+                Some((source, begin, end)),
             ) => {
                 source.push_str(&part);
                 if *end == index {
-                    steps.push(Step::Run { source: std::mem::take(source), line: *line });
+                    let opener = &lexemes[*begin];
+                    steps.push(Step::Run {
+                        source: std::mem::take(source),
+                        line: opener.line(),
+                        shown: opener.shown(),
+                    });
                     gathered = None;
                 }
             }
@@ -143,6 +153,7 @@ pub(super) fn steps<'s>(text: &'s str, line: u32, knowledge: &impl Knowledge) ->
 
 fn translate<'s>(
     lexeme: &Lexeme<'s>,
+    index: usize,
     partner: Option<usize>,
     knowledge: &impl Knowledge,
 ) -> Result<Part<'s>, Step<'s>> {
@@ -152,9 +163,8 @@ fn translate<'s>(
         Lexeme::Text(text) => Ok(Part::Text(text.into())),
         Lexeme::Raw(text) => Ok(Part::Raw(text)),
         Lexeme::Stray { .. } => broken(" has no end"),
-        Lexeme::Output { inside, .. } if is_bounded(inside) => {
-            Ok(Part::Run(format!("{{{{ {} }}}}", looked_up(&known_filters_only(inside, knowledge)))))
-        }
+        Lexeme::Output { inside: "", .. } => Ok(Part::Nothing),
+        Lexeme::Output { inside, .. } if is_bounded(inside) => Ok(Part::Run(output(inside, knowledge))),
         Lexeme::Tag { name, arguments, .. } if is_bounded(arguments) => {
             let source = || format!("{{% {name} {} %}}", known_filters_only(arguments, knowledge));
             if let Some(reference) = Reference::of(name) {
@@ -165,7 +175,20 @@ fn translate<'s>(
             }
             match name {
                 "" => Ok(Part::Nothing),
-                "include" | "include_cached" => Ok(Part::Run(include(arguments))),
+                "echo" => Ok(Part::Run(output(arguments, knowledge))),
+                "include" | "include_cached" | "include_relative" => Ok(Part::Run(include(name, arguments))),
+                "assign" => match arguments.split_once('=') {
+                    Some((variable, value)) => {
+                        let value = known_filters_only(value.trim(), knowledge);
+                        Ok(Part::Run(format!("{{% assign {} = {} %}}", variable.trim(), looked_up(&value))))
+                    }
+                    None => broken(" has no `=`"),
+                },
+                "if" | "unless" if partner.is_some() => {
+                    Ok(Part::Open(format!("{{% {name} {} %}}", right_to_left(arguments.trim()))))
+                }
+                "elsif" => Ok(Part::Branch(format!("{{% elsif {} %}}", right_to_left(arguments.trim())))),
+                "for" if partner.is_some() => Ok(Part::Open(each(arguments, index))),
                 "highlight" if partner.is_some() => {
                     let language = arguments.split_whitespace().next().unwrap_or_default();
                     Ok(Part::Text(format!("{CODE}{language}{CODE_BODY}").into()))
@@ -196,6 +219,18 @@ impl Lexeme<'_> {
             Lexeme::Output { line, .. } | Lexeme::Tag { line, .. } | Lexeme::Stray { line } => *line,
             Lexeme::Text(_) | Lexeme::Raw(_) => 0,
         }
+    }
+
+    /// How its author wrote it.
+    fn shown(&self) -> String {
+        let (open, inside, close) = match self {
+            Lexeme::Tag { name, arguments, .. } => ("{%", format!("{name} {}", arguments.trim()), "%}"),
+            Lexeme::Output { inside, .. } => ("{{", (*inside).to_owned(), "}}"),
+            _ => return self.name(),
+        };
+        let inside = inside.lines().next().unwrap_or_default().trim();
+        let end = inside.char_indices().nth(60).map_or(inside.len(), |(end, _)| end);
+        format!("{open} {} {close}", &inside[..end])
     }
 
     fn name(&self) -> String {
@@ -255,6 +290,16 @@ fn lex(text: &str, first_line: u32) -> Vec<Lexeme<'_>> {
         }
         let split = inside.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).unwrap_or(inside.len());
         let (name, arguments) = inside.split_at(split);
+        if name == "liquid" {
+            // Each of its lines is a tag.
+            for (number, line) in (own_line..).zip(arguments.lines()) {
+                let line = line.trim();
+                let split = line.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(line.len());
+                let (name, arguments) = line.split_at(split);
+                lexemes.push(Lexeme::Tag { name, arguments, line: number });
+            }
+            continue;
+        }
         if matches!(name, "raw" | "comment") {
             let end_name = format!("end{name}");
             let found = if absent.contains(&end_name) { None } else { end_tag(rest, &end_name) };
@@ -352,74 +397,6 @@ fn is_bounded(inside: &str) -> bool {
     longest <= 18 && range <= 4 && inside.bytes().filter(|b| matches!(b, b'[' | b'(')).count() <= 16
 }
 
-/// Takes out filters that nobody knows, so that the value passes (as Ruby's Liquid does).
-fn known_filters_only<'a>(inside: &'a str, knowledge: &impl Knowledge) -> Cow<'a, str> {
-    if !inside.contains('|') {
-        return inside.into();
-    }
-    let mut kept = String::with_capacity(inside.len());
-    for (number, piece) in split_outside_quotes(inside, '|').into_iter().enumerate() {
-        let name = piece.trim_start();
-        let name = &name[..name.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(name.len())];
-        if number == 0 {
-            kept.push_str(piece);
-        } else if knowledge.has_filter(name) {
-            kept.push('|');
-            // `| escape:` is a filter without arguments.
-            kept.push_str(piece.trim_end().trim_end_matches(':'));
-        }
-    }
-    kept.into()
-}
-
-/// `a.b | filter` as `"a.b" | __get | filter`: inside a loop the crate fails on what is not there, our filter does not.
-fn looked_up(chain: &str) -> Cow<'_, str> {
-    let (variable, filters) = chain.split_at(chain.find('|').unwrap_or(chain.len()));
-    let variable = variable.trim();
-    let is_path = variable.contains('.')
-        && variable.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && variable.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    if is_path { format!("\"{variable}\" | {GET} {filters}").into() } else { chain.into() }
-}
-
-/// Splits, but not inside quotation marks.
-pub(super) fn split_outside_quotes(text: &str, separator: char) -> Vec<&str> {
-    let mut quote = None;
-    text.split(|c: char| match quote {
-        Some(open) => {
-            if c == open {
-                quote = None;
-            }
-            false
-        }
-        None if c == '"' || c == '\'' => {
-            quote = Some(c);
-            false
-        }
-        None => c == separator,
-    })
-    .collect()
-}
-
-/// An include, its arguments packed into one string: its own tag reads them, for Jekyll's syntax is not Liquid's.
-fn include(arguments: &str) -> String {
-    let packed: String = arguments
-        .trim()
-        .chars()
-        .map(|c| match c {
-            '"' => CODE,
-            '\'' => CODE_BODY,
-            c => c,
-        })
-        .collect();
-    format!("{{% include \"{packed}\" %}}")
-}
-
-/// Undoes the packing of [`include()`].
-pub(super) fn unpack(packed: &str) -> String {
-    packed.replace(CODE, "\"").replace(CODE_BODY, "'")
-}
-
 fn newlines(text: &str) -> u32 {
     u32::try_from(text.bytes().filter(|b| *b == b'\n').count()).unwrap_or(u32::MAX)
 }
@@ -467,7 +444,7 @@ mod tests {
             .iter()
             .map(|step| match step {
                 Step::Text(text) => text.to_string(),
-                Step::Run { source, line } => format!("<{line}:{source}>"),
+                Step::Run { source, line, .. } => format!("<{line}:{source}>"),
                 Step::Unknown { name, line, block } => format!("<{line}?{name}{}>", if *block { "+" } else { "" }),
                 Step::Broken { what, line } => format!("<{line}!{what}>"),
             })
@@ -476,16 +453,21 @@ mod tests {
 
     #[test]
     fn constructs_are_cut() {
-        assert_eq!(seen("a {{ b | nonsense | c: 'x|y' }} d"), "a <1:{{ b | c: 'x|y' }}> d");
+        assert_eq!(seen("a {{ b | nonsense | c: 'x|y' }} d"), "a <1:{{ b | c: 'x|y' | __show }}> d");
         assert_eq!(
             seen("{% if a %}\n{{ b }}{% else %}x{% endif %}y"),
-            "<1:{% if  a %}\n{{ b }}{% else  %}x{% endif  %}>y"
+            "<1:{% if a %}\n{{ b | __show }}{% else  %}x{% endif  %}>y"
         );
         assert_eq!(seen("{% raw %}{{ x }}{% endraw %}\n{% comment %}{% x %}{% endcomment %}z"), "{{ x }}\nz");
         assert_eq!(
             seen("a\n {%- post_url x -%} b{% post_url missing %}"),
             "a/xb<2!`{% post_url %}` names `missing`, which is not there>"
         );
+        assert_eq!(
+            seen("{% for a in b.c limit:2 reversed %}{% endfor %}{% for i in (1..3) %}{% endfor %}"),
+            "<1:{% assign __list0 = \"b.c\" | __get | __each: nil, 2, true %}{% for a in __list0 %}{% endfor  %}><1:{% for  i in (1..3) %}{% endfor  %}>"
+        );
+        assert_eq!(seen("{% liquid\n assign x = y\n# no\n echo x %}"), "<2:{% assign x = y %}><4:{{  x | __show }}>");
         assert_eq!(seen("{% figure x %}in{% endfigure %}{% tweet %}"), "<1?figure+>in<1?tweet>");
         assert_eq!(seen("{% if a %}x"), "<1!`{% if %}` is not closed or stands too deep>x");
         assert_eq!(seen("a {{ b"), "a <1!`{{` or `{%` has no end> b");
