@@ -10,8 +10,34 @@ use std::fmt::Write;
 const MAX_DEPTH: usize = 16;
 
 impl Scanner<'_> {
-    /// An element of HTML that is a block.
+    /// Elements of HTML that are blocks, and the rest of the line that they end on. Where that ends.
     pub(super) fn element(&mut self, at: usize, to: usize, before: &str) -> Option<usize> {
+        let source = self.source;
+        let mut outer = self.one_element(at, to, before)?;
+        loop {
+            self.after_blank = true;
+            let next = source[outer..to].find('\n').map_or(to, |end| outer + end + 1);
+            if source[outer..next].trim().is_empty() {
+                return Some(next);
+            }
+            let text = outer + indentation(&source[outer..next]).1;
+            self.done.text.push_str(before);
+            if source[text..].starts_with('<') {
+                self.at_marker = true;
+                if let Some(end) = self.one_element(text, to, before) {
+                    outer = end;
+                    continue;
+                }
+                self.at_marker = false;
+            }
+            self.after_blank = false;
+            self.in_paragraph = true;
+            return Some(self.spans(text, next, to));
+        }
+    }
+
+    /// An element of HTML that is a block. Where it ends.
+    fn one_element(&mut self, at: usize, to: usize, before: &str) -> Option<usize> {
         let source = self.source;
         let tag = Tag::at(&source[at..to])?;
         let behind = at + tag.length;
@@ -55,21 +81,7 @@ impl Scanner<'_> {
                 self.depth -= 1;
             }
         }
-        self.after_blank = true;
-        let next = source[outer..to].find('\n').map_or(to, |end| outer + end + 1);
-        if source[outer..next].trim().is_empty() {
-            return Some(next);
-        }
-        let text = outer + indentation(&source[outer..next]).1;
-        self.done.text.push_str(before);
-        if source[text..].starts_with('<')
-            && let Some(next) = self.element(text, to, before)
-        {
-            return Some(next);
-        }
-        self.after_blank = false;
-        self.in_paragraph = true;
-        Some(self.spans(text, next, to))
+        Some(outer)
     }
 
     /// An element as it is, save for elements in it that hold Markdown.

@@ -29,6 +29,8 @@ pub(super) struct Scanner<'s> {
     pub(super) depth: usize,
     /// Where emphasis ends that is written as HTML, its end tag, and how much that stands for.
     pub(super) emphasis: Vec<(usize, &'static str, usize)>,
+    /// Up to here, one asterisk, or two, are not closed.
+    pub(super) unclosed: [usize; 2],
     /// Names of link definitions, where a link may name one behind a blank.
     pub(super) links: HashSet<String>,
 }
@@ -52,6 +54,7 @@ impl<'s> Scanner<'s> {
             absent: HashSet::new(),
             depth: 0,
             emphasis: Vec::new(),
+            unclosed: [0; 2],
             links,
         }
     }

@@ -54,7 +54,14 @@ impl Scanner<'_> {
         if self.flavour == Flavour::CommonMark || count > 2 || inside.starts_with(char::is_whitespace) {
             return self.copy(line, count);
         }
-        let Some(close) = closing(inside, count) else { return self.copy(line, count) };
+        // What this line closes nowhere, it does not close further on either.
+        if at < self.unclosed[count - 1] {
+            return self.copy(line, count);
+        }
+        let Some(close) = closing(inside, count) else {
+            self.unclosed[count - 1] = at + line.len();
+            return self.copy(line, count);
+        };
         let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         let is_mark = |c: Option<char>| c.is_some_and(|c| !c.is_alphanumeric() && !c.is_whitespace());
         let behind = &inside[close + count..];

@@ -1,6 +1,6 @@
 //! `{% include file.html name="value" other=page.x %}`: a text of `_includes`, run with its own `include` variable.
 
-use super::{Bounded, Ledger, Lenient, Shared, Trouble, language, link_to_post, rewrite, run};
+use super::{Bounded, Ledger, Lenient, Shared, Trouble, language, link_to_post, rewrite, run, spend};
 use liquid_core::model::{Object, Value};
 use liquid_core::parser::{Language, TagTokenIter, parse_variable};
 use liquid_core::runtime::StackFrame;
@@ -117,6 +117,7 @@ impl Renderable for Inclusion {
             ledger.add(trouble);
             return Ok(());
         };
+        spend(runtime, 64 + text.len())?;
         let depth = {
             let mut ledger = runtime.registers().get_mut::<Ledger>();
             ledger.depth += 1;

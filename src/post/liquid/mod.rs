@@ -6,6 +6,7 @@ mod include;
 mod rewrite;
 mod scan;
 mod scope;
+mod tick;
 
 use super::front_matter::{Kind, Yaml};
 use chrono::{DateTime, FixedOffset};
@@ -13,7 +14,7 @@ use chrono_tz::Tz;
 use liquid_core::model::{Object, Value, ValueView};
 use liquid_core::parser::{Language, ParseBlock, ParseFilter, ParseTag};
 use liquid_core::runtime::RuntimeBuilder;
-use liquid_core::{Renderable, Result, Runtime};
+use liquid_core::{Error, Renderable, Result, Runtime};
 use scan::{Knowledge, Reference, Step};
 use scope::{Lenient, Scope};
 use std::collections::{BTreeMap, HashMap};
@@ -22,8 +23,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use url::Url;
 
-/// What a post may grow to. Loops have no other bound.
+/// What a post, and a value in it, may grow to.
 const MAX_OUTPUT: usize = 8 * 1024 * 1024;
+/// What its Liquid may cost: bytes shown, and bytes that loops go through.
+const MAX_COST: usize = 64 * 1024 * 1024;
 
 /// What is the same for every post.
 #[derive(Clone, Debug)]
@@ -104,6 +107,8 @@ struct Ledger {
     linked: bool,
     /// Where in the post the work is.
     line: u32,
+    /// Of [`MAX_COST`].
+    spent: usize,
 }
 
 impl Ledger {
@@ -129,6 +134,13 @@ impl Ledger {
         };
         self.troubles.into_iter().map(told).collect()
     }
+}
+
+/// Takes from what a post's Liquid may cost.
+fn spend(runtime: &dyn Runtime, cost: usize) -> Result<()> {
+    let mut ledger = runtime.registers().get_mut::<Ledger>();
+    ledger.spent = ledger.spent.saturating_add(cost);
+    if ledger.spent > MAX_COST { Err(Error::with_msg("takes too long")) } else { Ok(()) }
 }
 
 /// A link to the post in place of what cannot be shown. One says all there is to say.
@@ -199,7 +211,9 @@ fn run(text: &str, line: u32, shared: &Arc<Shared>, language: &Language, runtime
                 }
                 // Whole or not at all: half of a construct is worse than none.
                 let mut piece = Bounded(Vec::new());
-                run_one(&source, language, runtime, &mut piece)
+                spend(runtime, 1)
+                    .map_err(|_| "comes too late: what stands before it has taken too long".to_owned())
+                    .and_then(|()| run_one(&source, language, runtime, &mut piece))
                     .map_err(|reason| trouble(line, &format!("`{shown}`"), &reason))
                     .and_then(|()| {
                         out.write_all(&piece.0).map_err(|_| trouble(line, "The post", "has grown beyond 8 MiB"))
@@ -283,6 +297,7 @@ fn language(shared: &Arc<Shared>) -> Language {
     for (name, block) in blocks {
         language.blocks.register(name.to_owned(), block);
     }
+    language.tags.register(scan::TICK.to_owned(), tick::Tick.into());
     for tag in ["include", "include_cached", "include_relative"] {
         language.tags.register(tag.to_owned(), include::Include { tag, shared: shared.clone() }.into());
     }
@@ -297,23 +312,18 @@ fn language(shared: &Arc<Shared>) -> Language {
     for (name, tag) in tags {
         language.tags.register(name.to_owned(), tag);
     }
-    let standard: [Box<dyn ParseFilter>; 28] = [
-        std::Append.into(),
+    let standard: [Box<dyn ParseFilter>; 23] = [
         std::Capitalize.into(),
         std::Compact.into(),
-        std::Concat.into(),
         std::Downcase.into(),
         std::Escape.into(),
         std::EscapeOnce.into(),
         std::First.into(),
-        std::Join.into(),
         std::Last.into(),
         std::Lstrip.into(),
         std::NewlineToBr.into(),
-        std::Prepend.into(),
         std::Remove.into(),
         std::RemoveFirst.into(),
-        std::Replace.into(),
         std::ReplaceFirst.into(),
         std::Reverse.into(),
         std::Rstrip.into(),

@@ -1,7 +1,7 @@
 //! Jekyll's Liquid as the engine understands it: what differs between Ruby's and the crate's is written otherwise before it is
 //! parsed.
 
-use super::scan::{CODE, CODE_BODY, EACH, GET, Knowledge, SHOW};
+use super::scan::{CODE, CODE_BODY, EACH, EACH_OF, GET, Knowledge, SHOW, TICK};
 use std::borrow::Cow;
 
 /// Takes out filters that nobody knows, so that the value passes (as Ruby's Liquid does).
@@ -28,10 +28,7 @@ pub(super) fn known_filters_only<'a>(inside: &'a str, knowledge: &impl Knowledge
 pub(super) fn looked_up(chain: &str) -> Cow<'_, str> {
     let (variable, filters) = chain.split_at(chain.find('|').unwrap_or(chain.len()));
     let variable = variable.trim();
-    let is_path = variable.contains('.')
-        && variable.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && variable.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    if is_path { format!("\"{variable}\" | {GET} {filters}").into() } else { chain.into() }
+    if is_path(variable) { format!("\"{variable}\" | {GET} {filters}").into() } else { chain.into() }
 }
 
 /// An output, its value shown as Ruby shows it.
@@ -60,11 +57,26 @@ pub(super) fn each(arguments: &str, index: usize) -> String {
         }
     }
     let offset = if offset == "continue" { "nil" } else { offset };
-    let list = looked_up(list);
-    let list = list.trim();
+    // Not looked up by a filter of its own: all posts would be copied for a loop through three.
+    let list = match is_path(list) {
+        true => format!("\"{list}\" | {EACH_OF}"),
+        false => format!("{list} | {EACH}"),
+    };
     format!(
-        "{{% assign __list{index} = {list} | {EACH}: {offset}, {limit}, {reversed} %}}{{% for {variable} in __list{index} %}}"
+        "{{% assign __list{index} = {list}: {offset}, {limit}, {reversed} %}}{{% for {variable} in __list{index} %}}"
     )
+}
+
+/// `a.b`
+fn is_path(variable: &str) -> bool {
+    variable.contains('.')
+        && variable.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && variable.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// The tag that counts a loop's rounds; its body is so long.
+pub(super) fn tick(length: usize) -> String {
+    format!("{{% {TICK} {length} %}}")
 }
 
 /// The parts of a condition, each with the word that joins it to what follows.

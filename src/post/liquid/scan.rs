@@ -1,7 +1,7 @@
 //! Cuts a text into constructs of Liquid, each of which can be run alone: so an error costs one construct, and its line
 //! is known. What the engine does not know is taken out here; what only names another page is filled in.
 
-use super::rewrite::{each, include, known_filters_only, looked_up, output, right_to_left};
+use super::rewrite::{each, include, known_filters_only, looked_up, output, right_to_left, tick};
 use std::borrow::Cow;
 
 /// Blocks inside each other; the parser behind recurses.
@@ -18,10 +18,14 @@ const BRANCHES: &[&str] = &["else", "elsif", "when"];
 
 /// The filter that looks a variable up.
 pub(super) const GET: &str = "__get";
+/// The tag that counts the rounds of loops.
+pub(super) const TICK: &str = "__tick";
 /// The filter that shows a value as Ruby does.
 pub(super) const SHOW: &str = "__show";
 /// The filter that gives what a loop goes through.
 pub(super) const EACH: &str = "__each";
+/// The same, of what its input names.
+pub(super) const EACH_OF: &str = "__each_of";
 
 /// Marks before the language of `{% highlight %}`, before its code, and after it: the Liquid inside runs first. No text
 /// holds these characters, for the reader takes control characters out.
@@ -104,11 +108,21 @@ enum Part<'s> {
 pub(super) fn steps<'s>(text: &'s str, line: u32, knowledge: &impl Knowledge) -> Vec<Step<'s>> {
     let lexemes = lex(text, line);
     let partners = partners(&lexemes);
+    // Where each ends, in bytes of text.
+    let ends = lexemes.iter().scan(0, |end, lexeme| {
+        *end += lexeme.length();
+        Some(*end)
+    });
+    let ends: Vec<usize> = ends.collect();
     let mut steps = Vec::new();
     // The block that is being gathered: its source, the lexeme that opens it, and the one that ends it.
     let mut gathered: Option<(String, usize, usize)> = None;
     for (index, lexeme) in lexemes.iter().enumerate() {
-        let part = match translate(lexeme, index, partners[index], knowledge) {
+        let length = match lexeme {
+            Lexeme::Tag { name: "for" | "tablerow", .. } => partners[index].map_or(0, |end| ends[end] - ends[index]),
+            _ => 0,
+        };
+        let part = match translate(lexeme, index, partners[index], length, knowledge) {
             Ok(part) => part,
             Err(step) => {
                 steps.push(step);
@@ -155,6 +169,7 @@ fn translate<'s>(
     lexeme: &Lexeme<'s>,
     index: usize,
     partner: Option<usize>,
+    length: usize,
     knowledge: &impl Knowledge,
 ) -> Result<Part<'s>, Step<'s>> {
     let line = lexeme.line();
@@ -188,7 +203,8 @@ fn translate<'s>(
                     Ok(Part::Open(format!("{{% {name} {} %}}", right_to_left(arguments.trim()))))
                 }
                 "elsif" => Ok(Part::Branch(format!("{{% elsif {} %}}", right_to_left(arguments.trim())))),
-                "for" if partner.is_some() => Ok(Part::Open(each(arguments, index))),
+                "for" if partner.is_some() => Ok(Part::Open(each(arguments, index) + &tick(length))),
+                "tablerow" if partner.is_some() => Ok(Part::Open(source() + &tick(length))),
                 "highlight" if partner.is_some() => {
                     let language = arguments.split_whitespace().next().unwrap_or_default();
                     Ok(Part::Text(format!("{CODE}{language}{CODE_BODY}").into()))
@@ -218,6 +234,15 @@ impl Lexeme<'_> {
         match self {
             Lexeme::Output { line, .. } | Lexeme::Tag { line, .. } | Lexeme::Stray { line } => *line,
             Lexeme::Text(_) | Lexeme::Raw(_) => 0,
+        }
+    }
+
+    fn length(&self) -> usize {
+        match self {
+            Lexeme::Text(text) | Lexeme::Raw(text) => text.len(),
+            Lexeme::Output { inside, .. } => inside.len() + 4,
+            Lexeme::Tag { name, arguments, .. } => name.len() + arguments.len() + 4,
+            Lexeme::Stray { .. } => 2,
         }
     }
 
@@ -465,7 +490,7 @@ mod tests {
         );
         assert_eq!(
             seen("{% for a in b.c limit:2 reversed %}{% endfor %}{% for i in (1..3) %}{% endfor %}"),
-            "<1:{% assign __list0 = \"b.c\" | __get | __each: nil, 2, true %}{% for a in __list0 %}{% endfor  %}><1:{% for  i in (1..3) %}{% endfor  %}>"
+            "<1:{% assign __list0 = \"b.c\" | __each_of: nil, 2, true %}{% for a in __list0 %}{% __tick 10 %}{% endfor  %}><1:{% for  i in (1..3) %}{% __tick 10 %}{% endfor  %}>"
         );
         assert_eq!(seen("{% liquid\n assign x = y\n# no\n echo x %}"), "<2:{% assign x = y %}><4:{{  x | __show }}>");
         assert_eq!(seen("{% figure x %}in{% endfigure %}{% tweet %}"), "<1?figure+>in<1?tweet>");

@@ -10,6 +10,9 @@ use std::ops::Range;
 /// What kramdown's GFM parser lets a backslash stand before.
 const ESCAPABLE: &str = "\\.*_+`<>()[]{}#!:|\"'$=-~";
 
+/// How far the end of an element among text is searched.
+const MAX_ELEMENT: usize = 8 * 1024;
+
 /// The events as they are to be rendered.
 pub(super) fn finish<'s>(events: Vec<Spanned<'s>>, prepared: &'s Prepared, flavour: Flavour) -> Vec<Spanned<'s>> {
     let mut setter = Setter {
@@ -44,9 +47,8 @@ pub(super) fn finish<'s>(events: Vec<Spanned<'s>>, prepared: &'s Prepared, flavo
             events.next();
         }
         // Of `***a***`, kramdown makes the outer one strong.
-        let is_both = |outer: &Range<usize>, inner: &Range<usize>| {
-            outer.start + 1 == inner.start && inner.end + 1 == outer.end
-        };
+        let is_both =
+            |outer: &Range<usize>, inner: &Range<usize>| outer.start + 1 == inner.start && inner.end + 1 == outer.end;
         if flavour == Flavour::Kramdown
             && matches!(event, Event::Start(Tag::Emphasis))
             && let Some((inner @ Event::Start(Tag::Strong), within)) = events.peek_mut()
@@ -320,7 +322,8 @@ fn heading_id(text: &str, seen: &mut HashMap<String, usize>) -> Option<String> {
 
 /// Whether an element is closed in the paragraph that goes on with `rest`.
 fn is_closed(rest: &str, name: &str) -> bool {
-    let rest = &rest[..rest.find("\n\n").unwrap_or(rest.len())];
+    let near = (0..4).find_map(|less| rest.get(..MAX_ELEMENT - less)).unwrap_or(rest);
+    let rest = &near[..near.find("\n\n").unwrap_or(near.len())];
     let mut tags = rest.match_indices("</").take(100);
     tags.any(|(at, _)| is_end_of(&rest[at..], name))
 }

@@ -1,9 +1,9 @@
 //! Lists, and those of posts above all.
 
-use super::values::{compare, entries, map, property, text};
+use super::values::{compare, entries, map, property, text, weight};
 use super::{Function, Use};
 use crate::post::liquid::rewrite::conditions;
-use crate::post::liquid::{Lenient, compiled};
+use crate::post::liquid::{Lenient, MAX_OUTPUT, compiled, spend};
 use liquid_core::model::{Object, Value, ValueView};
 use liquid_core::runtime::StackFrame;
 use std::cmp::Ordering;
@@ -26,6 +26,17 @@ pub(super) const TABLE: &[(&str, Function)] = &[
         let name = this.argument(0).unwrap_or_default();
         let items = this.items().unwrap_or_else(|| vec![this.input.to_value()]);
         Value::Array(items.iter().map(|item| property(item, &name)).collect())
+    }),
+    ("concat", |this| {
+        let Some(mut items) = this.items() else { return this.input.to_value() };
+        if let Some(Value::Array(more)) = this.arguments.first() {
+            let size = items.iter().chain(more).map(|item| weight(item, MAX_OUTPUT)).sum();
+            if !this.fits(size) {
+                return Value::Nil;
+            }
+            items.extend(more.iter().cloned());
+        }
+        Value::Array(items)
     }),
     ("push", |this| changed(this, |items, this| items.extend(this.arguments.first().cloned()))),
     ("unshift", |this| changed(this, |items, this| items.splice(..0, this.arguments.first().cloned()).for_each(drop))),
@@ -70,21 +81,19 @@ pub(super) const TABLE: &[(&str, Function)] = &[
 ];
 
 /// What a loop goes through: a list's items, a map's pairs in order, a text as one; cut and turned as the arguments say.
-pub(super) fn each(this: &Use<'_>) -> Value {
-    let mut items = match this.items() {
-        Some(items) => items,
-        None if this.input.as_object().is_some() => entries(this.shared, this.input)
-            .into_iter()
-            .map(|(key, value)| Value::Array(vec![Value::scalar(key), value.to_value()]))
-            .collect(),
-        None if this.input.is_nil() || this.input.is_state() || this.text().is_empty() => Vec::new(),
-        None => vec![this.input.to_value()],
-    };
+pub(super) fn each(this: &Use<'_>, list: &dyn ValueView) -> Value {
     let offset = usize::try_from(this.whole(0).unwrap_or(0)).unwrap_or(0);
-    items.drain(..offset.min(items.len()));
-    if let Some(limit) = this.whole(1) {
-        items.truncate(usize::try_from(limit).unwrap_or(0));
-    }
+    let limit = this.whole(1).map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0));
+    let mut items: Vec<Value> = if let Some(list) = list.as_array() {
+        list.values().skip(offset).take(limit).map(ValueView::to_value).collect()
+    } else if list.as_object().is_some() {
+        let pair = |(key, value): (String, &dyn ValueView)| Value::Array(vec![Value::scalar(key), value.to_value()]);
+        entries(this.shared, list).into_iter().skip(offset).take(limit).map(pair).collect()
+    } else if list.is_nil() || list.is_state() || text(list).is_empty() {
+        Vec::new()
+    } else {
+        Some(list.to_value()).into_iter().skip(offset).take(limit).collect()
+    };
     if this.argument(2).as_deref() == Some("true") {
         items.reverse();
     }
@@ -98,6 +107,10 @@ fn count(this: &Use<'_>) -> usize {
 fn changed(this: &Use<'_>, change: fn(&mut Vec<Value>, &Use<'_>)) -> Value {
     match this.items() {
         Some(mut items) => {
+            let size = items.iter().chain(&this.arguments).map(|item| weight(item, MAX_OUTPUT)).sum();
+            if !this.fits(size) {
+                return Value::Nil;
+            }
             change(&mut items, this);
             Value::Array(items)
         }
@@ -156,6 +169,10 @@ fn chosen_by(this: &Use<'_>, groups: bool) -> Value {
         (*join, compiled(&source, this.shared))
     });
     let sources: Vec<_> = sources.collect();
+    if spend(this.runtime, items.len().saturating_mul(64 + expression.len())).is_err() {
+        this.overgrown.set(true);
+        return Value::Nil;
+    }
     let evaluate = |item: &Value| {
         let mut frame = Object::new();
         frame.insert(name.clone().into(), item.clone());

@@ -9,10 +9,11 @@ mod values;
 
 pub(super) use values::shown;
 
-use super::{Shared, scan};
-use liquid_core::model::{ScalarCow, Value, ValueView};
+use super::{MAX_OUTPUT, Shared, scan, spend};
+use liquid_core::model::{ScalarCow, Value, ValueCow, ValueView};
 use liquid_core::parser::{Filter, FilterArguments, FilterReflection, ParameterReflection, ParseFilter};
 use liquid_core::{Error, Expression, Result, Runtime};
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,9 +24,17 @@ pub(in crate::post::liquid) struct Use<'a> {
     input: &'a dyn ValueView,
     arguments: Vec<Value>,
     keywords: Vec<(String, Value)>,
+    overgrown: Cell<bool>,
 }
 
 impl Use<'_> {
+    /// Whether a result of that size is allowed; else the filter fails. Asked before anything grows by more than it has.
+    fn fits(&self, size: usize) -> bool {
+        let fits = size <= MAX_OUTPUT;
+        self.overgrown.set(self.overgrown.get() || !fits);
+        fits
+    }
+
     fn text(&self) -> String {
         values::text(self.input)
     }
@@ -37,6 +46,13 @@ impl Use<'_> {
 
     fn whole(&self, number: usize) -> Option<i64> {
         self.argument(number)?.trim().parse::<f64>().ok().map(|number| number as i64)
+    }
+
+    /// What the input names, in the scope where it stands.
+    fn named(&self) -> Option<ValueCow<'_>> {
+        let path = self.text();
+        let path: Vec<ScalarCow<'_>> = path.split('.').map(|part| ScalarCow::new(part.to_owned())).collect();
+        self.runtime.try_get(&path)
     }
 
     /// The input's items; what is no list is none.
@@ -55,13 +71,16 @@ pub(super) fn table() -> impl Iterator<Item = &'static (&'static str, Function)>
 
 /// Those that the scanner puts in.
 const OWN: &[(&str, Function)] = &[
-    (scan::GET, |this| {
-        let path = this.text();
-        let path: Vec<ScalarCow<'_>> = path.split('.').map(|part| ScalarCow::new(part.to_owned())).collect();
-        this.runtime.try_get(&path).map_or(Value::Nil, |value| value.into_owned())
+    (scan::GET, |this| this.named().map_or(Value::Nil, |value| value.into_owned())),
+    (scan::SHOW, |this| {
+        let shown = shown(this.shared, this.input);
+        this.overgrown.set(spend(this.runtime, shown.len()).is_err());
+        Value::scalar(shown)
     }),
-    (scan::SHOW, |this| Value::scalar(shown(this.shared, this.input))),
-    (scan::EACH, lists::each),
+    (scan::EACH, |this| lists::each(this, this.input)),
+    (scan::EACH_OF, |this| {
+        this.named().map_or_else(|| Value::Array(Vec::new()), |list| lists::each(this, list.as_view()))
+    }),
 ];
 
 /// One of [`table`], as the parser wants it.
@@ -113,19 +132,25 @@ impl Filter for Call {
         let value =
             |argument: &Expression| argument.try_evaluate(runtime).map_or(Value::Nil, |value| value.into_owned());
         let arguments: Vec<Value> = self.arguments.iter().map(value).collect();
+        let cost =
+            arguments.iter().map(|argument| values::size(argument)).fold(values::size(input), usize::saturating_add);
+        spend(runtime, cost)?;
         let by_nothing = matches!(self.plugin.name, "divided_by" | "modulo");
         if by_nothing
             && arguments.first().is_none_or(|number| values::number(number).is_none_or(|number| number == 0.0))
         {
             return Err(Error::with_msg("divided by 0"));
         }
-        Ok((self.plugin.function)(&Use {
+        let this = Use {
             shared: &self.plugin.shared,
             runtime,
             input,
             arguments,
             keywords: self.keywords.iter().map(|(name, argument)| (name.clone(), value(argument))).collect(),
-        }))
+            overgrown: Cell::new(false),
+        };
+        let result = (self.plugin.function)(&this);
+        if this.overgrown.get() { Err(Error::with_msg("grows beyond 8 MiB")) } else { Ok(result) }
     }
 }
 

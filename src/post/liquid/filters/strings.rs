@@ -1,15 +1,23 @@
 //! Texts.
 
-use super::values::{escaped, inspected, json};
+use super::values::{escaped, inspected, json, shown};
 use super::{Function, Use};
 use crate::post::kramdown::{Before, set};
+use crate::post::liquid::spend;
 use crate::post::markdown;
 use crate::post::permalink::{Mode, slugify};
 use data_encoding::{BASE64, BASE64URL};
 use liquid_core::model::{Value, ValueView};
 
 pub(super) const TABLE: &[(&str, Function)] = &[
-    ("markdownify", |this| Value::scalar(markdown::to_html(&this.text(), ""))),
+    ("markdownify", |this| {
+        let text = this.text();
+        if spend(this.runtime, 16 * text.len()).is_err() {
+            this.overgrown.set(true);
+            return Value::Nil;
+        }
+        Value::scalar(markdown::to_html(&text, ""))
+    }),
     ("smartify", |this| {
         let text = this.text();
         Value::scalar(set(&text, 0, text.len(), Before::Nothing))
@@ -28,6 +36,21 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ("base64_url_safe_encode", |this| Value::scalar(BASE64URL.encode(this.text().as_bytes()))),
     ("base64_decode", |this| plain(BASE64.decode(this.text().as_bytes()).ok())),
     ("base64_url_safe_decode", |this| plain(BASE64URL.decode(this.text().as_bytes()).ok())),
+    ("append", |this| joined(this, &this.text(), &this.argument(0).unwrap_or_default())),
+    ("prepend", |this| joined(this, &this.argument(0).unwrap_or_default(), &this.text())),
+    ("replace", |this| {
+        let (text, what) = (this.text(), this.argument(0).unwrap_or_default());
+        let by = this.argument(1).unwrap_or_default();
+        let size = text.len().saturating_add(text.matches(&what).count().saturating_mul(by.len()));
+        if this.fits(size) { Value::scalar(text.replace(&what, &by)) } else { Value::Nil }
+    }),
+    ("join", |this| {
+        let glue = this.argument(0).unwrap_or_else(|| " ".to_owned());
+        let Some(items) = this.items() else { return Value::scalar(this.text()) };
+        let items: Vec<String> = items.iter().map(|item| shown(this.shared, item)).collect();
+        let size = items.iter().map(String::len).sum::<usize>().saturating_add(items.len().saturating_mul(glue.len()));
+        if this.fits(size) { Value::scalar(items.join(&glue)) } else { Value::Nil }
+    }),
     ("split", |this| {
         let text = this.text();
         let separator = this.argument(0).unwrap_or_default();
@@ -36,6 +59,9 @@ pub(super) const TABLE: &[(&str, Function)] = &[
             "" => text.split("").filter(|part| !part.is_empty()).collect(),
             separator => text.split(separator).collect(),
         };
+        if !this.fits(parts.len().saturating_mul(16)) {
+            return Value::Nil;
+        }
         // Ruby's leaves out the empty ones at the end.
         while parts.last().is_some_and(|part| part.is_empty()) {
             parts.pop();
@@ -54,6 +80,10 @@ pub(super) const TABLE: &[(&str, Function)] = &[
         if stays { this.input.to_value() } else { this.arguments.first().cloned().unwrap_or_default() }
     }),
 ];
+
+fn joined(this: &Use<'_>, first: &str, second: &str) -> Value {
+    if this.fits(first.len() + second.len()) { Value::scalar(format!("{first}{second}")) } else { Value::Nil }
+}
 
 fn plain(bytes: Option<Vec<u8>>) -> Value {
     bytes.map_or(Value::Nil, |bytes| Value::scalar(String::from_utf8_lossy(&bytes).into_owned()))

@@ -134,6 +134,34 @@ pub(super) fn compare(a: &Value, b: &Value) -> Ordering {
     }
 }
 
+/// What going through a value costs, roughly: its items or its bytes.
+pub(super) fn size(value: &dyn ValueView) -> usize {
+    match (value.as_array(), value.as_object()) {
+        (Some(list), _) => usize::try_from(list.size()).unwrap_or(0).saturating_mul(16),
+        (_, Some(map)) => usize::try_from(map.size()).unwrap_or(0).saturating_mul(16),
+        _ if value.type_name() == "string" => value.to_kstr().len(),
+        _ => 8,
+    }
+}
+
+/// How much a value holds, at most `limit`: its text, and something for each of its parts.
+pub(super) fn weight(value: &Value, limit: usize) -> usize {
+    let mut weight = 16;
+    let mut waiting = vec![value];
+    while let Some(value) = waiting.pop() {
+        weight += 16;
+        if weight >= limit {
+            return limit;
+        }
+        match value {
+            Value::Array(items) => waiting.extend(items),
+            Value::Object(map) => waiting.extend(map.values()),
+            other => weight += other.to_kstr().len(),
+        }
+    }
+    weight
+}
+
 /// A map of a few entries.
 pub(super) fn map<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
     let map: Object = entries.into_iter().map(|(key, value)| (key.into(), value)).collect();
