@@ -270,6 +270,11 @@ fn body(source: &str) -> String {
     } else {
         source.into()
     };
+    let unwanted = |byte: &u8| (*byte < b' ' && !matches!(byte, b'\n' | b'\t')) || *byte == 0x7f;
+    // C1 controls are two octets, of which the first is 0xC2.
+    if !source.as_bytes().iter().any(|byte| unwanted(byte) || *byte == 0xc2) {
+        return source.into_owned();
+    }
     source.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
 }
 
