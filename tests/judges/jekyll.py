@@ -116,7 +116,8 @@ class Reader(html.parser.HTMLParser):
             self.parts.append(("image", self.address(attributes.get("src"))))
         if tag in SHOWN and not (tag == "code" and self.preformatted):
             self.flush_word()
-            self.parts.append(("tag", tag))
+            name = "#" + urllib.parse.unquote(attributes["id"]) if re.match(r"h\d", tag) and attributes.get("id") else ""
+            self.parts.append(("tag", tag + name))
         self.preformatted += tag == "pre"
 
     def flush_word(self):
