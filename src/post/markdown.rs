@@ -204,6 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn what_kramdown_would_swallow_or_show_stays_whole() {
+        let html = to_html("<div markdown=\"1\">*in*</div>\n\nAfter *this*.\n", "p");
+        assert!(html.contains("<em>in</em>") && html.contains("<em>this</em>") && !html.contains("&lt;"), "{html}");
+        let html = to_html("<div>\n\n*never* closed\n", "p");
+        assert!(html.contains("<em>never</em>"), "{html}");
+        assert!(!to_html("Text {: .class} here", "p").contains("{:"));
+        assert_eq!(to_html("$$a_1 \\* b < c$$", "p"), "<p>$$a_1 \\* b &lt; c$$</p>\n");
+        assert_eq!(to_html("**「a」**b **c。**d", "p"), "<p><strong>「a」</strong>b <strong>c。</strong>d</p>\n");
+        let html = to_html_as(Flavour::CommonMark, "1) a\n\n<div>\n\n*b*\n\n</div>\n", "p");
+        assert!(html.contains("<ol>") && html.contains("<em>b</em>"), "{html}");
+    }
+
+    #[test]
     fn entities() {
         assert_eq!(entity("&eacute;").as_deref(), Some("é"));
         assert_eq!(entity("&#8217;").as_deref(), Some("’"));
