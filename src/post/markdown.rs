@@ -99,9 +99,9 @@ fn aligned(html: String) -> String {
     })
 }
 
-/// A line of Markdown without its paragraph, as `markdownify` is used on titles and captions.
+/// A title, a caption or the like, that stands in no post's text.
 pub fn to_html_plain(source: &str) -> String {
-    to_html(source, "")
+    to_html_as(Flavour::CommonMark, source, "")
 }
 
 /// The character or characters that `&name;` stands for.
