@@ -13,6 +13,7 @@ pub mod zola;
 
 use super::front_matter::{self, Fences, Yaml};
 use super::generator::{self, Generator, Rules};
+use super::kramdown::Flavour;
 use super::markdown;
 use super::permalink;
 use super::shortcode::Syntax;
@@ -59,6 +60,11 @@ impl Dialect {
         ("hexo", Dialect::Hexo),
         ("plain", Dialect::Plain),
     ];
+
+    /// Whose Markdown its posts are.
+    pub fn flavour(self) -> Flavour {
+        if self == Dialect::Jekyll { Flavour::Kramdown } else { Flavour::CommonMark }
+    }
 
     fn fences(self) -> Fences {
         match self {
@@ -128,8 +134,8 @@ pub struct Document {
     pub front: Yaml,
     /// The line of the file on which the body begins.
     pub body_line: u32,
-    /// Whether its body is Markdown; else HTML.
-    pub markdown: bool,
+    /// Whose Markdown its body is; `None` for HTML.
+    pub flavour: Option<Flavour>,
     /// What its body holds beside.
     pub templating: Templating,
 }
@@ -238,7 +244,7 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
         Dialect::Hexo => Templating::Shortcodes(Syntax::Hexo),
         Dialect::Pelican | Dialect::Plain => Templating::None,
     };
-    Document { post, front, body_line, markdown, templating }
+    Document { post, front, body_line, flavour: markdown.then(|| file.dialect.flavour()), templating }
 }
 
 /// The heading that a text begins with, as plain text, what follows it, and how many lines it took.
