@@ -27,7 +27,7 @@
 //! base   address clock random token
 //! nouns  html schedule reply post feed template subscriber edition delivery message report config
 //! world  keys site output store transport
-//! work   publish freeze dispatch subscribe notify
+//! work   check publish freeze dispatch subscribe notify
 //! faces  web daemon cli
 //! ```
 //!
@@ -78,6 +78,7 @@ pub mod site;
 pub mod store;
 pub mod transport;
 
+pub mod check;
 pub mod dispatch;
 pub mod freeze;
 pub mod notify;

@@ -105,6 +105,11 @@ pub enum Command {
         #[command(subcommand)]
         action: SubscribersAction,
     },
+    /// Look for what would go wrong: posts, their pictures and links, templates, the configuration
+    Check {
+        /// Only these files or folders of posts
+        files: Vec<PathBuf>,
+    },
     /// Answer unsubscribe links and /healthz, and deliver what is queued, until told to stop (`run` freezes the editions)
     Serve,
     /// Deliver what is queued, until told to stop: beside `run`, or on further machines with one PostgreSQL

@@ -1,6 +1,7 @@
 //! The command line: arguments in, one verb called, its result in words or JSON, an exit code out.
 
 mod arguments;
+mod check;
 mod cycle;
 mod editions;
 mod notice;
@@ -60,6 +61,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             editions::retry(global, edition, failed_with.as_deref(), *outbox)
         }
         Command::Subscribers { action } => subscribers::run(global, action),
+        Command::Check { files } => check::run(global, files),
         Command::Serve => serve::run(global),
         Command::Work => work::run(global),
     };

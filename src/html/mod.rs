@@ -31,6 +31,13 @@ impl CleanHtml {
         text::with_links(&self.0, width)
     }
 
+    /// What an attribute (`src`, `href`) says, wherever it stands. Every one is absolute.
+    pub fn addresses(&self, attribute: &str) -> Vec<String> {
+        let opening = format!(" {attribute}=\"");
+        let values = self.0.split(&opening).skip(1).filter_map(|rest| rest.split('"').next());
+        values.map(|value| value.replace("&amp;", "&")).collect()
+    }
+
     /// For tests of what takes clean HTML.
     #[cfg(test)]
     pub(crate) fn for_tests(markup: &str) -> Self {

@@ -130,7 +130,7 @@ fn broken(name: &str, error: &minijinja::Error) -> Error {
     };
     let help = match error.kind() {
         ErrorKind::UndefinedError => {
-            "check the spelling of the name; `postrider templates show` prints the embedded template, which uses every name there is"
+            "check the spelling of the name; the templates that come with the source, in `templates/`, use every name there is"
         }
         ErrorKind::OutOfFuel => "a loop runs for too long; shorten it",
         ErrorKind::TemplateNotFound => "add a file of that name to the templates directory, or correct the name",

@@ -1,0 +1,180 @@
+//! What is wrong with posts beyond what reading them tells: pictures that are not there, two posts at one address, titles that
+//! YAML cuts short, links to what is not published.
+
+use super::{Finding, Severity};
+use crate::post::generator::{Generator, Rules};
+use crate::post::{Content, Post};
+use crate::site::Blog;
+use rayon::prelude::*;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use url::Url;
+
+pub(super) fn findings(blog: &Blog, generator: &Generator, root: &Path) -> Vec<Finding> {
+    let published: HashSet<&str> = blog.posts.iter().map(|post| post.path.as_str()).collect();
+    let mut found: Vec<Finding> = blog
+        .problems
+        .iter()
+        .map(|problem| {
+            // A post that a problem kept out is lost; one that it did not is only flawed.
+            let lost = !published.contains(problem.path.as_str());
+            Finding::of_problem(problem.clone(), if lost { Severity::Error } else { Severity::Warning })
+        })
+        .collect();
+    for hidden in &blog.hidden {
+        let (severity, help) = match &*hidden.reason {
+            "no date" => (
+                Severity::Warning,
+                "give it a `date`, or a file name that begins with one, if it is a post; else leave it as it is",
+            ),
+            "future" => (Severity::Note, "it appears when its time has come, at the first run after it"),
+            _ => (Severity::Note, "nothing is to be done unless it should be seen"),
+        };
+        let message = format!("The file is not published: {}", hidden.reason);
+        found.push(Finding::new(&hidden.path, None, severity, message, help));
+    }
+    found.extend(same_addresses(&blog.posts));
+    let drafts: HashSet<String> = blog.hidden.iter().map(|hidden| slug_of(&hidden.path)).collect();
+    let addresses: HashSet<&str> = blog.posts.iter().map(|post| post.url.path()).collect();
+    let of_each: Vec<Vec<Finding>> = blog
+        .posts
+        .par_iter()
+        .map(|post| {
+            let (content, problems) = blog.render(post);
+            let mut found: Vec<Finding> =
+                problems.into_iter().map(|problem| Finding::of_problem(problem, Severity::Warning)).collect();
+            let source = std::fs::read(root.join(&post.path)).unwrap_or_default();
+            let source = String::from_utf8_lossy(&source);
+            found.extend(title(post, &source));
+            found.extend(missing_pictures(post, &content, generator, root, &source));
+            found.extend(links_to_drafts(post, &content, &drafts, &addresses, &source));
+            found
+        })
+        .collect();
+    found.extend(of_each.into_iter().flatten());
+    found
+}
+
+fn same_addresses(posts: &[Post]) -> Vec<Finding> {
+    let mut first: HashMap<&str, &Post> = HashMap::new();
+    let mut found = Vec::new();
+    for post in posts.iter().rev() {
+        match first.get(post.url.as_str()) {
+            Some(other) => found.push(Finding::new(
+                &post.path,
+                None,
+                Severity::Warning,
+                format!("The post has the same address as {}: one of them cannot be read on the site", other.path),
+                "give one of them another `slug` or `permalink`",
+            )),
+            None => drop(first.insert(post.url.as_str(), post)),
+        }
+    }
+    found
+}
+
+/// Titles that say less in YAML than they seem to.
+fn title(post: &Post, source: &str) -> Option<Finding> {
+    let (line, text) = source
+        .lines()
+        .take(100)
+        .enumerate()
+        .find_map(|(at, line)| Some((at + 1, line.strip_prefix("title:")?.trim_end())))?;
+    let line = u32::try_from(line).ok();
+    let value = text.trim_start();
+    let finding = |column: usize, message: String| {
+        let help = format!("put it in quotes: title: '{}'", value.replace('\'', "''"));
+        let mut finding = Finding::new(&post.path, line, Severity::Warning, message, &help);
+        finding.column = u32::try_from("title:".len() + column + 1).ok();
+        finding
+    };
+    let indent = text.chars().count() - value.chars().count();
+    if value.starts_with('&') {
+        return Some(finding(indent, "The title is empty: `&` names a value in YAML, and is no part of it".into()));
+    }
+    if !value.starts_with(['"', '\'', '>', '|'])
+        && let Some(at) = value.find(" #")
+    {
+        let column = indent + value[..at].chars().count() + 1;
+        return Some(finding(column, format!("The title ends before ` #`, which begins a comment: `{}`", post.title)));
+    }
+    None
+}
+
+/// Pictures of the site itself that do not lie where its generator would take them from.
+fn missing_pictures(post: &Post, content: &Content, generator: &Generator, root: &Path, source: &str) -> Vec<Finding> {
+    // Eleventy copies from wherever its program says.
+    if matches!(generator.rules, Rules::Eleventy | Rules::Plain) {
+        return Vec::new();
+    }
+    let beside = root.join(&post.path);
+    let stem = beside.file_stem().unwrap_or_default().to_owned();
+    let beside = beside.parent().unwrap_or(root).to_path_buf();
+    let is_there = |url: &Url| {
+        let path = decoded(url.path());
+        let relative = path.trim_start_matches('/');
+        let below = relative.strip_prefix(generator.baseurl.trim_start_matches('/')).unwrap_or(relative);
+        let name = relative.rsplit('/').next().unwrap_or(relative);
+        let folders = ["", "static", "source", "content", "assets"];
+        folders.iter().any(|folder| generator.folder.join(folder).join(below.trim_start_matches('/')).exists())
+            || generator.sources.iter().any(|folder| generator.folder.join(folder).join(below).exists())
+            || beside.join(name).exists()
+            // Hexo's folder of a post's own.
+            || beside.join(&stem).join(name).exists()
+    };
+    let own = |url: &Url| url.host_str() == post.url.host_str();
+    let pictures = content.html.addresses("src").into_iter().filter_map(|address| Url::parse(&address).ok());
+    let missing = pictures.filter(|url| own(url) && !is_there(url)).map(|url| {
+        let path = decoded(url.path());
+        let message = format!("The picture `{path}` is not in the site's folder: readers would see a gap");
+        let name = path.rsplit('/').next().unwrap_or(&path);
+        let help = "check its spelling, capitals too, or add the file";
+        Finding::new(&post.path, line_with(source, name), Severity::Warning, message, help)
+    });
+    missing.collect()
+}
+
+fn links_to_drafts(
+    post: &Post,
+    content: &Content,
+    drafts: &HashSet<String>,
+    addresses: &HashSet<&str>,
+    source: &str,
+) -> Vec<Finding> {
+    let links = content.html.addresses("href").into_iter().filter_map(|address| Url::parse(&address).ok());
+    let internal = links.filter(|url| url.host_str() == post.url.host_str() && !addresses.contains(url.path()));
+    let lead = internal.filter_map(|url| {
+        let last = url.path().trim_end_matches('/').rsplit('/').next()?.trim_end_matches(".html").to_lowercase();
+        (!last.is_empty() && drafts.contains(&last)).then_some(last)
+    });
+    let finding = |slug: String| {
+        let message = format!("The link to `{slug}` leads to a post that is not published: readers would find nothing");
+        Finding::new(
+            &post.path,
+            line_with(source, &slug),
+            Severity::Warning,
+            message,
+            "publish that post first, or take the link out",
+        )
+    };
+    lead.map(finding).collect()
+}
+
+/// The slug of a file that is not published.
+fn slug_of(path: &str) -> String {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let dated = stem.get(..11).is_some_and(|date| date.bytes().all(|b| b.is_ascii_digit() || b == b'-'));
+    if dated { &stem[11..] } else { stem }.to_lowercase()
+}
+
+fn line_with(source: &str, text: &str) -> Option<u32> {
+    let at = source.lines().position(|line| line.contains(text))?;
+    u32::try_from(at + 1).ok()
+}
+
+fn decoded(path: &str) -> String {
+    url::form_urlencoded::parse(format!("x={}", path.replace('+', "%2B").replace('&', "%26")).as_bytes())
+        .next()
+        .map_or_else(|| path.to_owned(), |(_, value)| value.into_owned())
+}
