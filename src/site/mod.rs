@@ -10,9 +10,10 @@ mod walk;
 pub use beside::{open_list, overrides};
 
 use crate::html;
-use crate::post::dialect::{self, Context, Document, File, Found, Templating, stamp};
+use crate::post::dialect::{self, Context, Document, File, Found, Templating, eleventy, pelican, plain, stamp};
 use crate::post::front_matter::Yaml;
 pub use crate::post::generator::{Generator, Rules};
+use crate::post::kramdown::Flavour;
 use crate::post::liquid::{Engine, Facts, to_value};
 use crate::post::settings::Settings;
 use crate::post::{Content, Hidden, Post, Problem, Site, excerpt, markdown, shortcode, text};
@@ -66,6 +67,14 @@ pub struct Blog {
     pages: Pages,
     /// Hugo's parameters of the site.
     params: Yaml,
+    /// Where the site is served.
+    base: Url,
+    /// Whether `:::` opens a block.
+    containers: bool,
+    /// How its Markdown is read.
+    flavour: Flavour,
+    /// Whether a mark in a comment ends a beginning.
+    own_marks: bool,
 }
 
 /// What rendering a post needs beside the post.
@@ -101,7 +110,10 @@ pub fn read(
     };
     let walk::Walked { posts: files, unread } = walk::posts(settings, root, generator)?;
     let base = base(site, generator);
-    let people = sources::people(&source);
+    let mut folders = vec![source.clone()];
+    folders.extend(generator.sources.iter().map(|below| generator.folder.join(below)));
+    folders.extend(settings.dir.iter().map(|dir| root.join(dir)));
+    let people = sources::people(&folders);
     let context =
         Context { site, generator, base: &base, permalink: settings.permalink.as_deref(), people: &people, now };
     let outcomes: Vec<Outcome> = files.par_iter().map(|file| read_one(file, &context)).collect();
@@ -114,7 +126,7 @@ pub fn read(
     blog.documents
         .sort_by(|(_, a), (_, b)| b.post.published.cmp(&a.post.published).then_with(|| a.post.path.cmp(&b.post.path)));
     let pages = Pages::of(&blog.documents);
-    let engine = engine(&blog.documents, site, generator, &source, base);
+    let engine = engine(&blog.documents, site, generator, &source, base.clone());
     let mut posts = Vec::with_capacity(blog.documents.len());
     let mut documents = HashMap::with_capacity(blog.documents.len());
     for (_, document) in blog.documents {
@@ -125,8 +137,30 @@ pub fn read(
     blog.problems.sort();
     let excerpt_separator = generator.excerpt_separator.clone();
     let Parts { read, hidden, problems, .. } = blog;
+    let containers = matches!(generator.rules, Rules::Plain);
+    let (flavour, own_marks) = match generator.rules {
+        Rules::Eleventy | Rules::Hexo(_) | Rules::Plain => (Flavour::CommonMark, true),
+        // Python-Markdown is kramdown's elder.
+        Rules::Pelican(_) => (Flavour::Kramdown, true),
+        Rules::Jekyll | Rules::Hugo(_) | Rules::Zola(_) => (Flavour::Kramdown, false),
+    };
     let params = generator.all.get("params").cloned().unwrap_or(Yaml::Null);
-    Ok(Blog { posts, read, hidden, problems, unread, documents, engine, excerpt_separator, pages, params })
+    Ok(Blog {
+        posts,
+        read,
+        hidden,
+        problems,
+        unread,
+        documents,
+        engine,
+        excerpt_separator,
+        pages,
+        params,
+        base,
+        containers,
+        flavour,
+        own_marks,
+    })
 }
 
 impl Blog {
@@ -139,6 +173,14 @@ impl Blog {
             Templating::Liquid => {
                 self.engine.render(&post.body, rendering.body_line, &page(post, &rendering.front), &post.url)
             }
+            Templating::Nunjucks => {
+                let body = eleventy::as_liquid(&post.body);
+                self.engine.render(&body, rendering.body_line, &page(post, &rendering.front), &post.url)
+            }
+            Templating::Links => {
+                let resolve = |path: &str| self.pages.resolve(path, post).map(|page| page.url.clone());
+                (pelican::resolved(&post.body, &post.path, &self.base, &resolve), Vec::new())
+            }
             Templating::Shortcodes(syntax) => {
                 let facts = shortcode::Facts {
                     target: &post.url,
@@ -150,6 +192,7 @@ impl Blog {
                 shortcode::expand(&post.body, rendering.body_line, syntax, &facts)
             }
         };
+        let source = if self.containers { plain::containers(&source).into_owned() } else { source };
         let problems = troubles.into_iter().map(|trouble| Problem {
             path: post.path.clone(),
             line: Some(trouble.line),
@@ -159,9 +202,11 @@ impl Blog {
         });
         let own = rendering.front.get("excerpt_separator").and_then(Yaml::text);
         let separators = [own, self.excerpt_separator.as_deref()];
-        let html = if rendering.markdown { markdown::to_html(&source, &post.slug) } else { source.clone() };
+        let html =
+            if rendering.markdown { markdown::to_html_as(self.flavour, &source, &post.slug) } else { source.clone() };
         let html = html::clean(&html, &post.url);
-        let excerpt = match excerpt::of(&source, rendering.markdown, &separators, &post.slug) {
+        let marked = self.own_marks.then(|| excerpt::marked(&source, rendering.markdown, &post.slug)).flatten();
+        let excerpt = match marked.or_else(|| excerpt::of(&source, rendering.markdown, &separators, &post.slug)) {
             Some(excerpt) => html::clean(&excerpt, &post.url),
             None => html.clone(),
         };
@@ -269,6 +314,7 @@ fn engine(documents: &[(String, Document)], site: &Site, generator: &Generator, 
         time: newest.unwrap_or_else(|| DateTime::UNIX_EPOCH.fixed_offset()),
         posts: links,
         includes: sources::includes(source),
+        bare_names: matches!(generator.rules, Rules::Eleventy),
     };
     let mut all = generator.all.clone();
     if let Yaml::Map(entries) = &mut all {
@@ -291,6 +337,7 @@ fn page(post: &Post, front: &Yaml) -> Value {
         ("url", Value::scalar(url.clone())),
         ("id", Value::scalar(url.trim_end_matches(".html").to_owned())),
         ("slug", Value::scalar(post.slug.clone())),
+        ("fileSlug", Value::scalar(post.slug.clone())),
         ("path", Value::scalar(post.path.clone())),
         ("categories", list(&post.categories)),
         ("tags", list(&post.tags)),
