@@ -15,6 +15,7 @@ mod keys;
 mod kills;
 mod ledger;
 mod matrix;
+mod mutations;
 mod order;
 mod limits;
 mod model;
