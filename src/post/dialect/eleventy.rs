@@ -24,8 +24,15 @@ pub fn configuration(source: &str) -> Yaml {
             }
         })
     };
-    let entry = |key: &str| Some((key.to_owned(), Yaml::Scalar(said(key)?, Kind::Text)));
-    Yaml::Map([entry("input"), entry("markdownTemplateEngine")].into_iter().flatten().collect())
+    let called = || {
+        let (_, after) = source.split_once("setInputDirectory(")?;
+        let quote = after.trim_start().chars().next()?;
+        after.trim_start()[quote.len_utf8()..].split(quote).next().map(str::to_owned)
+    };
+    let entry = |key: &str, said: Option<String>| Some((key.to_owned(), Yaml::Scalar(said?, Kind::Text)));
+    let input = entry("input", said("input").or_else(called));
+    let engine = entry("markdownTemplateEngine", said("markdownTemplateEngine"));
+    Yaml::Map(input.into_iter().chain(engine).collect())
 }
 
 /// The folder of the sources, below the site's, by its [`configuration()`]; empty where it is the site's itself.
@@ -50,11 +57,15 @@ pub fn as_liquid(body: &str) -> Cow<'_, str> {
     }
     let mut made = String::with_capacity(body.len());
     let mut rest = body;
-    while let Some(at) = rest.find("{%").into_iter().chain(rest.find("{# ")).min() {
+    let opens = |text: &str| {
+        let mut braces = text.match_indices('{').map(|(at, _)| at);
+        braces.find(|at| text[*at..].starts_with("{%") || text[*at..].starts_with("{# "))
+    };
+    while let Some(at) = opens(rest) {
         made.push_str(&rest[..at]);
         rest = &rest[at..];
         let end = if rest.starts_with("{%") { "%}" } else { "#}" };
-        let Some(length) = rest.find(end).map(|end| end + 2) else { break };
+        let Some(length) = rest[2..].find(end).map(|end| end + 4) else { break };
         let (tag, after) = rest.split_at(length);
         rest = after;
         if end == "#}" {
@@ -223,4 +234,35 @@ fn dated(name: &str) -> Option<(&str, &str)> {
     });
     let rest = name[10..].strip_prefix('-').unwrap_or(&name[10..]);
     (sound && !rest.is_empty()).then_some((date, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nunjucks_as_liquid() {
+        for (nunjucks, liquid) in [
+            ("{% set a = 1 %}{{ a }}", "{% assign a = 1 %}{{ a }}"),
+            ("{%- set a -%}x{% endset %}", "{%- capture a -%}x{% endcapture  %}"),
+            ("{% if a %}{% elif b %}{% endif %}", "{% if a %}{% elsif b %}{% endif %}"),
+            ("a{# b\nc #}d {#id}", "a\nd {#id}"),
+            ("{% raw %}{% set a = 1 %}{% endraw %}{% set", "{% raw %}{% set a = 1 %}{% endraw %}{% set"),
+            ("{%}{% x", "{%}{% x"),
+        ] {
+            assert_eq!(as_liquid(nunjucks), liquid);
+        }
+    }
+
+    #[test]
+    fn what_a_configuration_says() {
+        let read = |source: &str| {
+            let all = configuration(source);
+            (input(&all), is_run(&Yaml::Null, &all, true))
+        };
+        assert_eq!(read("return { dir: { input: \"./src/\" } }"), ("src".to_owned(), true));
+        assert_eq!(read("{ 'input': '.', markdownTemplateEngine: false }"), (String::new(), false));
+        assert_eq!(read("config.setInputDirectory(\"views\")").0, "views");
+        assert_eq!(read("").0, "");
+    }
 }

@@ -199,7 +199,10 @@ fn links(line: &str, folder: &str, base: &Url, resolve: &dyn Fn(&str) -> Option<
         let (before, marked) = rest.split_at(at);
         made.push_str(before);
         let closing = if marked.starts_with('{') { '}' } else { '|' };
-        let place = marked[1..].split_once(closing).filter(|(place, _)| PLACES.contains(place));
+        let place = PLACES.iter().find_map(|place| {
+            let after = marked[1..].strip_prefix(place)?.strip_prefix(closing)?;
+            Some((*place, after))
+        });
         let opening = made.chars().next_back();
         let is_target = matches!(opening, Some('(' | '"' | '\'' | '<')) || made.trim_end().ends_with("]:");
         let Some((place, after)) = place.filter(|_| is_target) else {
