@@ -16,6 +16,7 @@ mod keys;
 mod kills;
 mod ledger;
 mod matrix;
+mod mutations;
 mod order;
 mod limits;
 mod model;

@@ -186,7 +186,11 @@ impl Generator {
         };
         Generator {
             title: said(keys.title).map(one_line),
-            url: said(keys.url).and_then(|url| address(&url, &baseurl)),
+            url: said(keys.url).and_then(|url| {
+                // Hexo's `url` holds its `root`.
+                let holds = dialect == Dialect::Hexo && url.trim_end_matches('/').ends_with(&baseurl);
+                address(&url, if holds { "" } else { &baseurl })
+            }),
             baseurl,
             description: said(keys.description).map(one_line),
             language: said(keys.language).and_then(|tag| language(&tag)),
@@ -221,6 +225,16 @@ impl Generator {
             values.push((key, value));
         }
         values
+    }
+}
+
+impl Generator {
+    /// What each folder of `path` says of `tags`, the widest first: Eleventy joins them.
+    pub fn tags_of_folders(&self, path: &str) -> Vec<&Yaml> {
+        let mut scopes: Vec<&Defaults> = self.defaults.iter().filter(|scope| scope.holds_for(path)).collect();
+        scopes.sort_by_key(|scope| scope.path.len());
+        let values = scopes.into_iter().flat_map(|scope| &scope.values);
+        values.filter(|(key, _)| key == "tags").map(|(_, tags)| tags).collect()
     }
 }
 
@@ -265,16 +279,40 @@ pub fn language(tag: &str) -> Option<String> {
     (sound && tag.len() >= 2 && tag.as_bytes()[0].is_ascii_alphabetic()).then_some(tag)
 }
 
+/// Where a map says a person's name, the surest first.
+const NAMES: &[&str] =
+    &["name", "display_name", "display-name", "displayName", "full_name", "fullname", "title", "login", "username"];
+
+/// `Name <address>` and `address (Name)`: the name, and the address. Of an address alone, what stands before its `@`.
+fn name_and_email(text: &str) -> (&str, Option<&str>) {
+    let is_address = |text: &str| !text.contains(char::is_whitespace) && text.find('@').is_some_and(|at| at > 0);
+    let split = |inner: char, end: char| {
+        let (before, after) = text.strip_suffix(end)?.rsplit_once(inner)?;
+        Some((before.trim(), after.trim()))
+    };
+    match (split('<', '>'), split('(', ')')) {
+        (Some((name, email)), _) if is_address(email) && !name.is_empty() => (name.trim_matches('"'), Some(email)),
+        (_, Some((email, name))) if is_address(email) && !name.is_empty() => (name, Some(email)),
+        _ => match text.split_once('@') {
+            Some((name, domain)) if is_address(text) && domain.contains('.') => (name, Some(text)),
+            _ => (text, None),
+        },
+    }
+}
+
 /// An author: a name, or a map with one.
 pub fn person(yaml: &Yaml) -> Option<Person> {
     let plain = |text: &str| Some(super::text::plain(text)).filter(|text| !text.is_empty());
     match yaml {
-        Yaml::Scalar(..) => Some(Person { name: plain(yaml.text()?)?, ..Person::default() }),
+        Yaml::Scalar(..) => {
+            let (name, email) = name_and_email(yaml.text()?);
+            Some(Person { name: plain(name)?, email: email.map(str::to_owned), url: None })
+        }
         Yaml::Map(_) => {
             let field = |keys: &[&str]| keys.iter().find_map(|key| yaml.get(key).and_then(Yaml::text));
             let url = field(&["url", "uri", "website", "web", "homepage"]).and_then(|url| Url::parse(url).ok());
             Some(Person {
-                name: plain(field(&["name", "display_name", "display-name", "title", "login"])?)?,
+                name: plain(name_and_email(field(NAMES)?).0)?,
                 email: field(&["email", "mail"]).filter(|email| email.contains('@')).map(str::to_owned),
                 url: url.filter(|url| matches!(url.scheme(), "http" | "https")),
             })

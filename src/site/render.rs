@@ -3,13 +3,13 @@
 
 use super::pages::Pages;
 use super::sources;
-use crate::html;
-use crate::post::dialect::{Templating, stamp};
+use crate::html::{self, CleanHtml};
+use crate::post::dialect::{Templating, eleventy, pelican, plain, stamp};
 use crate::post::front_matter::Yaml;
-use crate::post::generator::Generator;
+use crate::post::generator::{Generator, Rules};
 use crate::post::kramdown::Flavour;
 use crate::post::liquid::{Engine, Facts, to_value};
-use crate::post::{Content, Post, Problem, excerpt, markdown, shortcode, text};
+use crate::post::{Content, Post, Problem, excerpt, markdown, shortcode, summary, text};
 use chrono::DateTime;
 use chrono_tz::Tz;
 use liquid_core::model::{Object, Value};
@@ -67,27 +67,45 @@ impl Renderer {
             templating: Templating::None,
         };
         let source = self.sources.get(&post.path).unwrap_or(&unknown);
+        let named = |reference: &str| {
+            let pages = self.pages.get_or_init(|| Pages::of(self.paths(posts)));
+            pages.resolve(reference, post)
+        };
         let holds_templates = || post.body.contains("{{") || post.body.contains("{%");
         let (body, troubles) = match source.templating {
             Templating::Liquid if holds_templates() => {
                 let engine = self.engine.get_or_init(|| self.engine(posts));
                 engine.render(&post.body, source.body_line, &page(post, &source.front), &post.url)
             }
+            // Front matter stands beside `page` as variables.
+            Templating::Nunjucks if holds_templates() => {
+                let engine = self.engine.get_or_init(|| self.engine(posts));
+                engine.render(
+                    &eleventy::as_liquid(&post.body),
+                    source.body_line,
+                    &page(post, &source.front),
+                    &post.url,
+                )
+            }
+            Templating::Links => {
+                let resolve = |path: &str| named(path).map(|page| page.url.clone());
+                (pelican::resolved(&post.body, &post.path, &self.base, &resolve), Vec::new())
+            }
             Templating::Shortcodes(syntax) => {
-                let page = |reference: &str| {
-                    let pages = self.pages.get_or_init(|| Pages::of(self.paths(posts)));
-                    pages.resolve(reference, post)
-                };
                 let facts = shortcode::Facts {
                     target: &post.url,
                     front: &source.front,
                     params: self.generator.all.get("params").unwrap_or(&Yaml::Null),
-                    resolve: &|reference| page(reference).map(|page| page.url.clone()),
-                    title_of: &|reference| page(reference).map(|page| page.title.clone()),
+                    resolve: &|reference| named(reference).map(|page| page.url.clone()),
+                    title_of: &|reference| named(reference).map(|page| page.title.clone()),
                 };
                 shortcode::expand(&post.body, source.body_line, syntax, &facts)
             }
-            Templating::Liquid | Templating::None => (post.body.clone(), Vec::new()),
+            Templating::Liquid | Templating::Nunjucks | Templating::None => (post.body.clone(), Vec::new()),
+        };
+        let body = match self.generator.rules {
+            Rules::Plain => plain::containers(&body).into_owned(),
+            _ => body,
         };
         let problems = troubles.into_iter().map(|trouble| Problem {
             path: post.path.clone(),
@@ -101,18 +119,10 @@ impl Renderer {
             None => body.clone(),
         };
         let html = html::clean(&html, &post.url);
-        // Set to nothing, there are no excerpts.
-        let own = source.front.get("excerpt_separator").map(|separator| match separator {
-            Yaml::Scalar(separator, _) => separator.as_str(),
-            _ => "",
-        });
-        let separators = [own, self.generator.excerpt_separator.as_deref()];
-        let flavour = source.flavour.unwrap_or(self.flavour());
-        let excerpt = excerpt::of_as(flavour, &body, source.flavour.is_some(), &separators, &post.slug);
-        let marked = excerpt.map(|excerpt| html::clean(&excerpt, &post.url));
+        let marked = self.beginning(post, source, &body, &html).map(|excerpt| html::clean(&excerpt, &post.url));
         let summary = post.summary.clone().unwrap_or_else(|| match &marked {
             Some(marked) => text::shorten(&marked.to_words(), SUMMARY_LENGTH),
-            None if flavour == Flavour::Kramdown => text::shorten(&html.to_words(), SUMMARY_LENGTH),
+            None if matches!(self.generator.rules, Rules::Jekyll) => text::shorten(&html.to_words(), SUMMARY_LENGTH),
             None => text::shorten(&excerpt::beginning(&html.to_words()), SUMMARY_LENGTH),
         });
         // A picture, a film, a redirect: its title is all there is to say.
@@ -121,9 +131,23 @@ impl Renderer {
         (Content { html, excerpt, summary }, problems.collect())
     }
 
-    /// That of the site, for posts that are not Markdown.
-    fn flavour(&self) -> Flavour {
-        self.generator.rules.dialect().flavour()
+    /// A post's beginning as its generator makes it; `None` where it is the whole post.
+    fn beginning(&self, post: &Post, source: &Source, body: &str, html: &CleanHtml) -> Option<String> {
+        // Set to nothing, there are no excerpts.
+        let own = source.front.get("excerpt_separator").map(|separator| match separator {
+            Yaml::Scalar(separator, _) => separator.as_str(),
+            _ => "",
+        });
+        let separators = [own, self.generator.excerpt_separator.as_deref()];
+        let is_markdown = source.flavour.is_some();
+        match &self.generator.rules {
+            Rules::Jekyll => excerpt::of(body, is_markdown, &separators, &post.slug),
+            Rules::Hugo(hugo) => {
+                let length = hugo.summaries().length(&source.front, &post.body);
+                Some(summary::of(body, html.as_str(), is_markdown, length, &post.slug))
+            }
+            _ => excerpt::of_as(Flavour::CommonMark, body, is_markdown, &separators, &post.slug),
+        }
     }
 
     /// Posts with their paths below the site's sources.
@@ -172,6 +196,7 @@ fn page(post: &Post, front: &Yaml) -> Value {
         ("url", Value::scalar(url.clone())),
         ("id", Value::scalar(url.trim_end_matches(".html").to_owned())),
         ("slug", Value::scalar(post.slug.clone())),
+        ("fileSlug", Value::scalar(post.slug.clone())),
         ("path", Value::scalar(post.path.clone())),
         ("categories", list(&post.categories)),
         ("tags", list(&post.tags)),

@@ -9,13 +9,47 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// All of them together.
 const MAX_TOTAL: u64 = 16 * 1024 * 1024;
 
-/// `_data/authors.yml`; nothing where there is none.
-pub(super) fn people(source: &Path) -> Yaml {
-    ["authors.yml", "authors.yaml", "author.yml"]
-        .iter()
-        .find_map(|name| std::fs::read_to_string(source.join("_data").join(name)).ok())
-        .and_then(|text| front_matter::parse_file(&text).ok())
-        .unwrap_or(Yaml::Null)
+/// People by key: `_data/authors.yml` in Jekyll and Eleventy, `data/authors/ada.toml` in Hugo, `blog/authors.yml` in
+/// Docusaurus; nothing where there is none.
+pub(super) fn people(folders: &[PathBuf]) -> Yaml {
+    let mut people = Vec::new();
+    for folder in folders.iter().flat_map(|folder| [folder.join("_data"), folder.join("data"), folder.clone()]) {
+        let mut texts = BTreeMap::new();
+        for stem in ["authors", "author", "people"] {
+            for ending in ["yml", "yaml", "json", "toml"] {
+                let name = format!("{stem}.{ending}");
+                if let Ok(text) = std::fs::read_to_string(folder.join(&name)) {
+                    texts.insert(name, text);
+                }
+            }
+        }
+        for (name, text) in texts {
+            match front_matter::parse_named(&name, &text) {
+                Ok(Yaml::List(items)) => people.extend(items.into_iter().flat_map(keyed)),
+                Ok(Yaml::Map(entries)) => people.extend(entries),
+                _ => {}
+            }
+        }
+        let mut texts = BTreeMap::new();
+        if !folder.ends_with("_data") && !folder.ends_with("data") {
+            continue;
+        }
+        gather(&folder.join("authors"), "", 0, &mut MAX_TOTAL.clone(), &mut texts);
+        for (name, text) in texts {
+            let Some((stem, "yml" | "yaml" | "json" | "toml")) = name.rsplit_once('.') else { continue };
+            if let Ok(person @ Yaml::Map(_)) = front_matter::parse_named(&name, &text) {
+                people.push((stem.to_owned(), person));
+            }
+        }
+    }
+    Yaml::Map(people)
+}
+
+/// A person of a list under each name that posts may use.
+fn keyed(person: Yaml) -> Vec<(String, Yaml)> {
+    let keys = ["key", "id", "username", "login", "slug", "handle", "nickname", "short_name", "name"];
+    let named = keys.iter().filter_map(|key| person.get(key).and_then(Yaml::text));
+    named.map(|name| (name.to_owned(), person.clone())).collect()
 }
 
 /// The texts of `_includes` by their path below it.

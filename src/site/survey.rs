@@ -96,7 +96,7 @@ fn configured(folder: &Path, wanted: Option<Dialect>) -> Result<Option<Generator
         let Some(text) = read(&path)? else { continue };
         let all = match *name {
             "pelicanconf.py" => pelican::assignments(&text),
-            name if name.contains("eleventy") => Yaml::Map(Vec::new()),
+            name if name.contains("eleventy") => eleventy::configuration(&text),
             name => match front_matter::parse_named(name, &text) {
                 Ok(all) => all,
                 // `config.toml` may be anybody's.
@@ -119,7 +119,7 @@ fn configured(folder: &Path, wanted: Option<Dialect>) -> Result<Option<Generator
         let mut generator = Generator::new(dialect, all);
         generator.why = format!("`{name}` lies there");
         if dialect == Dialect::Eleventy {
-            generator.sources.extend(Some(eleventy::input(&text)).filter(|input| !input.is_empty()));
+            generator.sources.extend(Some(eleventy::input(&generator.all)).filter(|input| !input.is_empty()));
         }
         return Ok(Some(placed(generator, folder)));
     }

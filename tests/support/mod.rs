@@ -5,6 +5,7 @@ pub(crate) mod dkim;
 pub(crate) mod edition;
 pub(crate) mod faulty;
 pub(crate) mod pipe;
+pub(crate) mod posts;
 pub(crate) mod power;
 pub(crate) mod promise;
 pub(crate) mod record;

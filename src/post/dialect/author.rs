@@ -1,7 +1,7 @@
 //! Authors in all the shapes that blogs give them.
 
 use crate::post::front_matter::Yaml;
-use crate::post::{Person, generator};
+use crate::post::{Person, generator, permalink};
 
 /// Lists in lists were seen; deeper ones are no authors.
 const MAX_DEPTH: usize = 4;
@@ -12,7 +12,7 @@ pub(super) fn people(named: &Yaml, known: &Yaml) -> Vec<Person> {
     collect(named, known, MAX_DEPTH, &mut people);
     let mut seen: Vec<Person> = Vec::new();
     for person in people {
-        if !seen.iter().any(|other| other.name == person.name) {
+        if !seen.iter().any(|other| other.name.to_lowercase() == person.name.to_lowercase()) {
             seen.push(person);
         }
     }
@@ -23,15 +23,26 @@ fn collect(named: &Yaml, known: &Yaml, depth: usize, people: &mut Vec<Person>) {
     match named {
         Yaml::Scalar(..) => {
             let text = named.text().unwrap_or_default();
-            if known.get(text).is_none() && is_list(text, known) {
-                for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let separator = if text.contains(';') && !text.contains('&') { ';' } else { ',' };
+            if known.get(text).is_none() && (separator == ';' || is_list(text, known)) {
+                for name in text.split(separator).map(str::trim).filter(|name| !name.is_empty()) {
                     people.extend(one(name, known));
                 }
             } else {
                 people.extend(one(text, known));
             }
         }
-        Yaml::Map(_) => people.extend(generator::person(named)),
+        Yaml::Map(entries) => match generator::person(named) {
+            Some(person) => people.push(person),
+            // Keyed by names.
+            None if depth > 0 => {
+                for (name, more) in entries.iter().filter(|(_, more)| matches!(more, Yaml::Map(_) | Yaml::Null)) {
+                    let person = generator::person(more).or_else(|| one(name, known));
+                    people.extend(person);
+                }
+            }
+            None => {}
+        },
         Yaml::List(items) if depth > 0 => {
             for item in items {
                 collect(item, known, depth - 1, people);
@@ -42,7 +53,8 @@ fn collect(named: &Yaml, known: &Yaml, depth: usize, people: &mut Vec<Person>) {
 }
 
 fn one(name: &str, known: &Yaml) -> Option<Person> {
-    if let Some(entry) = known.get(name) {
+    let entry = known.get(name).or_else(|| known.get(&permalink::slugify(name, permalink::Mode::Default, false)));
+    if let Some(entry) = entry {
         let person = generator::person(entry);
         if person.is_some() {
             return person;
@@ -92,6 +104,14 @@ mod tests {
             ("{name: A}", "A"),
             ("~", ""),
             ("Ada &amp; Co", "Ada & Co"),
+            ("Ada, the First; Bob B", "Ada, the First; Bob B"),
+            ("{Ada L: {url: x}, ada: , bob: {name: Robert}}", "Ada L; Ada Lovelace; Robert"),
+            ("{twitter: x}", ""),
+            ("c@d.example (Cy Dee)", "Cy Dee"),
+            ("Cy Dee <c@d.example>", "Cy Dee"),
+            ("c@d.example", "c"),
+            ("'@ada'", "Ada Lovelace"),
+            ("[Ada, ADA]", "Ada Lovelace"),
         ] {
             assert_eq!(names(yaml), expected, "{yaml}");
         }

@@ -42,7 +42,7 @@ impl Hexo {
     /// Takes the name of a post, below `_posts` and without extension, apart.
     fn name(&self, path: &str) -> Name {
         let pattern = self.file_names.rsplit_once('.').map_or(&*self.file_names, |(pattern, _)| pattern);
-        matched(pattern, path).unwrap_or_else(|| Name { date: None, title: path.to_owned() })
+        matched(pattern, path).unwrap_or_else(|| Name { date: None, title: slugged(path) })
     }
 }
 
@@ -107,7 +107,8 @@ pub(super) fn facts(hexo: &Hexo, reading: &mut Reading<'_>) -> Result<Facts, &'s
         return Err("future");
     }
     let updated = reading.date("updated", calendar);
-    let slug = reading.text("slug").unwrap_or(&name.title).to_owned();
+    // Hexo's own goes before what the front matter calls so.
+    let slug = name.title;
     let categories = super::each_once(names(reading.front.get("categories").or_else(|| reading.front.get("category"))));
     let own = reading.own_permalink.as_deref();
     let path = match (own, reading.configured(published, &slug, &categories)) {

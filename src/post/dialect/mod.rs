@@ -7,7 +7,7 @@ pub mod hexo;
 pub mod hugo;
 mod jekyll;
 pub mod pelican;
-mod plain;
+pub mod plain;
 mod reading;
 pub mod zola;
 
@@ -63,7 +63,11 @@ impl Dialect {
 
     /// Whose Markdown its posts are.
     pub fn flavour(self) -> Flavour {
-        if self == Dialect::Jekyll { Flavour::Kramdown } else { Flavour::CommonMark }
+        match self {
+            // Python-Markdown is kramdown's elder.
+            Dialect::Jekyll | Dialect::Pelican => Flavour::Kramdown,
+            _ => Flavour::CommonMark,
+        }
     }
 
     fn fences(self) -> Fences {
@@ -147,6 +151,10 @@ pub enum Templating {
     None,
     /// Liquid.
     Liquid,
+    /// Nunjucks or Liquid, with front matter as variables.
+    Nunjucks,
+    /// Pelican's links.
+    Links,
     /// Shortcodes.
     Shortcodes(Syntax),
 }
@@ -178,10 +186,8 @@ pub fn read(file: &File<'_>, context: &Context<'_>, problems: &mut Vec<Problem>)
             Rules::Eleventy => eleventy::facts(&mut reading),
             Rules::Pelican(pelican) => pelican::facts(pelican, &mut reading),
             Rules::Hexo(hexo) => hexo::facts(hexo, &mut reading),
-            Rules::Jekyll | Rules::Plain => match file.dialect {
-                Dialect::Jekyll => jekyll::facts(&mut reading),
-                _ => plain::facts(&mut reading),
-            },
+            Rules::Jekyll => jekyll::facts(&mut reading),
+            Rules::Plain => plain::facts(&mut reading),
         },
     };
     problems.append(&mut reading.problems);
@@ -204,7 +210,7 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
     // Jekyll's go by the file name, whatever the text begins with.
     if title.is_none()
         && markdown
-        && file.dialect != Dialect::Jekyll
+        && !matches!(context.generator.rules, Rules::Jekyll)
         && let Some((heading, rest, lines)) = heading(&body)
     {
         title = Some(heading);
@@ -238,11 +244,14 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
     };
     let templating = match file.dialect {
         Dialect::Jekyll if says("render_with_liquid", false) => Templating::None,
-        Dialect::Jekyll | Dialect::Eleventy => Templating::Liquid,
+        Dialect::Eleventy if !eleventy::is_run(&front, &context.generator.all, markdown) => Templating::None,
+        Dialect::Jekyll => Templating::Liquid,
+        Dialect::Eleventy => Templating::Nunjucks,
         Dialect::Hugo => Templating::Shortcodes(Syntax::Hugo),
         Dialect::Zola => Templating::Shortcodes(Syntax::Zola),
         Dialect::Hexo => Templating::Shortcodes(Syntax::Hexo),
-        Dialect::Pelican | Dialect::Plain => Templating::None,
+        Dialect::Pelican => Templating::Links,
+        Dialect::Plain => Templating::None,
     };
     Document { post, front, body_line, flavour: markdown.then(|| file.dialect.flavour()), templating }
 }
@@ -299,8 +308,15 @@ fn each_once(words: Vec<String>) -> Vec<String> {
 }
 
 fn authors(front: &Yaml, context: &Context<'_>) -> Vec<Person> {
-    let named = ["authors", "author", "by"].iter().find_map(|key| front.get(key).filter(|value| !value.is_null()));
-    let authors = named.map(|named| author::people(named, context.people)).unwrap_or_default();
+    let named = ["authors", "author", "by", "translator"]
+        .iter()
+        .find_map(|key| front.get(key).filter(|value| !value.is_null()));
+    let mut authors = named.map(|named| author::people(named, context.people)).unwrap_or_default();
+    // An address goes out only where the site itself gives it.
+    let given = context.site.author.as_ref().and_then(|author| author.email.as_deref());
+    for author in &mut authors {
+        author.email = author.email.take().filter(|email| given == Some(email));
+    }
     if authors.is_empty() { context.site.author.clone().into_iter().collect() } else { authors }
 }
 

@@ -5,6 +5,7 @@ use crate::post::date::{self, Naive};
 use crate::post::front_matter::{Kind, Yaml};
 use crate::post::permalink::encode;
 use chrono::{DateTime, FixedOffset};
+use url::Url;
 
 /// What a site's configuration says, as far as it can be read without running it.
 #[derive(Clone, Debug)]
@@ -58,6 +59,23 @@ impl Pelican {
     }
 }
 
+/// A value on several lines as one text.
+fn joined(value: &Yaml) -> Option<String> {
+    let lines: Vec<&str> = value.text().into_iter().chain(value.items().iter().filter_map(Yaml::text)).collect();
+    Some(lines.join(" ")).filter(|text| !text.is_empty())
+}
+
+/// Names between semicolons where there is one, else between commas.
+fn tags(value: &Yaml) -> Vec<String> {
+    match value {
+        Yaml::List(items) => items.iter().flat_map(tags).collect(),
+        one => {
+            let text = one.text().unwrap_or_default();
+            text.split(if text.contains(';') { ';' } else { ',' }).map(|tag| tag.trim().to_owned()).collect()
+        }
+    }
+}
+
 /// What Pelican says of an article.
 pub(super) fn facts(pelican: &Pelican, reading: &mut Reading<'_>) -> Result<Facts, &'static str> {
     if reading.text("status").is_some_and(|status| matches!(&*status.to_lowercase(), "hidden" | "skip")) {
@@ -76,7 +94,7 @@ pub(super) fn facts(pelican: &Pelican, reading: &mut Reading<'_>) -> Result<Fact
         return Err("future");
     }
     let updated = reading.date("modified", calendar);
-    let title = reading.first(&["title"]);
+    let title = reading.front.get("title").and_then(joined);
     let slug = reading.first(&["slug"]).unwrap_or_else(|| slug::slugify(title.as_deref().unwrap_or(stem)));
     let folder = folders.rsplit('/').next().unwrap_or_default();
     let category = match reading.first(&["category"]) {
@@ -103,9 +121,9 @@ pub(super) fn facts(pelican: &Pelican, reading: &mut Reading<'_>) -> Result<Fact
         slug,
         path: encode(&format!("/{}", path.trim_start_matches('/'))),
         categories,
-        tags: super::plain::tags(&reading.front),
+        tags: reading.front.get("tags").map(tags).unwrap_or_default(),
         language,
-        summary: reading.first(&["summary", "description"]),
+        summary: ["summary", "description"].iter().find_map(|key| joined(reading.front.get(key)?)),
     })
 }
 
@@ -143,4 +161,95 @@ fn strftime(date: DateTime<FixedOffset>, format: &str) -> String {
         }
     }
     made
+}
+
+/// A body with the links of Pelican resolved: `{filename}`, `|filename|`, `{static}`, `{attach}`, `{tag}` and their like. `path`
+/// is the article's, `base` where the site is, `resolve` the address of an article by its path below the content. The
+/// table of contents' mark and the languages above indented code are taken out.
+pub fn resolved(body: &str, path: &str, base: &Url, resolve: &dyn Fn(&str) -> Option<String>) -> String {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder =
+        folder.split_once("content/").map_or(if folder == "content" { "" } else { folder }, |(_, below)| below);
+    let lines: Vec<&str> = body.lines().collect();
+    let mut made = String::with_capacity(body.len());
+    for (number, line) in lines.iter().enumerate() {
+        let first = number == 0 || lines[number - 1].trim().is_empty();
+        if line.trim() == "[TOC]" || first && is_language(line) {
+            continue;
+        }
+        made.push_str(&links(line, folder, base, resolve));
+        made.push('\n');
+    }
+    made
+}
+
+/// `:::python` or `#!python` as the first line of indented code.
+fn is_language(line: &str) -> bool {
+    let Some(code) = line.strip_prefix("    ").or_else(|| line.strip_prefix('\t')) else { return false };
+    let name = code.trim_end().strip_prefix(":::").or_else(|| code.trim_end().strip_prefix("#!"));
+    name.is_some_and(|name| !name.is_empty() && !name.contains(['/', ' ']) && !name.starts_with(':'))
+}
+
+const PLACES: &[&str] = &["filename", "static", "attach", "tag", "category", "author", "index"];
+
+fn links(line: &str, folder: &str, base: &Url, resolve: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut made = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find(['{', '|']) {
+        let (before, marked) = rest.split_at(at);
+        made.push_str(before);
+        let closing = if marked.starts_with('{') { '}' } else { '|' };
+        let place = PLACES.iter().find_map(|place| {
+            let after = marked[1..].strip_prefix(place)?.strip_prefix(closing)?;
+            Some((*place, after))
+        });
+        let opening = made.chars().next_back();
+        let is_target = matches!(opening, Some('(' | '"' | '\'' | '<')) || made.trim_end().ends_with("]:");
+        let Some((place, after)) = place.filter(|_| is_target) else {
+            made.push_str(&marked[..1]);
+            rest = &marked[1..];
+            continue;
+        };
+        let end = match opening {
+            Some('(') => after.find([')', '"']),
+            Some('<') => after.find('>'),
+            Some(quote @ ('"' | '\'')) => after.find(quote),
+            _ => after.find(char::is_whitespace),
+        };
+        let (target, behind) = after.split_at(end.unwrap_or(after.len()));
+        let blank = target.len() - target.trim_end().len();
+        made.push_str(&address(place, target.trim_end(), folder, base, resolve));
+        made.push_str(&target[target.len() - blank..]);
+        rest = behind;
+    }
+    made.push_str(rest);
+    made
+}
+
+/// Where a link leads; what is not there leads to the file's own path below the site.
+fn address(place: &str, target: &str, folder: &str, base: &Url, resolve: &dyn Fn(&str) -> Option<String>) -> String {
+    let (path, more) = target.split_at(target.find(['#', '?']).unwrap_or(target.len()));
+    let below = |path: &str| base.join(path).map_or_else(|_| path.to_owned(), String::from);
+    match place {
+        "index" => below("index.html"),
+        // Such files are moved beside the article.
+        "attach" if !path.starts_with('/') => format!("{}{more}", encode(path).trim_start_matches('/')),
+        "tag" | "category" | "author" => below(&format!("{place}/{}.html", slug::slugify(path))),
+        _ => {
+            let mut parts: Vec<&str> = if path.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
+            for part in path.split('/') {
+                match part {
+                    "" | "." => {}
+                    ".." => {
+                        parts.pop();
+                    }
+                    part => parts.push(part),
+                }
+            }
+            parts.retain(|part| !part.is_empty());
+            let path = parts.join("/");
+            let article = resolve(&path).filter(|_| place == "filename");
+            article.unwrap_or_else(|| below(encode(&path).trim_start_matches('/'))) + more
+        }
+    }
 }

@@ -2,6 +2,20 @@
 
 use super::{Error, Kind, Parts, Yaml, newlines, set};
 use serde_json::{Deserializer, Value};
+use std::borrow::Cow;
+
+/// Hexo's: members without braces, up to a line `;;;`.
+pub(super) fn unbraced(text: &str) -> Option<Parts<'_>> {
+    let mut at = 0;
+    for (number, line) in (1_u32..).zip(text.split_inclusive('\n')) {
+        let end = at + line.len();
+        if line.trim_end() == ";;;" {
+            return Some(Parts { before: 0, front_matter: &text[..at], through: number, body: &text[end..] });
+        }
+        at = end;
+    }
+    None
+}
 
 /// The object at the head of the text, if one is there.
 pub(super) fn split(text: &str) -> Option<Parts<'_>> {
@@ -18,7 +32,9 @@ pub(super) fn split(text: &str) -> Option<Parts<'_>> {
 
 /// Reads JSON that begins on `first_line` of its file.
 pub(super) fn read(text: &str, first_line: u32) -> Result<Yaml, Error> {
-    let value: Value = serde_json::from_str(text).map_err(|error| Error {
+    let braced: Cow<'_, str> =
+        if text.trim_start().starts_with('{') { text.into() } else { format!("{{{text}}}").into() };
+    let value: Value = serde_json::from_str(&braced).map_err(|error| Error {
         line: first_line + u32::try_from(error.line().saturating_sub(1)).unwrap_or(0),
         column: u32::try_from(error.column()).ok().filter(|column| *column > 0),
         message: format!("The front matter is not valid JSON: {}", words(&error)),

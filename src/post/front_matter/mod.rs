@@ -234,6 +234,9 @@ fn fenced<'a>(text: &'a str, opening: &[&str], closing: &[&str]) -> Option<Parts
 
 /// Hexo's front matter without its first line: it must begin with a key.
 fn unopened(text: &str) -> Option<(Format, Parts<'_>)> {
+    if text.starts_with('"') {
+        return json::unbraced(text).map(|parts| (Format::Json, parts));
+    }
     header::key(text.lines().next()?)?;
     let parts = closed(text, 0, &["---"])?;
     Some((Format::Yaml, parts))

@@ -41,6 +41,8 @@ pub struct Facts {
     pub posts: HashMap<String, String>,
     /// `_includes`: text by path.
     pub includes: BTreeMap<String, String>,
+    /// Whether front matter is also named without `page.`, as Eleventy has it.
+    pub bare_names: bool,
 }
 
 impl Facts {

@@ -414,8 +414,14 @@ fn partners(lexemes: &[Lexeme<'_>]) -> Vec<Option<usize>> {
 fn is_bounded(inside: &str) -> bool {
     let mut digits = 0_usize;
     let mut longest = 0;
+    let mut quote = None;
     for byte in inside.bytes() {
-        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+        quote = match quote {
+            None => Some(byte).filter(|byte| matches!(byte, b'"' | b'\'')),
+            Some(open) => Some(open).filter(|open| *open != byte),
+        };
+        // What stands in quotes is no number.
+        digits = if byte.is_ascii_digit() && quote.is_none() { digits + 1 } else { 0 };
         longest = longest.max(digits);
     }
     let range = inside.split("..").nth(1).map_or(0, |end| end.bytes().take_while(u8::is_ascii_digit).count());

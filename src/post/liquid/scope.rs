@@ -71,13 +71,15 @@ pub(super) struct Scope<'a, R> {
     shared: &'a Shared,
     /// The post's place among all.
     place: Option<usize>,
+    /// The page, where its front matter is also named without it.
+    bare: Option<&'a Value>,
 }
 
 impl<'a, R: Runtime> Scope<'a, R> {
-    pub(super) fn new(inner: R, shared: &'a Shared, page: &Value) -> Self {
+    pub(super) fn new(inner: R, shared: &'a Shared, page: &'a Value) -> Self {
         let path = property(page, "path").map(|path| path.to_kstr().into_string());
         let place = path.and_then(|path| shared.places.get(&path).copied());
-        Scope { inner: Lenient(inner), shared, place }
+        Scope { inner: Lenient(inner), shared, place, bare: shared.facts.bare_names.then_some(page) }
     }
 
     /// What only the posts together tell. `Some(None)`: there is none.
@@ -140,7 +142,8 @@ impl<R: Runtime> Runtime for Scope<'_, R> {
     }
 
     fn try_get(&self, path: &[ScalarCow<'_>]) -> Option<ValueCow<'_>> {
-        self.known(path).unwrap_or_else(|| self.inner.try_get(path))
+        let named = self.known(path).unwrap_or_else(|| self.inner.try_get(path));
+        named.or_else(|| try_find(self.bare?, path))
     }
 
     fn get(&self, path: &[ScalarCow<'_>]) -> Result<ValueCow<'_>> {
