@@ -2,6 +2,7 @@
 //! order every time, and a file that cannot be read is a [`Problem`], not the end.
 
 mod beside;
+mod branches;
 mod pages;
 mod sources;
 mod survey;
@@ -10,12 +11,13 @@ mod walk;
 pub use beside::{open_list, overrides};
 
 use crate::html;
+use crate::post::dialect::hugo::Summaries;
 use crate::post::dialect::{self, Context, Document, File, Found, Templating, stamp};
 use crate::post::front_matter::Yaml;
 pub use crate::post::generator::{Generator, Rules};
 use crate::post::liquid::{Engine, Facts, to_value};
 use crate::post::settings::Settings;
-use crate::post::{Content, Hidden, Post, Problem, Site, excerpt, markdown, shortcode, text};
+use crate::post::{Content, Hidden, Post, Problem, Site, excerpt, markdown, shortcode, summary, text, translation};
 use chrono::{DateTime, Utc};
 use liquid_core::model::{Object, Value};
 use pages::Pages;
@@ -64,6 +66,8 @@ pub struct Blog {
     engine: Engine,
     excerpt_separator: Option<String>,
     pages: Pages,
+    /// Where a summary ends by Hugo's rules, if they are the site's.
+    summaries: Option<Summaries>,
     /// Hugo's parameters of the site.
     params: Yaml,
 }
@@ -113,12 +117,13 @@ pub fn read(
     // Newest first; of the same moment, by path.
     blog.documents
         .sort_by(|(_, a), (_, b)| b.post.published.cmp(&a.post.published).then_with(|| a.post.path.cmp(&b.post.path)));
+    find_translations(&mut blog.documents, &site.language);
     let pages = Pages::of(&blog.documents);
     let engine = engine(&blog.documents, site, generator, &source, base);
     let mut posts = Vec::with_capacity(blog.documents.len());
     let mut documents = HashMap::with_capacity(blog.documents.len());
     for (_, document) in blog.documents {
-        let Document { post, front, body_line, markdown, templating } = document;
+        let Document { post, front, body_line, markdown, templating, .. } = document;
         documents.insert(post.path.clone(), Rendering { front, body_line, markdown, templating });
         posts.push(post);
     }
@@ -126,7 +131,11 @@ pub fn read(
     let excerpt_separator = generator.excerpt_separator.clone();
     let Parts { read, hidden, problems, .. } = blog;
     let params = generator.all.get("params").cloned().unwrap_or(Yaml::Null);
-    Ok(Blog { posts, read, hidden, problems, unread, documents, engine, excerpt_separator, pages, params })
+    let summaries = match &generator.rules {
+        Rules::Hugo(hugo) => Some(hugo.summaries()),
+        _ => None,
+    };
+    Ok(Blog { posts, read, hidden, problems, unread, documents, engine, excerpt_separator, pages, summaries, params })
 }
 
 impl Blog {
@@ -161,10 +170,14 @@ impl Blog {
         let separators = [own, self.excerpt_separator.as_deref()];
         let html = if rendering.markdown { markdown::to_html(&source, &post.slug) } else { source.clone() };
         let html = html::clean(&html, &post.url);
-        let excerpt = match excerpt::of(&source, rendering.markdown, &separators, &post.slug) {
-            Some(excerpt) => html::clean(&excerpt, &post.url),
-            None => html.clone(),
+        let excerpt = match self.summaries {
+            Some(summaries) => {
+                let length = summaries.length(&rendering.front, &post.body);
+                Some(summary::of(&source, html.as_str(), rendering.markdown, length, &post.slug))
+            }
+            None => excerpt::of(&source, rendering.markdown, &separators, &post.slug),
         };
+        let excerpt = excerpt.map_or_else(|| html.clone(), |excerpt| html::clean(&excerpt, &post.url));
         let summary = post.summary.clone().unwrap_or_else(|| text::shorten(&excerpt.to_words(), 300));
         // A picture, a film, a redirect: its title is all there is to say.
         let summary = if summary.is_empty() { post.title.clone() } else { summary };
@@ -237,6 +250,21 @@ fn read_one(file: &walk::PostFile, context: &Context<'_>) -> Outcome {
             problems.push(problem);
             Outcome { found: None, problems }
         }
+    }
+}
+
+/// Tells posts that are translations of others.
+fn find_translations(documents: &mut [(String, Document)], language: &str) {
+    let versions = documents.iter().map(|(_, document)| translation::Version {
+        path: &document.post.path,
+        language: document.post.language.as_deref(),
+        work: document.work.as_deref(),
+        day: document.post.published.date_naive(),
+        slug: &document.post.slug,
+    });
+    let originals = translation::originals(&versions.collect::<Vec<_>>(), language);
+    for ((_, document), original) in documents.iter_mut().zip(originals) {
+        document.post.translates = original;
     }
 }
 
