@@ -109,8 +109,12 @@ impl Publisher<'_> {
 
     fn feeds(&self, identities: &[Assigned], mode: Mode) -> Result<(Vec<report::Feed>, Vec<Problem>), Error> {
         let settings = &self.config.feeds;
-        let newest: Vec<_> =
-            identities.iter().zip(&self.blog.posts).filter(|(_, p)| p.in_feeds).take(settings.limit).collect();
+        let newest: Vec<_> = identities
+            .iter()
+            .zip(&self.blog.posts)
+            .filter(|(_, p)| p.in_feeds && p.translates.is_none())
+            .take(settings.limit)
+            .collect();
         let rendered: Vec<(Entry, Vec<Problem>)> = newest
             .into_par_iter()
             .map(|(identity, post)| {

@@ -127,6 +127,7 @@ fn post(slug: &str, published: &str) -> Post {
         image: None,
         in_feeds: true,
         in_digests: true,
+        translates: None,
         minor: false,
         body: format!("All about {slug}. {}", format!("{slug} is worth a word. ").repeat(20)),
         fingerprint: slug.to_owned(),

@@ -375,6 +375,7 @@ fn facts(post: &Post, report: &mut String) {
     };
     fact("authors", post.authors.iter().map(person).collect::<Vec<_>>().join(" | "));
     fact("language", post.language.clone().unwrap_or_default());
+    fact("translates", post.translates.clone().unwrap_or_default());
     fact("guid", post.guid.clone().unwrap_or_default());
     fact("image", post.image.as_ref().map(|image| format!("{} ({})", image.url, image.alt)).unwrap_or_default());
     let flags = [(!post.in_feeds, "not in feeds"), (!post.in_digests, "not in digests"), (post.minor, "minor")];

@@ -364,6 +364,7 @@ pub(crate) mod sample {
                 image: None,
                 in_feeds: true,
                 in_digests: true,
+                translates: None,
                 minor: false,
                 body: String::new(),
                 fingerprint: String::new(),

@@ -82,10 +82,11 @@ impl Layout {
 }
 
 impl Settings {
-    /// Whether a post belongs into this digest: its tags and categories, and its own `digest: false`.
+    /// Whether a post belongs into this digest: its tags and categories, its own `digest: false`, and whether another stands for it.
     pub fn takes(&self, post: &Post) -> bool {
         let has = |wanted: &[String]| wanted.iter().any(|w| is_about(post, w));
-        post.in_digests && (self.tags.is_empty() || has(&self.tags)) && !has(&self.exclude_tags)
+        let own = post.in_digests && post.translates.is_none();
+        own && (self.tags.is_empty() || has(&self.tags)) && !has(&self.exclude_tags)
     }
 
     /// The zone of its schedule.

@@ -45,6 +45,7 @@ fn post(number: u32, title: &str) -> Post {
         image: None,
         in_feeds: true,
         in_digests: true,
+        translates: None,
         minor: false,
         body: String::new(),
         fingerprint: String::new(),

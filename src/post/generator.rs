@@ -3,10 +3,11 @@
 use super::Person;
 use super::dialect::Dialect;
 use super::dialect::hexo::Hexo;
-use super::dialect::hugo::Hugo;
+use super::dialect::hugo::{self, Hugo};
 use super::dialect::pelican::Pelican;
 use super::dialect::zola::Zola;
 use super::front_matter::Yaml;
+use super::glob;
 use chrono_tz::Tz;
 use std::path::PathBuf;
 use url::Url;
@@ -89,6 +90,8 @@ pub struct Defaults {
     pub path: String,
     /// `posts`, `drafts`, `pages`; empty for all.
     pub kind: String,
+    /// Of which of the files: a folder, and a pattern of paths below it without their endings, which begin with `/`.
+    pub pattern: Option<(String, String)>,
     /// The front matter.
     pub values: Vec<(String, Yaml)>,
 }
@@ -146,6 +149,7 @@ impl Generator {
     /// Takes what it knows from a configuration. Hugo's has lower-case keys, Pelican's is of
     /// [`pelican::assignments`](crate::post::dialect::pelican::assignments).
     pub fn new(dialect: Dialect, all: Yaml) -> Self {
+        let all = if dialect == Dialect::Hugo { hugo::in_default_language(all) } else { all };
         let keys = match dialect {
             Dialect::Jekyll | Dialect::Hexo | Dialect::Eleventy | Dialect::Plain => KEYS,
             Dialect::Hugo => HUGO_KEYS,
@@ -245,7 +249,14 @@ impl Defaults {
         let scope = scope.split('*').next().unwrap_or(scope).trim_end_matches('/');
         let inside =
             path.strip_prefix(scope).is_some_and(|rest| scope.is_empty() || rest.is_empty() || rest.starts_with('/'));
-        kind && inside
+        let matched = self.pattern.as_ref().is_none_or(|(root, pattern)| {
+            let below = path.strip_prefix(&**root).unwrap_or(path);
+            let (folder, file) = below.rsplit_once('/').unwrap_or(("", below));
+            let stem = file.split('.').next().unwrap_or(file);
+            let page = if stem == "index" { folder.to_owned() } else { format!("{folder}/{stem}") };
+            glob::matches(pattern, &page.to_lowercase())
+        });
+        kind && inside && matched
     }
 }
 
@@ -266,6 +277,7 @@ fn defaults(yaml: Option<&Yaml>) -> Vec<Defaults> {
         .map(|entry| Defaults {
             path: scope(entry, "path"),
             kind: scope(entry, "type"),
+            pattern: None,
             values: entry.get("values").map(|values| values.entries().to_vec()).unwrap_or_default(),
         })
         .collect()

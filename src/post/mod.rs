@@ -5,6 +5,7 @@ pub mod dialect;
 pub mod excerpt;
 pub mod front_matter;
 pub mod generator;
+pub mod glob;
 pub mod identity;
 pub mod kramdown;
 pub mod liquid;
@@ -13,7 +14,9 @@ pub mod permalink;
 pub mod problem;
 pub mod settings;
 pub mod shortcode;
+pub mod summary;
 pub mod text;
+pub mod translation;
 
 use crate::html::CleanHtml;
 use chrono::{DateTime, FixedOffset};
@@ -99,6 +102,8 @@ pub struct Post {
     pub in_feeds: bool,
     /// Whether it goes into digests (`digest: false`).
     pub in_digests: bool,
+    /// The path of the post that it translates: feeds and digests hold that one.
+    pub translates: Option<String>,
     /// A change of it is not worth announcing (`minor: true`).
     pub minor: bool,
     /// The source below the front matter, line ends as `\n`.

@@ -2,6 +2,7 @@
 //! order every time, and a file that cannot be read is a [`Problem`], not the end.
 
 mod beside;
+mod branches;
 mod pages;
 mod render;
 mod sources;
@@ -13,7 +14,7 @@ pub use beside::{open_list, overrides};
 use crate::post::dialect::{self, Context, Document, File, Found};
 pub use crate::post::generator::{Generator, Rules};
 use crate::post::settings::Settings;
-use crate::post::{Content, Hidden, Post, Problem, Site};
+use crate::post::{Content, Hidden, Post, Problem, Site, translation};
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 use render::{Renderer, Source};
@@ -84,7 +85,10 @@ pub fn read(
     };
     let walk::Walked { posts: files, unread } = walk::posts(settings, root, generator)?;
     let base = base(site, generator);
-    let people = sources::people(&source);
+    let mut folders = vec![source.clone()];
+    folders.extend(generator.sources.iter().map(|below| generator.folder.join(below)));
+    folders.extend(settings.dir.iter().map(|dir| root.join(dir)));
+    let people = sources::people(&folders);
     let context =
         Context { site, generator, base: &base, permalink: settings.permalink.as_deref(), people: &people, now };
     let outcomes: Vec<Outcome> = files.par_iter().map(|file| read_one(file, &context)).collect();
@@ -96,10 +100,11 @@ pub fn read(
     // Newest first; of the same moment, by path.
     blog.documents
         .sort_by(|(_, a), (_, b)| b.post.published.cmp(&a.post.published).then_with(|| a.post.path.cmp(&b.post.path)));
+    find_translations(&mut blog.documents, &site.language);
     let mut posts = Vec::with_capacity(blog.documents.len());
     let mut sources = HashMap::with_capacity(blog.documents.len());
     for (site_path, document) in blog.documents {
-        let Document { post, front, body_line, flavour, templating } = document;
+        let Document { post, front, body_line, flavour, templating, .. } = document;
         sources.insert(post.path.clone(), Source { site_path, front, body_line, flavour, templating });
         posts.push(post);
     }
@@ -181,6 +186,21 @@ fn read_one(file: &walk::PostFile, context: &Context<'_>) -> Outcome {
             problems.push(problem);
             Outcome { found: None, problems }
         }
+    }
+}
+
+/// Tells posts that are translations of others.
+fn find_translations(documents: &mut [(String, Document)], language: &str) {
+    let versions = documents.iter().map(|(_, document)| translation::Version {
+        path: &document.post.path,
+        language: document.post.language.as_deref(),
+        work: document.work.as_deref(),
+        day: document.post.published.date_naive(),
+        slug: &document.post.slug,
+    });
+    let originals = translation::originals(&versions.collect::<Vec<_>>(), language);
+    for ((_, document), original) in documents.iter_mut().zip(originals) {
+        document.post.translates = original;
     }
 }
 

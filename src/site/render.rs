@@ -80,12 +80,7 @@ impl Renderer {
             // Front matter stands beside `page` as variables.
             Templating::Nunjucks if holds_templates() => {
                 let engine = self.engine.get_or_init(|| self.engine(posts));
-                engine.render(
-                    &eleventy::as_liquid(&post.body),
-                    source.body_line,
-                    &page(post, &source.front),
-                    &post.url,
-                )
+                engine.render(&eleventy::as_liquid(&post.body), source.body_line, &page(post, &source.front), &post.url)
             }
             Templating::Links => {
                 let resolve = |path: &str| named(path).map(|page| page.url.clone());
@@ -146,7 +141,9 @@ impl Renderer {
                 let length = hugo.summaries().length(&source.front, &post.body);
                 Some(summary::of(body, html.as_str(), is_markdown, length, &post.slug))
             }
-            _ => excerpt::of_as(Flavour::CommonMark, body, is_markdown, &separators, &post.slug),
+            // What its author marked, else its first paragraph.
+            _ => excerpt::of_as(Flavour::CommonMark, body, is_markdown, &separators, &post.slug)
+                .or_else(|| excerpt::of(body, is_markdown, &[], &post.slug)),
         }
     }
 
@@ -172,6 +169,7 @@ impl Renderer {
             time: posts.first().map_or_else(|| DateTime::UNIX_EPOCH.fixed_offset(), |newest| newest.published),
             posts: links,
             includes: sources::includes(&self.folder),
+            bare_names: matches!(self.generator.rules, Rules::Eleventy),
         };
         let mut all = self.generator.all.clone();
         if let Yaml::Map(entries) = &mut all {

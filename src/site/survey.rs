@@ -1,7 +1,7 @@
 //! Finds out which generator a site is made with, and reads what it is told. Promises: configurations that are programs
 //! are read, never run.
 
-use super::Error;
+use super::{Error, branches};
 use crate::post::dialect::{Dialect, eleventy, pelican};
 use crate::post::front_matter::{self, Yaml, set};
 use crate::post::generator::{Defaults, Generator};
@@ -239,6 +239,7 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
 
 fn placed(mut generator: Generator, folder: &Path) -> Generator {
     generator.folder = folder.to_path_buf();
+    branches::gather(&mut generator);
     if matches!(generator.rules.dialect(), Dialect::Eleventy) {
         data_of_folders(folder, "", MAX_DEPTH + 1, &mut generator.defaults);
     }
@@ -253,7 +254,7 @@ fn data_of_folders(folder: &Path, below: &str, depth: usize, found: &mut Vec<Def
         if let Ok(Yaml::Map(values)) = front_matter::parse_file(&text)
             && !name.is_empty()
         {
-            found.push(Defaults { path: below.to_owned(), kind: String::new(), values });
+            found.push(Defaults { path: below.to_owned(), kind: String::new(), pattern: None, values });
         }
     }
     let Ok(entries) = std::fs::read_dir(folder) else { return };

@@ -160,6 +160,7 @@ pub(super) fn facts(reading: &mut Reading<'_>) -> Result<Facts, &'static str> {
         }
     };
     Ok(Facts {
+        work: None,
         title: title(&reading.front),
         published,
         updated,

@@ -135,6 +135,7 @@ pub(super) fn facts(hexo: &Hexo, reading: &mut Reading<'_>) -> Result<Facts, &'s
     let path = path.strip_suffix("index.html").filter(|_| !hexo.trailing_index).unwrap_or(&path);
     let path = path.strip_suffix(".html").filter(|_| !hexo.trailing_html).unwrap_or(path);
     Ok(Facts {
+        work: None,
         title: reading.first(&["title"]),
         published,
         updated,

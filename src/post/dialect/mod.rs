@@ -134,6 +134,8 @@ pub enum Found {
 pub struct Document {
     /// The post.
     pub post: Post,
+    /// What it shares with its translations alone, where the generator has such a thing.
+    pub work: Option<String>,
     /// Its front matter over the defaults of its place.
     pub front: Yaml,
     /// The line of the file on which the body begins.
@@ -203,7 +205,11 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
     let says = |key: &str, value: bool| front.get(key).and_then(Yaml::truth) == Some(value);
     let file_name = file.path.rsplit('/').next().unwrap_or(file.path);
     let markdown = !matches!(file_name.rsplit('.').next(), Some("html" | "htm"));
-    let url = context.base.join(facts.path.trim_start_matches('/')).unwrap_or_else(|_| context.base.clone());
+    let url = match facts.path.strip_prefix('/') {
+        Some(below) => context.base.join(below),
+        None => Url::parse(&facts.path),
+    };
+    let url = url.unwrap_or_else(|_| context.base.clone());
     let mut body = body(source.body);
     let mut body_line = source.body_line;
     let mut title = facts.title.as_deref().map(text::plain).filter(|title| !title.is_empty());
@@ -234,6 +240,7 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
         guid: ["guid", "id"].iter().find_map(|key| front.get(key).and_then(Yaml::text)).map(str::to_owned),
         in_feeds: !says("feed", false),
         in_digests: !says("digest", false),
+        translates: None,
         minor: says("minor", true),
         title,
         url,
@@ -253,7 +260,14 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
         Dialect::Pelican => Templating::Links,
         Dialect::Plain => Templating::None,
     };
-    Document { post, front, body_line, flavour: markdown.then(|| file.dialect.flavour()), templating }
+    Document {
+        post,
+        work: facts.work,
+        front,
+        body_line,
+        flavour: markdown.then(|| context.generator.rules.dialect().flavour()),
+        templating,
+    }
 }
 
 /// The heading that a text begins with, as plain text, what follows it, and how many lines it took.

@@ -115,6 +115,7 @@ pub(super) fn facts(pelican: &Pelican, reading: &mut Reading<'_>) -> Result<Fact
         }
     };
     Ok(Facts {
+        work: None,
         title,
         published,
         updated,

@@ -34,6 +34,7 @@ pub(super) fn facts(reading: &mut Reading<'_>) -> Result<Facts, &'static str> {
     let template = template.or_else(|| reading.context.generator.permalink.as_deref().map(permalink::style));
     let path = reading.filled(template.unwrap_or(permalink::DEFAULT), published, &slug, &categories);
     Ok(Facts {
+        work: None,
         title: title(&reading.front),
         published,
         updated,

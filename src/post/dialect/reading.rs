@@ -18,11 +18,13 @@ pub(super) struct Facts {
     pub(super) updated: Option<DateTime<FixedOffset>>,
     /// The slug as written.
     pub(super) slug: String,
-    /// The path of its URL below the site, percent-encoded; begins with `/`.
+    /// The path of its URL below the site, percent-encoded, which begins with `/`; or all of the URL.
     pub(super) path: String,
     pub(super) categories: Vec<String>,
     pub(super) tags: Vec<String>,
     pub(super) language: Option<String>,
+    /// What it shares with its translations alone, where the generator has such a thing.
+    pub(super) work: Option<String>,
     /// What the author says of it.
     pub(super) summary: Option<String>,
 }

@@ -115,6 +115,7 @@ pub(super) fn facts(zola: &Zola, reading: &mut Reading<'_>) -> Result<Facts, &'s
         }
     };
     Ok(Facts {
+        work: None,
         title: super::plain::title(&reading.front),
         published,
         updated,

@@ -40,6 +40,7 @@ fn post(path: &str, slug: &str, day: &str, seed: u32) -> Post {
         image: None,
         in_feeds: true,
         in_digests: true,
+        translates: None,
         minor: false,
         body: prose(seed),
         fingerprint: String::new(),
