@@ -10,6 +10,7 @@ use crate::edition::select::Candidate;
 use crate::freeze::{Decision, Desk, Verdict};
 use crate::notify::By;
 use crate::post::identity::Assigned;
+use crate::post::problem;
 use crate::post::{Content, Post, Problem, Site};
 use crate::publish::{self, Published, Publisher};
 use crate::report;
@@ -28,7 +29,7 @@ pub(super) fn build(global: &Global) -> Result<Exit> {
     let cycle = Cycle::open(global, &setup, Mode::Create)?;
     let published = cycle.publish(publish::Mode::Publish)?;
     let run = cycle.report(published.feeds, published.problems);
-    finish(global, &cycle, &run, None)
+    finish(global, &cycle, run, None)
 }
 
 /// `postrider plan`: a run on a store that keeps nothing, without a word to any server.
@@ -59,7 +60,7 @@ pub(super) fn plan(global: &Global) -> Result<Exit> {
     run.posts.read_as = Some(report::ReadAs { dialect: rules.dialect(), why: why.clone() });
     run.editions = Some(editions);
     run.digests = Some(digests);
-    finish(global, &cycle, &run, None)
+    finish(global, &cycle, run, None)
 }
 
 /// `postrider run`
@@ -111,7 +112,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     };
     let dispatched = progress::during(global, &progress, waiting, || dispatch.run())?;
     run.editions = Some(cycle.touched(&decisions, &before)?.iter().map(edition_report).collect());
-    finish(global, &cycle, &run, Some(Told { decisions: &decisions, dispatched: &dispatched, route: &route }))
+    finish(global, &cycle, run, Some(Told { decisions: &decisions, dispatched: &dispatched, route: &route }))
 }
 
 /// The common ground of the three.
@@ -254,7 +255,9 @@ pub(super) fn digest_report(decision: &Decision<'_>, site: &Site) -> report::Dig
     }
 }
 
-fn finish(global: &Global, cycle: &Cycle<'_>, run: &report::Run, told: Option<Told<'_>>) -> Result<Exit> {
+fn finish(global: &Global, cycle: &Cycle<'_>, mut run: report::Run, told: Option<Told<'_>>) -> Result<Exit> {
+    run.posts.problems = problem::gathered(run.posts.problems);
+    let run = &run;
     // A theme's own tag in every post is one line of news, not four hundred.
     let shown = if global.verbose > 0 { usize::MAX } else { 20 };
     for problem in run.posts.problems.iter().take(shown) {
