@@ -272,7 +272,7 @@ fn a_connection_that_ends_without_a_rebuke_slows_nobody_down() {
     assert_eq!(ran.err.matches("not accepted").count(), 1, "{ran:?}");
 }
 
-/// More than the sessions have at hand.
+/// More than the sessions have at hand. It tries three times, and pauses for one second and for three.
 #[test]
 fn where_nobody_has_a_connection_the_run_ends_and_says_why() {
     let people = readers(12);
@@ -282,7 +282,9 @@ fn where_nobody_has_a_connection_the_run_ends_and_says_why() {
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let transport = way_to(socket.local_addr().unwrap().as_socket().unwrap().port(), folder.path());
+    let watch = Clock::system().stopwatch();
     let dispatched = dispatch(&store, &transport, Uncertain::Hold, TimeDelta::zero());
+    assert!(watch.elapsed() >= Duration::from_secs(4), "{:?}", watch.elapsed());
     assert!(matches!(&dispatched.end, End::Halted(why) if why.contains("nothing is lost")), "{dispatched:?}");
     assert_eq!(base.look("SELECT COUNT(*) FROM deliveries WHERE state = 'queued' AND worker IS NULL"), "12");
 }

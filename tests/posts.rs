@@ -181,6 +181,129 @@ fn a_megabyte_of_anything_is_read_soon() {
     }
 }
 
+/// What bodies are made of, rightly or wrongly.
+const SCRAPS: &[&str] = &[
+    "{{",
+    "}}",
+    "{%",
+    "%}",
+    "{%-",
+    "-}}",
+    " if x ",
+    " endif ",
+    " for a in site.posts ",
+    " endfor ",
+    "a.b",
+    " | ",
+    "upcase",
+    "date: '%Y'",
+    " ",
+    "\n",
+    "\n\n",
+    "'",
+    "\"",
+    "{: .a}",
+    "{:",
+    "}",
+    "`",
+    "``",
+    "*",
+    "**",
+    "***",
+    "_",
+    "<div>",
+    "</div>",
+    "<div markdown=\"1\">",
+    "<p markdown=1>",
+    "</p>",
+    "<b>",
+    "</b>",
+    "<code>",
+    "</code>",
+    "<",
+    ">",
+    "$$",
+    "[",
+    "](",
+    ")",
+    "[a]: /b\n",
+    "* ",
+    "- ",
+    "1. ",
+    "1) ",
+    "> ",
+    "\t",
+    "    ",
+    "  ",
+    "~~~\n",
+    "```\n",
+    "|",
+    "|-\n",
+    "---\n",
+    "^\n",
+    "*[a]: b\n",
+    "{::comment}",
+    "{::nomarkdown}",
+    "{:/}",
+    "{:a: .b}",
+    "{:toc}",
+    "é",
+    "日本",
+    "「",
+    "\u{a0}",
+    "\\",
+    "[^1]",
+    "[^1]: a\n",
+    ": ",
+    "# ",
+    "{#a}",
+    "&amp;",
+    "&",
+    "--",
+    "...",
+    "<<",
+    ">>",
+    "a",
+    "b c",
+    ".",
+    "!",
+    "{% raw",
+    "{% comment %}",
+    "{% include x %}",
+    "{% highlight a %}",
+    "{% endhighlight %}",
+    "{% assign a = a | append: 'b' %}",
+    "{% case a %}",
+    "{% when 1 %}",
+    "{% youtube x %}",
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..proptest::prelude::ProptestConfig::with_cases(400) })]
+
+    #[test]
+    fn whatever_stands_in_a_body_is_rendered(scraps in proptest::collection::vec(proptest::sample::select(SCRAPS), 0..60)) {
+        use postrider::post::kramdown::Flavour;
+        use postrider::post::{excerpt, markdown};
+        let text = scraps.concat();
+        for flavour in [Flavour::Kramdown, Flavour::CommonMark] {
+            let html = markdown::to_html_as(flavour, &text, "p");
+            proptest::prop_assert!(!html.contains(['\u{1}', '\u{2}', '\u{3}', '\u{4}']), "{}", html);
+        }
+        excerpt::of(&text, true, &[], "p");
+        excerpt::of(&text, false, &[Some("a")], "p");
+        excerpt::marked(&text, true, "p");
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("2024-01-01-x.md"), format!("---\ntitle: x\n---\n{text}")).expect("writable");
+        let blog = read_dir(folder.path(), ".");
+        let (content, _) = blog.render(&blog.posts[0]);
+        if !text.contains("raw") {
+            let html = content.html.as_str();
+            proptest::prop_assert!(!html.contains("{%") && !html.contains("{{"), "{}", html);
+        }
+    }
+}
+
 fn read(blog: &Path) -> Blog {
     read_dir(blog, ".")
 }

@@ -19,3 +19,17 @@ impl Limits {
         if self.domains.rates(address.domain()).is_empty() { "" } else { address.domain() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_limits_of_their_own_waits_in_a_lane_of_their_own() {
+        let domains = toml::from_str("\"slow.example\" = \"1/s\"").unwrap();
+        let limits = Limits { rates: Vec::new(), domains };
+        for (address, lane) in [("a@slow.example", "slow.example"), ("a@sub.slow.example", ""), ("a@x.example", "")] {
+            assert_eq!(limits.lane(&address.parse().unwrap()), lane, "{address}");
+        }
+    }
+}

@@ -232,38 +232,14 @@ fn into<T>(mutex: Mutex<T>) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
-    use crate::delivery;
-    use crate::dispatch::Progress;
-    use crate::message::{self, Signer};
-    use crate::random::Random;
-    use crate::store::{Mode, Place, Store};
-    use crate::token::Keyring;
-    use crate::transport::Transport;
+    use crate::dispatch::tests::with_dispatch;
     use chrono::TimeDelta;
-    use std::sync::atomic::AtomicBool;
 
-    /// What sessions would share.
-    fn on_a_floor(look: impl FnOnce(&Floor<'_>)) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&Place::File(folder.path().join("postrider.db")), Mode::Create).unwrap();
-        let mail: message::Settings =
-            toml::from_str("from = \"news@example.org\"\ntransport = \"outbox:outbox\"").unwrap();
-        let ledger = Ledger::start(&store, "one".to_owned(), "memory".to_owned()).unwrap();
-        let dispatch = Dispatch {
-            store: &store,
-            transport: &Transport::memory().0,
-            settings: &delivery::Settings::default(),
-            mail: &mail,
-            keyring: &Keyring::new(&["secret"]),
-            signer: &Signer::none(),
-            clock: Clock::system(),
-            random: &Random::seeded(1),
-            stop: &AtomicBool::new(false),
-            progress: &Progress::default(),
-            wait: TimeDelta::zero(),
-        };
-        look(&Floor::new(&dispatch, &ledger));
+    fn on_a_floor(stopped: bool, look: impl FnOnce(&Floor<'_>)) {
+        with_dispatch(stopped, |dispatch| {
+            let ledger = Ledger::start(dispatch.store, "one".to_owned(), "memory".to_owned()).unwrap();
+            look(&Floor::new(dispatch, &ledger));
+        });
     }
 
     /// Rebukes that seem to come from the future count as of now, so that it does not matter how slow the machine is.
@@ -275,7 +251,7 @@ mod tests {
 
     #[test]
     fn after_a_rebuke_nothing_may_go_at_once() {
-        on_a_floor(|floor| {
+        on_a_floor(false, |floor| {
             assert!(floor.may_go());
             rebuked(floor, 1);
             assert!(!floor.may_go());
@@ -284,13 +260,23 @@ mod tests {
 
     #[test]
     fn a_pace_that_asks_for_more_than_a_minute_ends_the_run() {
-        on_a_floor(|floor| {
+        on_a_floor(false, |floor| {
             rebuked(floor, 9);
             let later = floor.dispatch.clock.now() + TimeDelta::hours(2);
             lock(&floor.throttle).taken(later);
             assert!(!floor.wait_to_go());
-            assert_eq!(*lock(&floor.end), Some(End::RateLimited(64_000)));
+            assert!(matches!(*lock(&floor.end), Some(End::RateLimited(60_001..=64_000))));
             assert!(floor.next().is_none() && !floor.is_over());
         });
+    }
+
+    #[test]
+    fn a_rest_is_as_long_as_it_should_be_unless_it_is_over() {
+        on_a_floor(false, |floor| {
+            let watch = floor.dispatch.clock.stopwatch();
+            floor.rest(SLICE * 2);
+            assert!(watch.elapsed() >= SLICE * 2);
+        });
+        on_a_floor(true, |floor| floor.rest(Duration::from_secs(86_400)));
     }
 }

@@ -199,3 +199,47 @@ impl Dispatch<'_> {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Mode, Place};
+
+    /// One over an empty store, told to stop or not.
+    pub(super) fn with_dispatch(stopped: bool, look: impl FnOnce(&Dispatch<'_>)) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Place::File(folder.path().join("postrider.db")), Mode::Create).unwrap();
+        let mail: message::Settings =
+            toml::from_str("from = \"news@example.org\"\ntransport = \"outbox:outbox\"").unwrap();
+        look(&Dispatch {
+            store: &store,
+            transport: &Transport::memory().0,
+            settings: &delivery::Settings::default(),
+            mail: &mail,
+            keyring: &Keyring::new(&["secret"]),
+            signer: &Signer::none(),
+            clock: Clock::system(),
+            random: &Random::seeded(1),
+            stop: &AtomicBool::new(stopped),
+            progress: &Progress::default(),
+            wait: TimeDelta::zero(),
+        });
+    }
+
+    #[test]
+    fn it_sleeps_until_the_moment_has_come() {
+        with_dispatch(false, |dispatch| {
+            let (watch, length) = (dispatch.clock.stopwatch(), TimeDelta::milliseconds(150));
+            let moment = dispatch.clock.now() + length;
+            assert!(dispatch.sleep_until(moment));
+            // Its own watch began a little later. And somebody may set the clock meanwhile.
+            assert!(dispatch.clock.now() >= moment || watch.elapsed() * 2 >= length.to_std().unwrap());
+            assert!(dispatch.sleep_until(moment - TimeDelta::days(1)));
+        });
+    }
+
+    #[test]
+    fn who_is_told_to_stop_sleeps_no_more() {
+        with_dispatch(true, |dispatch| assert!(!dispatch.sleep_until(dispatch.clock.now() + TimeDelta::days(1))));
+    }
+}

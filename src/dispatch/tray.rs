@@ -107,9 +107,13 @@ pub(super) enum Next {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use chrono::DateTime;
+    use std::thread;
 
-    const NOT_AT_ALL: Duration = Duration::ZERO;
+    /// Nobody waits so long: where something comes, it is heard of at once.
+    const LONG: Duration = Duration::from_secs(86_400);
+    const MOMENT: Duration = Duration::from_millis(20);
 
     fn row(id: &str) -> Claimed {
         Claimed {
@@ -127,26 +131,34 @@ mod tests {
         ids.iter().map(|id| row(id)).collect()
     }
 
-    fn next(tray: &Tray) -> String {
-        match tray.next(NOT_AT_ALL) {
+    fn next(tray: &Tray, most: Duration) -> String {
+        match tray.next(most) {
             Next::Row(row) => row.id,
             Next::Nothing => "nothing".to_owned(),
             Next::Closed => "closed".to_owned(),
         }
     }
 
+    /// What came of it after no less than [`MOMENT`].
+    fn waited<T>(wait: impl FnOnce(Duration) -> T) -> T {
+        let watch = Clock::system().stopwatch();
+        let result = wait(MOMENT);
+        assert!(watch.elapsed() >= MOMENT);
+        result
+    }
+
     #[test]
     fn it_wants_rows_while_few_are_left_and_somebody_takes_them() {
         let tray = Tray::new(2, 1);
-        assert_eq!(tray.wants(NOT_AT_ALL), Some(true));
+        assert_eq!(tray.wants(LONG), Some(true));
         tray.lay(rows(&["a"]));
-        assert_eq!(tray.wants(NOT_AT_ALL), Some(true));
+        assert_eq!(tray.wants(LONG), Some(true));
         tray.lay(rows(&["b"]));
-        assert_eq!(tray.wants(NOT_AT_ALL), Some(false));
+        assert_eq!(waited(|most| tray.wants(most)), Some(false));
         tray.leave();
-        assert_eq!(tray.wants(NOT_AT_ALL), Some(false));
+        assert_eq!(waited(|most| tray.wants(most)), Some(false));
         tray.leave();
-        assert_eq!(tray.wants(NOT_AT_ALL), None);
+        assert_eq!(tray.wants(LONG), None);
         assert_eq!(tray.clear().len(), 2);
     }
 
@@ -157,7 +169,7 @@ mod tests {
         let first = tray.at_hand().expect("there are three");
         assert_eq!(first.id, "a");
         tray.lay_back(first);
-        assert_eq!([next(&tray), next(&tray)], ["a", "b"]);
+        assert_eq!([next(&tray, LONG), next(&tray, LONG)], ["a", "b"]);
         assert_eq!(tray.at_hand().map(|row| row.id).as_deref(), Some("c"));
         assert!(tray.at_hand().is_none());
     }
@@ -165,9 +177,25 @@ mod tests {
     #[test]
     fn it_is_closed_only_when_it_is_empty() {
         let tray = Tray::new(1, 1);
-        assert_eq!(next(&tray), "nothing");
+        assert_eq!(waited(|most| next(&tray, most)), "nothing");
         tray.lay(rows(&["a"]));
         tray.close();
-        assert_eq!([next(&tray), next(&tray)], ["a", "closed"]);
+        assert_eq!([next(&tray, LONG), next(&tray, LONG)], ["a", "closed"]);
+    }
+
+    /// Whether the one who claims has begun to wait or is about to: it hears of it.
+    #[test]
+    fn who_takes_the_last_row_but_a_few_says_so() {
+        let takes: [fn(&Tray); 2] = [|tray| drop(tray.at_hand()), |tray| drop(tray.next(LONG))];
+        for take in takes.repeat(20) {
+            let tray = Tray::new(1, 1);
+            tray.lay(rows(&["a", "b"]));
+            thread::scope(|scope| {
+                let claims = scope.spawn(|| tray.wants(LONG));
+                (0..1_000).for_each(|_| thread::yield_now());
+                take(&tray);
+                assert_eq!(claims.join().expect("no panic"), Some(true));
+            });
+        }
     }
 }

@@ -40,6 +40,26 @@ pub fn of(source: &str, is_markdown: bool, separators: &[Option<&str>], prefix: 
     }
 }
 
+/// The excerpt of a post of a blog that is written in that Markdown: for kramdown's [`of()`], else what its author marked, be it by
+/// a separator that is set. `None` where it is the whole text, of which [`beginning`] tells the first words.
+pub fn of_as(
+    flavour: Flavour,
+    source: &str,
+    is_markdown: bool,
+    separators: &[Option<&str>],
+    prefix: &str,
+) -> Option<String> {
+    if flavour == Flavour::Kramdown {
+        return of(source, is_markdown, separators, prefix);
+    }
+    let set = separators.iter().flatten().filter(|separator| !separator.trim().is_empty());
+    let end = set.filter_map(|separator| source.find(separator)).min();
+    match end {
+        Some(end) => Some(rendered(source, 0, end, is_markdown, flavour, prefix)),
+        None => marked(source, is_markdown, prefix),
+    }
+}
+
 /// The beginning that an author marked, rendered; `None` without a mark.
 pub fn marked(source: &str, is_markdown: bool, prefix: &str) -> Option<String> {
     let (end, _) = find_mark(source, MARKS)?;
@@ -226,6 +246,9 @@ mod tests {
         assert_eq!(marked(text, true, "p").as_deref(), Some("<p>the <em>start</em></p>\n"));
         assert_eq!(marked("a\n<!--more-splits-more-fees-->\nb", true, "p"), None);
         assert_eq!(marked("a <!-- ", true, "p"), None);
+        let both = |flavour| of_as(flavour, "a\n\nb xx c\n\n<!--more-->", true, &[None, Some("xx")], "p");
+        assert_eq!(both(Flavour::CommonMark), both(Flavour::Kramdown));
+        assert_eq!(of_as(Flavour::CommonMark, "a\n\nb", true, &[], "p"), None);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub struct Generator {
     pub timezone: Option<Tz>,
     /// Style or template of permalinks, by Jekyll's placeholders.
     pub permalink: Option<String>,
-    /// What ends an excerpt; `None` is the first paragraph.
+    /// What ends an excerpt; `None` is the first paragraph, and where it is empty, there are no excerpts.
     pub excerpt_separator: Option<String>,
     /// Whether posts of the future are published.
     pub future: bool,
@@ -197,7 +197,7 @@ impl Generator {
             timezone: text("timezone").or_else(|| text("TIMEZONE")).and_then(|zone| zone.parse().ok()),
             permalink: text("permalink").filter(|_| matches!(rules, Rules::Jekyll | Rules::Plain)),
             excerpt_separator: match all.get("excerpt_separator") {
-                Some(Yaml::Scalar(separator, _)) if !separator.trim().is_empty() => Some(separator.trim().to_owned()),
+                Some(Yaml::Scalar(separator, _)) => Some(separator.clone()),
                 _ => None,
             },
             future: all.get(keys.future).and_then(Yaml::truth).unwrap_or(false),

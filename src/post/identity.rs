@@ -9,6 +9,7 @@ use super::{Post, PostId, Site};
 use alike::Body;
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Timelike, Utc};
 use matching::Matching;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
@@ -119,8 +120,9 @@ pub fn assign(known: &[Known], posts: &[Post], rules: &Rules) -> Vec<Assigned> {
     let ids: HashSet<&str> = known.iter().map(|row| row.id.0.as_str()).collect();
     let minted = mint::all(&matching, posts, rules, &ids);
 
+    // A new body is sampled, which costs as much as reading it.
     let mut assigned: Vec<Assigned> = posts
-        .iter()
+        .par_iter()
         .zip(minted)
         .enumerate()
         .map(|(index, (post, minted))| {

@@ -99,9 +99,9 @@ fn aligned(html: String) -> String {
     })
 }
 
-/// A line of Markdown without its paragraph, as `markdownify` is used on titles and captions.
+/// A title, a caption or the like, that stands in no post's text.
 pub fn to_html_plain(source: &str) -> String {
-    to_html(source, "")
+    to_html_as(Flavour::CommonMark, source, "")
 }
 
 /// The character or characters that `&name;` stands for.
@@ -201,6 +201,19 @@ mod tests {
         );
         assert!(html.contains("<code>{: code}</code>") && html.contains("{: kept}"), "{html}");
         assert!(to_html("<div markdown=\"1\">\n*a*\n</div>\n", "p").contains("<em>a</em>"));
+    }
+
+    #[test]
+    fn what_kramdown_would_swallow_or_show_stays_whole() {
+        let html = to_html("<div markdown=\"1\">*in*</div>\n\nAfter *this*.\n", "p");
+        assert!(html.contains("<em>in</em>") && html.contains("<em>this</em>") && !html.contains("&lt;"), "{html}");
+        let html = to_html("<div>\n\n*never* closed\n", "p");
+        assert!(html.contains("<em>never</em>"), "{html}");
+        assert!(!to_html("Text {: .class} here", "p").contains("{:"));
+        assert_eq!(to_html("$$a_1 \\* b < c$$", "p"), "<p>$$a_1 \\* b &lt; c$$</p>\n");
+        assert_eq!(to_html("**「a」**b **c。**d", "p"), "<p><strong>「a」</strong>b <strong>c。</strong>d</p>\n");
+        let html = to_html_as(Flavour::CommonMark, "1) a\n\n<div>\n\n*b*\n\n</div>\n", "p");
+        assert!(html.contains("<ol>") && html.contains("<em>b</em>"), "{html}");
     }
 
     #[test]

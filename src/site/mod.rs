@@ -3,24 +3,20 @@
 
 mod beside;
 mod pages;
+mod render;
 mod sources;
 mod survey;
 mod walk;
 
 pub use beside::{open_list, overrides};
 
-use crate::html;
-use crate::post::dialect::{self, Context, Document, File, Found, Templating, eleventy, pelican, plain, stamp};
-use crate::post::front_matter::Yaml;
+use crate::post::dialect::{self, Context, Document, File, Found};
 pub use crate::post::generator::{Generator, Rules};
-use crate::post::kramdown::Flavour;
-use crate::post::liquid::{Engine, Facts, to_value};
 use crate::post::settings::Settings;
-use crate::post::{Content, Hidden, Post, Problem, Site, excerpt, markdown, shortcode, text};
+use crate::post::{Content, Hidden, Post, Problem, Site};
 use chrono::{DateTime, Utc};
-use liquid_core::model::{Object, Value};
-use pages::Pages;
 use rayon::prelude::*;
+use render::{Renderer, Source};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use url::Url;
@@ -60,29 +56,7 @@ pub struct Blog {
     pub problems: Vec<Problem>,
     /// How many files are in formats that are not read, by extension.
     pub unread: BTreeMap<String, usize>,
-    /// By the post's path.
-    documents: HashMap<String, Rendering>,
-    engine: Engine,
-    excerpt_separator: Option<String>,
-    pages: Pages,
-    /// Hugo's parameters of the site.
-    params: Yaml,
-    /// Where the site is served.
-    base: Url,
-    /// Whether `:::` opens a block.
-    containers: bool,
-    /// How its Markdown is read.
-    flavour: Flavour,
-    /// Whether a mark in a comment ends a beginning.
-    own_marks: bool,
-}
-
-/// What rendering a post needs beside the post.
-struct Rendering {
-    front: Yaml,
-    body_line: u32,
-    markdown: bool,
-    templating: Templating,
+    renderer: Renderer,
 }
 
 /// The generator of the site and what its own configuration says. `root` is the folder of our configuration.
@@ -125,95 +99,23 @@ pub fn read(
     // Newest first; of the same moment, by path.
     blog.documents
         .sort_by(|(_, a), (_, b)| b.post.published.cmp(&a.post.published).then_with(|| a.post.path.cmp(&b.post.path)));
-    let pages = Pages::of(&blog.documents);
-    let engine = engine(&blog.documents, site, generator, &source, base.clone());
     let mut posts = Vec::with_capacity(blog.documents.len());
-    let mut documents = HashMap::with_capacity(blog.documents.len());
-    for (_, document) in blog.documents {
-        let Document { post, front, body_line, markdown, templating } = document;
-        documents.insert(post.path.clone(), Rendering { front, body_line, markdown, templating });
+    let mut sources = HashMap::with_capacity(blog.documents.len());
+    for (site_path, document) in blog.documents {
+        let Document { post, front, body_line, flavour, templating } = document;
+        sources.insert(post.path.clone(), Source { site_path, front, body_line, flavour, templating });
         posts.push(post);
     }
     blog.problems.sort();
-    let excerpt_separator = generator.excerpt_separator.clone();
     let Parts { read, hidden, problems, .. } = blog;
-    let containers = matches!(generator.rules, Rules::Plain);
-    let (flavour, own_marks) = match generator.rules {
-        Rules::Eleventy | Rules::Hexo(_) | Rules::Plain => (Flavour::CommonMark, true),
-        // Python-Markdown is kramdown's elder.
-        Rules::Pelican(_) => (Flavour::Kramdown, true),
-        Rules::Jekyll | Rules::Hugo(_) | Rules::Zola(_) => (Flavour::Kramdown, false),
-    };
-    let params = generator.all.get("params").cloned().unwrap_or(Yaml::Null);
-    Ok(Blog {
-        posts,
-        read,
-        hidden,
-        problems,
-        unread,
-        documents,
-        engine,
-        excerpt_separator,
-        pages,
-        params,
-        base,
-        containers,
-        flavour,
-        own_marks,
-    })
+    let renderer = Renderer::new(sources, generator.clone(), source, base, site.timezone);
+    Ok(Blog { posts, read, hidden, problems, unread, renderer })
 }
 
 impl Blog {
-    /// Renders one of its posts: Liquid, Markdown, the sanitiser. What is wrong with the body comes beside it.
+    /// Renders one of its posts: Liquid or shortcodes, Markdown, the sanitiser. What is wrong with the body comes beside it.
     pub fn render(&self, post: &Post) -> (Content, Vec<Problem>) {
-        let plain = Rendering { front: Yaml::Null, body_line: 1, markdown: true, templating: Templating::None };
-        let rendering = self.documents.get(&post.path).unwrap_or(&plain);
-        let (source, troubles) = match rendering.templating {
-            Templating::None => (post.body.clone(), Vec::new()),
-            Templating::Liquid => {
-                self.engine.render(&post.body, rendering.body_line, &page(post, &rendering.front), &post.url)
-            }
-            Templating::Nunjucks => {
-                let body = eleventy::as_liquid(&post.body);
-                self.engine.render(&body, rendering.body_line, &page(post, &rendering.front), &post.url)
-            }
-            Templating::Links => {
-                let resolve = |path: &str| self.pages.resolve(path, post).map(|page| page.url.clone());
-                (pelican::resolved(&post.body, &post.path, &self.base, &resolve), Vec::new())
-            }
-            Templating::Shortcodes(syntax) => {
-                let facts = shortcode::Facts {
-                    target: &post.url,
-                    front: &rendering.front,
-                    params: &self.params,
-                    resolve: &|reference| self.pages.resolve(reference, post).map(|page| page.url.clone()),
-                    title_of: &|reference| self.pages.resolve(reference, post).map(|page| page.title.clone()),
-                };
-                shortcode::expand(&post.body, rendering.body_line, syntax, &facts)
-            }
-        };
-        let source = if self.containers { plain::containers(&source).into_owned() } else { source };
-        let problems = troubles.into_iter().map(|trouble| Problem {
-            path: post.path.clone(),
-            line: Some(trouble.line),
-            column: None,
-            message: trouble.message,
-            help: trouble.help,
-        });
-        let own = rendering.front.get("excerpt_separator").and_then(Yaml::text);
-        let separators = [own, self.excerpt_separator.as_deref()];
-        let html =
-            if rendering.markdown { markdown::to_html_as(self.flavour, &source, &post.slug) } else { source.clone() };
-        let html = html::clean(&html, &post.url);
-        let marked = self.own_marks.then(|| excerpt::marked(&source, rendering.markdown, &post.slug)).flatten();
-        let excerpt = match marked.or_else(|| excerpt::of(&source, rendering.markdown, &separators, &post.slug)) {
-            Some(excerpt) => html::clean(&excerpt, &post.url),
-            None => html.clone(),
-        };
-        let summary = post.summary.clone().unwrap_or_else(|| text::shorten(&excerpt.to_words(), 300));
-        // A picture, a film, a redirect: its title is all there is to say.
-        let summary = if summary.is_empty() { post.title.clone() } else { summary };
-        (Content { html, excerpt, summary }, problems.collect())
+        self.renderer.render(post, &self.posts)
     }
 }
 
@@ -292,57 +194,4 @@ fn base(site: &Site, generator: &Generator) -> Url {
         return site.url.clone();
     }
     site.url.join(&format!("{}/", &generator.baseurl[1..])).unwrap_or_else(|_| site.url.clone())
-}
-
-fn engine(documents: &[(String, Document)], site: &Site, generator: &Generator, source: &Path, base: Url) -> Engine {
-    let mut links = HashMap::new();
-    let mut posts = Vec::with_capacity(documents.len());
-    for (site_path, document) in documents {
-        let url = document.post.url.path().to_owned();
-        let stem = site_path.rsplit_once('.').map_or(&**site_path, |(stem, _)| stem);
-        let below = stem.split_once("_posts/").map_or(stem, |(_, below)| below);
-        let file = stem.rsplit('/').next().unwrap_or(stem);
-        for name in [site_path, stem, below, file] {
-            links.entry(name.to_owned()).or_insert_with(|| url.clone());
-        }
-        posts.push(page(&document.post, &Yaml::Null));
-    }
-    let newest = documents.first().map(|(_, document)| document.post.published);
-    let facts = Facts {
-        base,
-        zone: site.timezone,
-        time: newest.unwrap_or_else(|| DateTime::UNIX_EPOCH.fixed_offset()),
-        posts: links,
-        includes: sources::includes(source),
-        bare_names: matches!(generator.rules, Rules::Eleventy),
-    };
-    let mut all = generator.all.clone();
-    if let Yaml::Map(entries) = &mut all {
-        entries.push(("data".to_owned(), sources::data(source)));
-    }
-    Engine::new(facts, &all, posts)
-}
-
-/// `page` in a post's Liquid, and an item of `site.posts`.
-fn page(post: &Post, front: &Yaml) -> Value {
-    let mut page = match to_value(front) {
-        Value::Object(page) => page,
-        _ => Object::new(),
-    };
-    let list = |words: &[String]| Value::Array(words.iter().cloned().map(Value::scalar).collect());
-    let url = post.url.path().to_owned();
-    let entries = [
-        ("title", Value::scalar(post.title.clone())),
-        ("date", Value::scalar(stamp(post.published))),
-        ("url", Value::scalar(url.clone())),
-        ("id", Value::scalar(url.trim_end_matches(".html").to_owned())),
-        ("slug", Value::scalar(post.slug.clone())),
-        ("fileSlug", Value::scalar(post.slug.clone())),
-        ("path", Value::scalar(post.path.clone())),
-        ("categories", list(&post.categories)),
-        ("tags", list(&post.tags)),
-        ("excerpt", post.summary.clone().map_or(Value::Nil, Value::scalar)),
-    ];
-    page.extend(entries.map(|(key, value)| (key.into(), value)));
-    Value::Object(page)
 }

@@ -1,7 +1,6 @@
 //! What posts call each other: `ref`, `@/posts/a.md`, `post_link`. Promises: one reference, one post, whatever else there is.
 
 use crate::post::Post;
-use crate::post::dialect::Document;
 use std::collections::HashMap;
 
 /// Every published post under each of its names.
@@ -18,11 +17,10 @@ pub(super) struct Page {
 }
 
 impl Pages {
-    /// `documents` by their paths below the site, newest first.
-    pub(super) fn of(documents: &[(String, Document)]) -> Self {
-        let mut by_name = HashMap::with_capacity(documents.len() * 4);
-        for (site_path, document) in documents {
-            let post = &document.post;
+    /// `posts` with their paths below the site, newest first.
+    pub(super) fn of<'a>(posts: impl Iterator<Item = (&'a str, &'a Post)>) -> Self {
+        let mut by_name = HashMap::new();
+        for (site_path, post) in posts {
             let page = Page { url: post.url.to_string(), title: post.title.clone() };
             let path = ["content/", "source/_posts/", "_posts/"]
                 .iter()

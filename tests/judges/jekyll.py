@@ -3,8 +3,8 @@
 
 Each site is copied, its theme and plugins are taken out of the copy's _config.yml, and both programs read the copy. Titles, dates,
 addresses, summaries and contents are compared; of a content, the visible text in its blocks, its emphasis and code, its links and
-its pictures. What postrider does otherwise on purpose (WANTED below) is levelled before. With -v the first difference of every post
-is shown. Needs jekyll, jekyll-feed, jekyll-include-cache. Exit 1 if anything differs."""
+its pictures. What postrider does otherwise on purpose (WANTED below) is levelled before. With -v the first differences of every
+post are shown, with -vv all. Needs jekyll, jekyll-feed, jekyll-include-cache. Exit 1 if anything differs."""
 import collections, difflib, html.parser, pathlib, re, shutil, subprocess, sys, tempfile, urllib.parse, xml.etree.ElementTree as ET
 from datetime import datetime
 
@@ -19,6 +19,10 @@ noscript: what a page shows to readers without scripts is shown
 tags: where a plugin's tag or an include is missing, a link to the post stands, once
 contents: a table of contents is left out
 beginning: where only a heading or a picture stands before the first blank line, the summary is the first paragraph's
+addresses: hosts are in lower case, a bare host has its slash, and an empty address is none
+attributes: a list of attributes behind plain text, `a {: .b}`, is left out; kramdown shows it
+blocks: tags of blocks in the middle of a line are markup; kramdown shows them as text (not levelled)
+excerpts: they are cut after Liquid has run, and have no footnotes
 cut: a summary is cut at 300 characters
 """
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -116,7 +120,8 @@ class Reader(html.parser.HTMLParser):
             self.parts.append(("image", self.address(attributes.get("src"))))
         if tag in SHOWN and not (tag == "code" and self.preformatted):
             self.flush_word()
-            self.parts.append(("tag", tag))
+            name = "#" + urllib.parse.unquote(attributes["id"]) if re.match(r"h\d", tag) and attributes.get("id") else ""
+            self.parts.append(("tag", tag + name))
         self.preformatted += tag == "pre"
 
     def flush_word(self):

@@ -13,6 +13,7 @@ pub mod zola;
 
 use super::front_matter::{self, Fences, Yaml};
 use super::generator::{self, Generator, Rules};
+use super::kramdown::Flavour;
 use super::markdown;
 use super::permalink;
 use super::shortcode::Syntax;
@@ -59,6 +60,11 @@ impl Dialect {
         ("hexo", Dialect::Hexo),
         ("plain", Dialect::Plain),
     ];
+
+    /// Whose Markdown its posts are.
+    pub fn flavour(self) -> Flavour {
+        if self == Dialect::Jekyll { Flavour::Kramdown } else { Flavour::CommonMark }
+    }
 
     fn fences(self) -> Fences {
         match self {
@@ -128,8 +134,8 @@ pub struct Document {
     pub front: Yaml,
     /// The line of the file on which the body begins.
     pub body_line: u32,
-    /// Whether its body is Markdown; else HTML.
-    pub markdown: bool,
+    /// Whose Markdown its body is; `None` for HTML.
+    pub flavour: Option<Flavour>,
     /// What its body holds beside.
     pub templating: Templating,
 }
@@ -243,7 +249,13 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
         Dialect::Pelican => Templating::Links,
         Dialect::Plain => Templating::None,
     };
-    Document { post, front, body_line, markdown, templating }
+    Document {
+        post,
+        front,
+        body_line,
+        flavour: markdown.then(|| context.generator.rules.dialect().flavour()),
+        templating,
+    }
 }
 
 /// The heading that a text begins with, as plain text, what follows it, and how many lines it took.
@@ -275,6 +287,11 @@ fn body(source: &str) -> String {
     } else {
         source.into()
     };
+    let unwanted = |byte: &u8| (*byte < b' ' && !matches!(byte, b'\n' | b'\t')) || *byte == 0x7f;
+    // C1 controls are two octets, of which the first is 0xC2.
+    if !source.as_bytes().iter().any(|byte| unwanted(byte) || *byte == 0xc2) {
+        return source.into_owned();
+    }
     source.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
 }
 

@@ -1,6 +1,7 @@
 //! How alike two bodies are, told from a sample of each that is small enough to be remembered.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 /// How many hashes a sketch holds. Of 64 the likeness is told within six hundredths or so.
 const SKETCH: usize = 64;
@@ -25,27 +26,63 @@ impl Body {
 }
 
 fn sketch(text: &str) -> String {
-    let words: Vec<String> =
-        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
-    let mut smallest = BTreeSet::new();
-    for shingle in words.windows(SHINGLE) {
-        smallest.insert(hash(shingle));
-        if smallest.len() > SKETCH {
-            smallest.pop_last();
+    // Each shingle that is open, by the number of its first word: a word goes into all of them at once.
+    let mut open = [Shingle::default(); SHINGLE];
+    let mut smallest: Vec<u32> = Vec::with_capacity(SKETCH + 1);
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    for (number, word) in words.enumerate() {
+        open[number % SHINGLE] = Shingle::default();
+        if word.is_ascii() {
+            word.bytes().for_each(|byte| take(&mut open, byte.to_ascii_lowercase()));
+        } else {
+            word.to_lowercase().bytes().for_each(|byte| take(&mut open, byte));
+        }
+        take(&mut open, b' ');
+        if number + 1 >= SHINGLE {
+            keep(&mut smallest, open[(number + 1) % SHINGLE].hash());
         }
     }
-    smallest.iter().map(|hash| format!("{hash:08x}")).collect()
+    let mut sketch = String::with_capacity(smallest.len() * 8);
+    for hash in smallest {
+        let _ = write!(sketch, "{hash:08x}");
+    }
+    sketch
+}
+
+fn take(open: &mut [Shingle; SHINGLE], byte: u8) {
+    for shingle in open {
+        shingle.0 = (shingle.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+}
+
+/// Puts a hash among the smallest, each once, in order.
+fn keep(smallest: &mut Vec<u32>, hash: u32) {
+    if smallest.len() == SKETCH && smallest.last().is_some_and(|largest| hash > *largest) {
+        return;
+    }
+    if let Err(place) = smallest.binary_search(&hash) {
+        smallest.insert(place, hash);
+        smallest.truncate(SKETCH);
+    }
 }
 
 /// FNV-1a with MurmurHash3's last step. It is stored, so it must never change; the standard library's may.
-fn hash(words: &[String]) -> u32 {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in words.iter().flat_map(|word| word.bytes().chain([b' '])) {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+#[derive(Clone, Copy)]
+struct Shingle(u64);
+
+impl Default for Shingle {
+    fn default() -> Self {
+        Shingle(0xcbf2_9ce4_8422_2325)
     }
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    (hash >> 32) as u32
+}
+
+impl Shingle {
+    fn hash(self) -> u32 {
+        let mut hash = self.0;
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        (hash >> 32) as u32
+    }
 }
 
 /// The hashes of a sketch, in order; none of one that cannot be read.

@@ -88,7 +88,7 @@ impl<'s> Scanner<'s> {
         let quoted = quote_length(line);
         let (prefix, rest) = line.split_at(quoted);
         let (indent, bytes) = indentation(rest);
-        let bare = rest.trim();
+        let bare = rest[bytes..].trim_end();
         if let Some((byte, length, needed)) = self.fence {
             let _ = write!(self.done.text, "{:needed$}", "");
             if fence_mark(bare).is_some_and(|(other, longer, alone)| alone && other == byte && longer >= length) {

@@ -179,7 +179,7 @@ impl Scanner<'_> {
             match c {
                 '(' => open += 1,
                 ')' => open -= 1,
-                c if c.is_whitespace() => return target[at + 1..].starts_with(['"', '\'']),
+                c if c.is_whitespace() => return target[at + c.len_utf8()..].starts_with(['"', '\'']),
                 _ => {}
             }
             open == 0

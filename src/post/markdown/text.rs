@@ -115,7 +115,10 @@ impl<'s> Setter<'s> {
             }
             self.raw = None;
             let end = if closes { range.start } else { self.source[from..range.end].trim_end().len() + from };
-            self.push(Event::InlineHtml(self.source[from..end.max(from)].into()), from..end.max(from));
+            let source = self.source;
+            let text = &source[from..end.max(from)];
+            self.said(text);
+            self.push(Event::InlineHtml(text.into()), from..end.max(from));
         }
         match event {
             Event::Text(text) if self.code || self.pictures > 0 => self.push(Event::Text(text), range),
@@ -163,12 +166,8 @@ impl<'s> Setter<'s> {
             Tag::Paragraph | Tag::Item | Tag::TableCell => self.stars.clear(),
             _ => {}
         }
-        // `~a~` is text to kramdown.
-        if self.flavour == Flavour::Kramdown
-            && matches!(tag, Tag::Strikethrough)
-            && !self.source[range.clone()].starts_with("~~")
-        {
-            self.push(Event::Text("~".into()), range);
+        if let Some(mark) = self.mark_that_stays(&tag.to_end(), &range) {
+            self.push(Event::Text(mark.into()), range);
             return;
         }
         self.push(Event::Start(tag), range);
@@ -183,21 +182,31 @@ impl<'s> Setter<'s> {
             TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item | TagEnd::TableCell => self.pair_stars(),
             _ => {}
         }
-        if let (TagEnd::Heading(_), Some((at, text))) = (tag, self.heading.take())
+        if matches!(tag, TagEnd::Heading(_))
+            && let Some((at, text)) = self.heading.take()
             && self.flavour == Flavour::Kramdown
             && let Some((Event::Start(Tag::Heading { id, .. }), _)) = self.out.get_mut(at)
             && id.is_none()
         {
             *id = heading_id(&text, &mut self.ids).map(CowStr::from);
         }
-        if self.flavour == Flavour::Kramdown
-            && matches!(tag, TagEnd::Strikethrough)
-            && !self.source[range.clone()].starts_with("~~")
-        {
-            self.push(Event::Text("~".into()), range);
+        if let Some(mark) = self.mark_that_stays(&tag, &range) {
+            self.push(Event::Text(mark.into()), range);
             return;
         }
         self.push(Event::End(tag), range);
+    }
+
+    /// Of an element that is none to kramdown, the mark that stays text: `~a~`, and `_a__`, which half a mark would close.
+    fn mark_that_stays(&self, tag: &TagEnd, range: &Range<usize>) -> Option<&'static str> {
+        let element = self.source.get(range.clone()).filter(|_| self.flavour == Flavour::Kramdown)?;
+        let behind = &self.source[range.end..];
+        let half = |mark: char| element.starts_with(mark) && behind.starts_with(mark) && !behind[1..].starts_with(mark);
+        match tag {
+            TagEnd::Strikethrough if !element.starts_with("~~") => Some("~"),
+            TagEnd::Emphasis if half('_') => Some("_"),
+            _ => None,
+        }
     }
 
     /// Remembers what a heading says.
@@ -309,7 +318,7 @@ fn heading_id(text: &str, seen: &mut HashMap<String, usize>) -> Option<String> {
             c if c == PIECE.1 => in_piece = false,
             _ if in_piece => {}
             ' ' | '\t' => id.push('-'),
-            c if c.is_alphanumeric() || matches!(c, '_' | '-') => id.push(c),
+            c if c.is_alphanumeric() || matches!(c, '_' | '-') || is_mark(c) => id.push(c),
             _ => {}
         }
     }
@@ -318,6 +327,12 @@ fn heading_id(text: &str, seen: &mut HashMap<String, usize>) -> Option<String> {
         id = format!("{id}-{count}");
     }
     (!id.is_empty()).then_some(id)
+}
+
+/// A sign that is set upon the letter before it.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5bd}' | '\u{64b}'..='\u{652}' | '\u{670}' | '\u{94d}' | '\u{e47}'..='\u{e4e}'
+        | '\u{20d0}'..='\u{20f0}' | '\u{3099}' | '\u{309a}' | '\u{fe00}'..='\u{fe0f}')
 }
 
 /// Whether an element is closed in the paragraph that goes on with `rest`.

@@ -1,0 +1,197 @@
+//! A post's body made HTML: templates first, then Markdown, then the sanitiser. Promises: what all posts share is prepared
+//! once, when the first of them asks for it.
+
+use super::pages::Pages;
+use super::sources;
+use crate::html;
+use crate::post::dialect::{Templating, eleventy, pelican, plain, stamp};
+use crate::post::front_matter::Yaml;
+use crate::post::generator::{Generator, Rules};
+use crate::post::kramdown::Flavour;
+use crate::post::liquid::{Engine, Facts, to_value};
+use crate::post::{Content, Post, Problem, excerpt, markdown, shortcode, text};
+use chrono::DateTime;
+use chrono_tz::Tz;
+use liquid_core::model::{Object, Value};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use url::Url;
+
+/// A summary is cut here.
+const SUMMARY_LENGTH: usize = 300;
+
+/// What rendering a post needs beside the post.
+pub(super) struct Source {
+    /// Its path below the site's sources.
+    pub(super) site_path: String,
+    pub(super) front: Yaml,
+    pub(super) body_line: u32,
+    /// `None` for HTML.
+    pub(super) flavour: Option<Flavour>,
+    pub(super) templating: Templating,
+}
+
+/// Renders the posts of one blog.
+pub(super) struct Renderer {
+    /// By the post's path.
+    sources: HashMap<String, Source>,
+    generator: Generator,
+    /// The folder of the site's sources.
+    folder: PathBuf,
+    base: Url,
+    zone: Tz,
+    engine: OnceLock<Engine>,
+    pages: OnceLock<Pages>,
+}
+
+impl Renderer {
+    pub(super) fn new(
+        sources: HashMap<String, Source>,
+        generator: Generator,
+        folder: PathBuf,
+        base: Url,
+        zone: Tz,
+    ) -> Self {
+        let (engine, pages) = (OnceLock::new(), OnceLock::new());
+        Renderer { sources, generator, folder, base, zone, engine, pages }
+    }
+
+    /// `posts` are all of the blog's, newest first; `post` is one of them.
+    pub(super) fn render(&self, post: &Post, posts: &[Post]) -> (Content, Vec<Problem>) {
+        let unknown = Source {
+            site_path: String::new(),
+            front: Yaml::Null,
+            body_line: 1,
+            flavour: Some(Flavour::CommonMark),
+            templating: Templating::None,
+        };
+        let source = self.sources.get(&post.path).unwrap_or(&unknown);
+        let pages = |reference: &str| {
+            let pages = self.pages.get_or_init(|| Pages::of(self.paths(posts)));
+            pages.resolve(reference, post)
+        };
+        let holds_templates = || post.body.contains("{{") || post.body.contains("{%");
+        let (body, troubles) = match source.templating {
+            Templating::Liquid if holds_templates() => {
+                let engine = self.engine.get_or_init(|| self.engine(posts));
+                engine.render(&post.body, source.body_line, &page(post, &source.front), &post.url)
+            }
+            Templating::Nunjucks if holds_templates() || post.body.contains("{#") => {
+                let engine = self.engine.get_or_init(|| self.engine(posts));
+                let body = eleventy::as_liquid(&post.body);
+                engine.render(&body, source.body_line, &page(post, &source.front), &post.url)
+            }
+            Templating::Links => {
+                let resolve = |path: &str| pages(path).map(|page| page.url.clone());
+                (pelican::resolved(&post.body, &post.path, &self.base, &resolve), Vec::new())
+            }
+            Templating::Shortcodes(syntax) => {
+                let facts = shortcode::Facts {
+                    target: &post.url,
+                    front: &source.front,
+                    params: self.generator.all.get("params").unwrap_or(&Yaml::Null),
+                    resolve: &|reference| pages(reference).map(|page| page.url.clone()),
+                    title_of: &|reference| pages(reference).map(|page| page.title.clone()),
+                };
+                shortcode::expand(&post.body, source.body_line, syntax, &facts)
+            }
+            Templating::Liquid | Templating::Nunjucks | Templating::None => (post.body.clone(), Vec::new()),
+        };
+        let body = match self.generator.rules {
+            Rules::Plain => plain::containers(&body).into_owned(),
+            _ => body,
+        };
+        let problems = troubles.into_iter().map(|trouble| Problem {
+            path: post.path.clone(),
+            line: Some(trouble.line),
+            column: None,
+            message: trouble.message,
+            help: trouble.help,
+        });
+        let html = match source.flavour {
+            Some(flavour) => markdown::to_html_as(flavour, &body, &post.slug),
+            None => body.clone(),
+        };
+        let html = html::clean(&html, &post.url);
+        // Set to nothing, there are no excerpts.
+        let own = source.front.get("excerpt_separator").map(|separator| match separator {
+            Yaml::Scalar(separator, _) => separator.as_str(),
+            _ => "",
+        });
+        let separators = [own, self.generator.excerpt_separator.as_deref()];
+        let flavour = source.flavour.unwrap_or(self.flavour());
+        let excerpt = excerpt::of_as(flavour, &body, source.flavour.is_some(), &separators, &post.slug);
+        let marked = excerpt.map(|excerpt| html::clean(&excerpt, &post.url));
+        let summary = post.summary.clone().unwrap_or_else(|| match &marked {
+            Some(marked) => text::shorten(&marked.to_words(), SUMMARY_LENGTH),
+            None if flavour == Flavour::Kramdown => text::shorten(&html.to_words(), SUMMARY_LENGTH),
+            None => text::shorten(&excerpt::beginning(&html.to_words()), SUMMARY_LENGTH),
+        });
+        // A picture, a film, a redirect: its title is all there is to say.
+        let summary = if summary.is_empty() { post.title.clone() } else { summary };
+        let excerpt = marked.unwrap_or_else(|| html.clone());
+        (Content { html, excerpt, summary }, problems.collect())
+    }
+
+    /// That of the site, for posts that are not Markdown.
+    fn flavour(&self) -> Flavour {
+        self.generator.rules.dialect().flavour()
+    }
+
+    /// Posts with their paths below the site's sources.
+    fn paths<'a>(&'a self, posts: &'a [Post]) -> impl Iterator<Item = (&'a str, &'a Post)> {
+        posts.iter().filter_map(|post| Some((self.sources.get(&post.path)?.site_path.as_str(), post)))
+    }
+
+    fn engine(&self, posts: &[Post]) -> Engine {
+        let mut links = HashMap::new();
+        for (site_path, post) in self.paths(posts) {
+            let url = post.url.path().to_owned();
+            let stem = site_path.rsplit_once('.').map_or(site_path, |(stem, _)| stem);
+            let below = stem.split_once("_posts/").map_or(stem, |(_, below)| below);
+            let file = stem.rsplit('/').next().unwrap_or(stem);
+            for name in [site_path, stem, below, file] {
+                links.entry(name.to_owned()).or_insert_with(|| url.clone());
+            }
+        }
+        let facts = Facts {
+            base: self.base.clone(),
+            zone: self.zone,
+            time: posts.first().map_or_else(|| DateTime::UNIX_EPOCH.fixed_offset(), |newest| newest.published),
+            posts: links,
+            includes: sources::includes(&self.folder),
+            bare_names: matches!(self.generator.rules, Rules::Eleventy),
+        };
+        let mut all = self.generator.all.clone();
+        if let Yaml::Map(entries) = &mut all {
+            entries.push(("data".to_owned(), sources::data(&self.folder)));
+        }
+        let front = |post: &Post| self.sources.get(&post.path).map_or(&Yaml::Null, |source| &source.front);
+        Engine::new(facts, &all, posts.iter().map(|post| page(post, front(post))).collect())
+    }
+}
+
+/// `page` in a post's Liquid, and an item of `site.posts`.
+fn page(post: &Post, front: &Yaml) -> Value {
+    let mut page = match to_value(front) {
+        Value::Object(page) => page,
+        _ => Object::new(),
+    };
+    let list = |words: &[String]| Value::Array(words.iter().cloned().map(Value::scalar).collect());
+    let url = post.url.path().to_owned();
+    let entries = [
+        ("title", Value::scalar(post.title.clone())),
+        ("date", Value::scalar(stamp(post.published))),
+        ("url", Value::scalar(url.clone())),
+        ("id", Value::scalar(url.trim_end_matches(".html").to_owned())),
+        ("slug", Value::scalar(post.slug.clone())),
+        ("fileSlug", Value::scalar(post.slug.clone())),
+        ("path", Value::scalar(post.path.clone())),
+        ("categories", list(&post.categories)),
+        ("tags", list(&post.tags)),
+        ("excerpt", post.summary.clone().map_or(Value::Nil, Value::scalar)),
+    ];
+    page.extend(entries.map(|(key, value)| (key.into(), value)));
+    Value::Object(page)
+}
