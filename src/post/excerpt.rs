@@ -140,7 +140,7 @@ fn inside_comment(text: &str) -> Option<&str> {
 fn find_mark(source: &str, words: &[&str]) -> Option<(usize, usize)> {
     let mut at = 0;
     while let Some(open) = source[at..].find("<!--").map(|open| at + open) {
-        let end = source[open..].find("-->").map(|end| open + end + 3)?;
+        let end = source[open + 4..].find("-->").map(|end| open + 4 + end + 3)?;
         let said: String = source[open + 4..end - 3].split_whitespace().collect();
         let is_mark =
             |word: &&str| said.len() < 80 && word.split_whitespace().collect::<String>().eq_ignore_ascii_case(&said);
@@ -253,6 +253,7 @@ mod tests {
         assert_eq!(marked(text, true, "p").as_deref(), Some("<p>the <em>start</em></p>\n"));
         assert_eq!(marked("a\n<!--more-splits-more-fees-->\nb", true, "p"), None);
         assert_eq!(marked("a <!-- ", true, "p"), None);
+        assert_eq!(marked("a <!--> b <!---> c", true, "p"), None);
         let both = |flavour| of_as(flavour, "a\n\nb xx c\n\n<!--more-->", true, &[None, Some("xx")], "p");
         assert_eq!(both(Flavour::CommonMark), both(Flavour::Kramdown));
         assert_eq!(of_as(Flavour::CommonMark, "a\n\nb", true, &[], "p"), None);

@@ -78,7 +78,7 @@ impl Renderer {
                 engine.render(&post.body, source.body_line, &page(post, &source.front), &post.url)
             }
             // Front matter stands beside `page` as variables.
-            Templating::Nunjucks if holds_templates() => {
+            Templating::Nunjucks if holds_templates() || post.body.contains("{#") => {
                 let engine = self.engine.get_or_init(|| self.engine(posts));
                 engine.render(&eleventy::as_liquid(&post.body), source.body_line, &page(post, &source.front), &post.url)
             }

@@ -72,10 +72,23 @@ fn check_nesting(text: &str, first_line: u32) -> Result<(), Error> {
     Ok(())
 }
 
+/// The lines of a file before a line as YAML counts them: there, more characters end one.
+fn lines_before(text: &str, breaks: usize) -> usize {
+    let mut characters = text.chars().peekable();
+    let (mut seen, mut lines) = (0, 0);
+    while seen < breaks {
+        let Some(c) = characters.next() else { break };
+        let ends = matches!(c, '\n' | '\u{85}' | '\u{2028}' | '\u{2029}');
+        seen += usize::from(ends || c == '\r' && characters.peek() != Some(&'\n'));
+        lines += usize::from(c == '\n');
+    }
+    lines
+}
+
 /// The crate's error in our words, on the right line.
 fn explain(error: &serde_yaml::Error, text: &str, first_line: u32) -> Error {
     let raw = error.to_string();
-    let at = error.location().map_or(0, |location| location.line().saturating_sub(1));
+    let at = error.location().map_or(0, |location| lines_before(text, location.line().saturating_sub(1)));
     let line = first_line + u32::try_from(at).unwrap_or(0);
     let content = text.lines().nth(at).unwrap_or_default().trim();
     let reason = raw.split(" at line ").next().unwrap_or(&raw);
