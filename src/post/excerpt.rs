@@ -94,7 +94,14 @@ pub fn beginning(text: &str) -> Cow<'_, str> {
 }
 
 /// A part of a text with the links that are defined below it; without footnotes, which belong to the whole.
-pub(super) fn rendered(source: &str, begin: usize, end: usize, is_markdown: bool, flavour: Flavour, prefix: &str) -> String {
+pub(super) fn rendered(
+    source: &str,
+    begin: usize,
+    end: usize,
+    is_markdown: bool,
+    flavour: Flavour,
+    prefix: &str,
+) -> String {
     let head = &source[begin..end];
     if !is_markdown {
         return head.to_owned();

@@ -4,9 +4,9 @@ mod path;
 
 use super::reading::{Calendar, Facts, Reading};
 use crate::post::date::{self, Naive};
-use crate::post::summary::{self, Length};
 use crate::post::front_matter::{Yaml, set};
 use crate::post::permalink::encode;
+use crate::post::summary::{self, Length};
 use chrono::{DateTime, FixedOffset, NaiveDateTime};
 use chrono_tz::Tz;
 use path::Tokens;
