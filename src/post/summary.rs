@@ -50,7 +50,7 @@ fn plain(html: &str) -> String {
         }
         rest = match tag {
             // A note's number and the note are no part of the sentence.
-            tag if tag.starts_with("<sup class=\"footnote") => {
+            tag if tag.starts_with("<sup") && after.starts_with("<a ") => {
                 after.split_once("</sup>").map_or(after, |(_, rest)| rest)
             }
             tag if tag.starts_with("<div class=\"footnote") => {
@@ -85,4 +85,23 @@ fn first_letters(text: &str, count: usize) -> String {
         left = left.saturating_sub(letters);
     }
     taken.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_ends_with_the_sentence_that_is_long_enough() {
+        let of = |html: &str, words| of("", html, true, Length { words, by_letters: false }, "");
+        assert_eq!(of("<p>One two. Three four. Five.</p>\n", 3), "<p>One two. Three four.</p>");
+        assert_eq!(of("<p>One two</p>\n<p>three <b>four</b></p>\n", 1), "<p>One two</p>");
+        assert_eq!(of("<p>One &amp; <sup><a href=\"#n\">1</a></sup>two</p>", 70), "<p>One &amp; two</p>");
+        assert_eq!(of("", 70), "<p></p>");
+        let letters = super::of("", "<p>漢字 かな ab</p>", true, Length { words: 3, by_letters: true }, "");
+        assert_eq!(letters, "<p>漢字 か</p>");
+        let marked =
+            super::of("a\n\n<!-- more -->\n\nb<!--more-->c", "", true, Length { words: 1, by_letters: false }, "");
+        assert!(marked.contains("<p>b</p>") && !marked.contains('c'), "{marked}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Hugo's sections: which folders are one, and what they and the configuration give the pages below them.
+//! Sections of Hugo and Zola: which folders are one, and what they and the configuration give the pages below them.
 
 use crate::post::front_matter::{self, Fences, Yaml};
 use crate::post::generator::{Defaults, Generator, Rules};
@@ -9,12 +9,15 @@ const MAX_DEPTH: usize = 12;
 /// An `_index` beyond this says nothing.
 const MAX_BYTES: u64 = 256 * 1024;
 
-/// Gives a generator what Hugo's `cascade` says, in the configuration and in each `_index`, and its sections.
+/// Gives a generator what Hugo's `cascade` says, in the configuration and in each `_index`, and its sections; of Zola's the
+/// drafts, which take their pages with them.
 pub(super) fn gather(generator: &mut Generator) {
-    let Rules::Hugo(_) = generator.rules else { return };
-    let mut found = Found::default();
+    if !matches!(generator.rules, Rules::Hugo(_) | Rules::Zola(_)) {
+        return;
+    }
+    let mut found = Found { zola: matches!(generator.rules, Rules::Zola(_)), ..Found::default() };
     for source in &generator.sources {
-        if let Some(cascade) = generator.all.get("cascade") {
+        if let Some(cascade) = generator.all.get("cascade").filter(|_| !found.zola) {
             found.cascade(cascade, source, source);
         }
         found.folder(&generator.folder.join(source), source, source, MAX_DEPTH);
@@ -27,6 +30,7 @@ pub(super) fn gather(generator: &mut Generator) {
 
 #[derive(Default)]
 struct Found {
+    zola: bool,
     defaults: Vec<Defaults>,
     sections: Vec<String>,
 }
@@ -55,9 +59,14 @@ impl Found {
     fn index(&mut self, path: &Path, below: &str, root: &str) {
         let Ok(text) = std::fs::read_to_string(path) else { return };
         let source = front_matter::split(&text, Fences::Any);
-        if let Ok(front) = front_matter::parse(&source)
-            && let Some(cascade) = front.lower_case_keys().get("cascade")
-        {
+        let Ok(front) = front_matter::parse(&source) else { return };
+        if self.zola {
+            let draft = front.entries().iter().filter(|(key, value)| key == "draft" && value.truth() == Some(true));
+            let values: Vec<_> = draft.cloned().collect();
+            if !values.is_empty() {
+                self.defaults.push(Defaults { path: below.to_owned(), kind: String::new(), pattern: None, values });
+            }
+        } else if let Some(cascade) = front.lower_case_keys().get("cascade") {
             self.cascade(cascade, below, root);
         }
     }

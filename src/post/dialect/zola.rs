@@ -3,8 +3,9 @@
 use super::reading::{Calendar, Facts, Reading};
 use crate::post::date::{self, Naive};
 use crate::post::front_matter::Yaml;
+use crate::post::glob;
 use crate::post::permalink::encode;
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, NaiveDate};
 use chrono_tz::Tz;
 
 /// What a site's configuration says, as far as it concerns posts.
@@ -15,6 +16,10 @@ pub struct Zola {
     languages: Vec<String>,
     /// How paths become slugs.
     paths: Slugs,
+    /// Whether the date of a file's name stays in its slug.
+    keeps_dates: bool,
+    /// `ignored_content`
+    ignored: Vec<String>,
 }
 
 /// `slugify.paths`
@@ -23,7 +28,7 @@ enum Slugs {
     /// ASCII letters, digits and hyphens.
     #[default]
     On,
-    /// Only what no file system takes is replaced.
+    /// Only what some file systems do not take is left out.
     Safe,
     /// As written.
     Off,
@@ -37,6 +42,8 @@ impl Zola {
         Zola {
             default_language: language.to_owned(),
             languages: languages.iter().map(|(code, _)| code.clone()).filter(|code| code != language).collect(),
+            keeps_dates: all.at(&["slugify", "paths_keep_dates"]).and_then(Yaml::truth).unwrap_or(false),
+            ignored: super::words(all.get("ignored_content")),
             paths: match all.at(&["slugify", "paths"]).and_then(Yaml::text) {
                 Some("off") => Slugs::Off,
                 Some("safe") => Slugs::Safe,
@@ -48,28 +55,44 @@ impl Zola {
     fn slug(&self, text: &str) -> String {
         match self.paths {
             Slugs::On => slug::slugify(text),
-            Slugs::Safe => {
-                let replaced: String = text
-                    .trim()
-                    .chars()
-                    .map(|c| if c.is_whitespace() || "/?#[]@!$&'()*+,;=:\"<>\\^`{|}".contains(c) { '-' } else { c })
-                    .collect();
-                replaced.trim_matches(['.', '-']).to_owned()
-            }
+            Slugs::Safe => text.trim_end_matches([' ', '.']).replace(|c| "<>:\"/\\|?*".contains(c), ""),
             Slugs::Off => text.to_owned(),
         }
     }
 }
 
-/// `2016-10-08_slug`, `2016-10-08-slug`: the date, and the rest.
-fn dated(name: &str) -> Option<(&str, &str)> {
-    let date = name.get(..10)?;
-    let sound = date.bytes().enumerate().all(|(at, byte)| match at {
+impl Zola {
+    /// Whether `ignored_content` names a file: by its path or its name, stars go through folders.
+    fn ignores(&self, site_path: &str, file: &str) -> bool {
+        let wide = |pattern: &str| pattern.replace("**", "*").replace('*', "**");
+        self.ignored.iter().any(|pattern| {
+            let pattern = wide(pattern);
+            glob::matches(&pattern, site_path) || glob::matches(&pattern, file)
+        })
+    }
+}
+
+/// `2016-10-08_slug`, `2016-10-08-slug`, `2016-10-08T09:00:00Z-slug`, `2016-10-08`: the date, and the rest.
+fn dated(name: &str) -> Option<(&str, Option<&str>)> {
+    let day = name.get(..10)?;
+    let sound = day.bytes().enumerate().all(|(at, byte)| match at {
         4 | 7 => byte == b'-',
         _ => byte.is_ascii_digit(),
     });
-    let rest = name[10..].trim_start().strip_prefix(['_', '-'])?.trim_start();
-    (sound && !rest.is_empty()).then_some((date, rest))
+    NaiveDate::parse_from_str(day, "%Y-%m-%d").ok().filter(|_| sound)?;
+    let clock = name[10..].starts_with('T').then(|| moment_length(name)).flatten();
+    let (date, rest) = name.split_at(clock.unwrap_or(10));
+    let rest = rest.strip_prefix(' ').unwrap_or(rest).strip_prefix(['_', '-']).filter(|rest| !rest.is_empty());
+    Some((date, rest))
+}
+
+/// The length of an RFC 3339 timestamp at the head of a name.
+fn moment_length(name: &str) -> Option<usize> {
+    let fraction =
+        name.get(19..)?.strip_prefix('.').map_or(0, |rest| 1 + rest.bytes().take_while(u8::is_ascii_digit).count());
+    let zone = 19 + fraction;
+    let end = if name.get(zone..)?.starts_with('Z') { zone + 1 } else { zone + 6 };
+    DateTime::parse_from_rfc3339(name.get(..end)?).ok().map(|_| end)
 }
 
 /// What Zola says of a page that is no section's own.
@@ -83,19 +106,29 @@ pub(super) fn facts(zola: &Zola, reading: &mut Reading<'_>) -> Result<Facts, &'s
         .unwrap_or_else(|| site_path.split_once("/content/").map_or(site_path, |(_, below)| below));
     let (folders, file) = path.rsplit_once('/').unwrap_or(("", path));
     let mut folders: Vec<&str> = folders.split('/').filter(|folder| !folder.is_empty()).collect();
+    if zola.ignores(site_path, file) {
+        return Err("ignored");
+    }
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let (stem, language) = match stem.rsplit_once('.') {
+    // The default language's own suffix stays in the name.
+    let (stem, language) = match stem.split_once('.') {
         Some((before, suffix)) if zola.languages.iter().any(|known| known == suffix) => (before, Some(suffix)),
-        Some((before, suffix)) if suffix == zola.default_language => (before, None),
         _ => (stem, None),
     };
-    let named = if stem == "index" { folders.pop().unwrap_or_default() } else { stem };
-    let (of_name, rest) = dated(named).map_or((None, named), |(date, rest)| (Some(date), rest));
+    let bundle = stem.split('.').next() == Some("index");
+    let folder = if bundle { folders.pop().unwrap_or_default() } else { "" };
+    let named = if stem == "index" { folder } else { stem };
+    let (of_name, rest) = match dated(named) {
+        Some((date, rest)) => (Some(date), rest.filter(|_| !zola.keeps_dates).unwrap_or(named)),
+        None => (None, named),
+    };
+    let plain = stem.strip_suffix(&format!(".{}", zola.default_language)).unwrap_or(stem);
+    let work = [&folders[..], &[folder, plain]].concat().join("/");
 
     // A date without a zone is UTC, and so is midnight of a bare one.
     let calendar = Calendar { zone: Tz::UTC, naive: Naive::Utc, keeps_zone: true };
     let own_path = reading.text("path").map(str::to_owned);
-    let of_name = of_name.and_then(|date| date::of_file_name(&format!("{date}-"), Tz::UTC));
+    let of_name = of_name.and_then(|date| date::parse_keeping(date, Tz::UTC, Naive::Utc));
     let of_path = own_path.as_deref().and_then(dated_path);
     let published = reading.date("date", calendar).or(of_name).or(of_path).ok_or("no date")?;
     if reading.is_future(published) {
@@ -106,16 +139,16 @@ pub(super) fn facts(zola: &Zola, reading: &mut Reading<'_>) -> Result<Facts, &'s
     let categories = super::each_once(taxonomy(&reading.front, "categories"));
     let prefix = language.map(|language| format!("/{language}")).unwrap_or_default();
     let path = match (&own_path, reading.configured(published, &slug, &categories)) {
-        (Some(own), _) => format!("{prefix}/{}/", own.trim_matches('/')),
+        // It says its language itself.
+        (Some(own), _) => format!("/{}/", own.trim().trim_matches('/')),
         (None, Some(path)) => format!("{prefix}{path}"),
         (None, None) => {
-            let mut parts: Vec<String> = folders.iter().map(|folder| zola.slug(folder)).collect();
-            parts.push(slug.clone());
-            format!("{prefix}/{}/", parts.join("/"))
+            // Folders are served as they are named.
+            format!("{prefix}/{}/", [&folders[..], &[&*slug]].concat().join("/"))
         }
     };
     Ok(Facts {
-        work: None,
+        work: Some(work),
         title: super::plain::title(&reading.front),
         published,
         updated,
@@ -123,7 +156,7 @@ pub(super) fn facts(zola: &Zola, reading: &mut Reading<'_>) -> Result<Facts, &'s
         path: encode(&path),
         categories,
         tags: taxonomy(&reading.front, "tags"),
-        language: language.map(str::to_owned),
+        language: Some(language.unwrap_or(&zola.default_language).to_owned()).filter(|_| !zola.languages.is_empty()),
         summary: reading.first(&["summary", "description"]),
     })
 }
