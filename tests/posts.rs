@@ -292,7 +292,7 @@ proptest::proptest! {
         }
         excerpt::of(&text, true, &[], "p");
         excerpt::of(&text, false, &[Some("a")], "p");
-        excerpt::marked(&text, true, "p");
+        excerpt::marked(&text, true, &[], "p");
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("2024-01-01-x.md"), format!("---\ntitle: x\n---\n{text}")).expect("writable");
         let blog = read_dir(folder.path(), ".");

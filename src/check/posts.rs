@@ -3,7 +3,7 @@
 
 use super::{Finding, Severity};
 use crate::post::generator::{Generator, Rules};
-use crate::post::{Content, Post};
+use crate::post::{Content, Post, date};
 use crate::site::Blog;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -164,8 +164,8 @@ fn links_to_drafts(
 fn slug_of(path: &str) -> String {
     let file = path.rsplit('/').next().unwrap_or(path);
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let dated = stem.get(..11).is_some_and(|date| date.bytes().all(|b| b.is_ascii_digit() || b == b'-'));
-    if dated { &stem[11..] } else { stem }.to_lowercase()
+    let slug = date::at_head(stem).and_then(|(_, rest)| rest.strip_prefix('-'));
+    slug.unwrap_or(stem).to_lowercase()
 }
 
 fn line_with(source: &str, text: &str) -> Option<u32> {

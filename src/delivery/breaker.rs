@@ -40,10 +40,10 @@ impl Tripped {
                 "says of one address after another that it does not exist\n  help: if the server is right, the list is old: remove those addresses (`why ADDRESS` shows its words); if not, it is the wrong server"
             }
             Tripped::Refusals(Refusal::Sender) => {
-                "refuses one message after another because it does not trust their sender\n  help: `why ADDRESS` shows its words; publish SPF and DMARC for the domain of mail.from, sign with DKIM, see that this account may send as mail.from and mail.bounces (`check` looks at all of them), then run again"
+                "refuses one message after another because it does not trust their sender\n  help: `why ADDRESS` shows its words; publish SPF and DMARC for the domain of mail.from, sign with DKIM, see that this account may send as mail.from and mail.bounces, then run again"
             }
             Tripped::Refusals(Refusal::Content) => {
-                "takes one message after another for spam or worse\n  help: `why ADDRESS` shows its words; look at the edition's text and its links (`preview`), or cancel it; then run again"
+                "takes one message after another for spam or worse\n  help: `why ADDRESS` shows its words; look at the edition's text and its links, or cancel it; then run again"
             }
             Tripped::Refusals(_) => {
                 "refuses one message after another by its policy\n  help: `why ADDRESS` shows its words; look at SPF, DKIM, DMARC and the sending address, then run again"

@@ -53,6 +53,16 @@ pub fn of_file_name(name: &str, zone: Tz) -> Option<DateTime<FixedOffset>> {
     Some(local(date.and_time(NaiveTime::MIN), zone))
 }
 
+/// The day that a name begins with, `2024-02-05`, and what follows it.
+pub fn at_head(name: &str) -> Option<(&str, &str)> {
+    let (day, rest) = name.split_at_checked(10)?;
+    let sound = day.bytes().enumerate().all(|(at, byte)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    });
+    sound.then_some((day, rest))
+}
+
 /// Local time as a moment: in a gap of the clock the first minute after it, in a fold the first of the two.
 pub fn local(moment: NaiveDateTime, zone: Tz) -> DateTime<FixedOffset> {
     let mut candidate = moment;

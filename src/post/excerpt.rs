@@ -40,30 +40,16 @@ pub fn of(source: &str, is_markdown: bool, separators: &[Option<&str>], prefix: 
     }
 }
 
-/// The excerpt of a post of a blog that is written in that Markdown: for kramdown's [`of()`], else what its author marked, be it by
-/// a separator that is set. `None` where it is the whole text, of which [`beginning`] tells the first words.
-pub fn of_as(
-    flavour: Flavour,
-    source: &str,
-    is_markdown: bool,
-    separators: &[Option<&str>],
-    prefix: &str,
-) -> Option<String> {
-    if flavour == Flavour::Kramdown {
-        return of(source, is_markdown, separators, prefix);
-    }
+/// The beginning that the author of a CommonMark post ended, by a separator that is set or by a mark, rendered; `None` without one.
+pub fn marked(source: &str, is_markdown: bool, separators: &[Option<&str>], prefix: &str) -> Option<String> {
     let set = separators.iter().flatten().filter(|separator| !separator.trim().is_empty());
-    let end = set.filter_map(|separator| source.find(separator)).min();
-    match end {
-        Some(end) => Some(rendered(source, 0, end, is_markdown, flavour, prefix)),
-        None => marked(source, is_markdown, prefix),
-    }
-}
-
-/// The beginning that an author marked, rendered; `None` without a mark.
-pub fn marked(source: &str, is_markdown: bool, prefix: &str) -> Option<String> {
-    let (end, _) = find_mark(source, MARKS)?;
-    let begin = find_mark(&source[..end], OPENINGS).map_or(0, |(_, behind)| behind);
+    let (begin, end) = match set.filter_map(|separator| source.find(separator)).min() {
+        Some(end) => (0, end),
+        None => {
+            let (end, _) = find_mark(source, MARKS)?;
+            (find_mark(&source[..end], OPENINGS).map_or(0, |(_, behind)| behind), end)
+        }
+    };
     Some(rendered(source, begin, end, is_markdown, Flavour::CommonMark, prefix))
 }
 
@@ -247,16 +233,16 @@ mod tests {
             "<!-- PELICAN_END_SUMMARY -->",
         ] {
             let text = format!("a\n\nb\n\n{mark}\n\nc");
-            assert_eq!(marked(&text, true, "p").as_deref(), Some("<p>a</p>\n<p>b</p>\n"), "{mark}");
+            assert_eq!(marked(&text, true, &[], "p").as_deref(), Some("<p>a</p>\n<p>b</p>\n"), "{mark}");
         }
         let text = "x\n<!-- start excerpt -->\nthe *start*\n<!-- end excerpt -->\nrest";
-        assert_eq!(marked(text, true, "p").as_deref(), Some("<p>the <em>start</em></p>\n"));
-        assert_eq!(marked("a\n<!--more-splits-more-fees-->\nb", true, "p"), None);
-        assert_eq!(marked("a <!-- ", true, "p"), None);
-        assert_eq!(marked("a <!--> b <!---> c", true, "p"), None);
-        let both = |flavour| of_as(flavour, "a\n\nb xx c\n\n<!--more-->", true, &[None, Some("xx")], "p");
-        assert_eq!(both(Flavour::CommonMark), both(Flavour::Kramdown));
-        assert_eq!(of_as(Flavour::CommonMark, "a\n\nb", true, &[], "p"), None);
+        assert_eq!(marked(text, true, &[], "p").as_deref(), Some("<p>the <em>start</em></p>\n"));
+        assert_eq!(marked("a\n<!--more-splits-more-fees-->\nb", true, &[], "p"), None);
+        assert_eq!(marked("a <!-- ", true, &[], "p"), None);
+        assert_eq!(marked("a <!--> b <!---> c", true, &[], "p"), None);
+        let set = marked("a\n\nb xx c\n\n<!--more-->", true, &[None, Some("xx")], "p");
+        assert_eq!(set.as_deref(), Some("<p>a</p>\n<p>b</p>\n"));
+        assert_eq!(marked("a\n\nb", true, &[], "p"), None);
     }
 
     #[test]

@@ -233,6 +233,14 @@ impl Generator {
 }
 
 impl Generator {
+    /// The folder at which the paths of its sources begin: Jekyll's `source`, else that of the site.
+    pub fn source_folder(&self) -> PathBuf {
+        match (&self.rules, self.sources.first()) {
+            (Rules::Jekyll, Some(source)) => self.folder.join(source),
+            _ => self.folder.clone(),
+        }
+    }
+
     /// What each folder of `path` says of `tags`, the widest first: Eleventy joins them.
     pub fn tags_of_folders(&self, path: &str) -> Vec<&Yaml> {
         let mut scopes: Vec<&Defaults> = self.defaults.iter().filter(|scope| scope.holds_for(path)).collect();

@@ -121,6 +121,9 @@ pub struct Image {
     pub alt: String,
 }
 
+/// Characters that a summary has at most.
+pub const SUMMARY_LENGTH: usize = 300;
+
 /// What was rendered of a post.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Content {
@@ -128,7 +131,7 @@ pub struct Content {
     pub html: CleanHtml,
     /// Its beginning, up to the excerpt separator.
     pub excerpt: CleanHtml,
-    /// Plain text of one or a few sentences, at most 300 characters: the author's own, or the excerpt's.
+    /// Plain text of one or a few sentences, at most [`SUMMARY_LENGTH`] characters: the author's own, or the excerpt's.
     pub summary: String,
 }
 

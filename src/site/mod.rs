@@ -79,10 +79,7 @@ pub fn read(
     root: &Path,
     now: DateTime<Utc>,
 ) -> Result<Blog, Error> {
-    let source = match (&generator.rules, generator.sources.first()) {
-        (Rules::Jekyll, Some(source)) => generator.folder.join(source),
-        _ => generator.folder.clone(),
-    };
+    let source = generator.source_folder();
     let walk::Walked { posts: files, unread } = walk::posts(settings, root, generator)?;
     let base = base(site, generator);
     let mut folders = vec![source.clone()];

@@ -9,7 +9,7 @@ use crate::post::front_matter::Yaml;
 use crate::post::generator::{Generator, Rules};
 use crate::post::kramdown::Flavour;
 use crate::post::liquid::{Engine, Facts, to_value};
-use crate::post::{Content, Post, Problem, excerpt, markdown, shortcode, summary, text};
+use crate::post::{Content, Post, Problem, SUMMARY_LENGTH, excerpt, markdown, shortcode, summary, text};
 use chrono::DateTime;
 use chrono_tz::Tz;
 use liquid_core::model::{Object, Value};
@@ -17,9 +17,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use url::Url;
-
-/// A summary is cut here.
-const SUMMARY_LENGTH: usize = 300;
 
 /// What rendering a post needs beside the post.
 pub(super) struct Source {
@@ -142,7 +139,7 @@ impl Renderer {
                 Some(summary::of(body, html.as_str(), is_markdown, length, &post.slug))
             }
             // What its author marked, else its first paragraph.
-            _ => excerpt::of_as(Flavour::CommonMark, body, is_markdown, &separators, &post.slug)
+            _ => excerpt::marked(body, is_markdown, &separators, &post.slug)
                 .or_else(|| excerpt::of(body, is_markdown, &[], &post.slug)),
         }
     }

@@ -1,7 +1,7 @@
 //! Finds the posts below the folders that the settings name.
 
 use super::Error;
-use crate::post::dialect::Dialect;
+use crate::post::dialect::{self, Dialect};
 use crate::post::generator::Generator;
 use crate::post::settings::Settings;
 use std::collections::{BTreeMap, HashSet};
@@ -46,11 +46,7 @@ pub(super) fn posts(settings: &Settings, root: &Path, generator: &Generator) -> 
     let mut walked = Walked::default();
     let mut taken = HashSet::new();
     let dialect = generator.rules.dialect();
-    let site = match (dialect, generator.sources.first()) {
-        // Jekyll's paths begin at its sources.
-        (Dialect::Jekyll, Some(source)) => generator.folder.join(source),
-        _ => generator.folder.clone(),
-    };
+    let site = generator.source_folder();
     let site = site.canonicalize().unwrap_or(site);
     for dir in &settings.dir {
         let folder = root.join(dir);
@@ -101,7 +97,7 @@ fn taken_for(dialect: Dialect, site_path: &str, generator: &Generator, settings:
     };
     match dialect {
         // A name without a date is ignored; among the drafts it is not.
-        Dialect::Jekyll => ((within("_posts") && jekyll_name(file)) || draft).then_some((dialect, draft)),
+        Dialect::Jekyll => ((within("_posts") && dialect::is_dated(file)) || draft).then_some((dialect, draft)),
         Dialect::Hexo => (within("_posts") || draft).then_some((dialect, draft)),
         // A section's own page is no post.
         Dialect::Hugo | Dialect::Zola if file.starts_with("_index.") => None,
@@ -112,7 +108,7 @@ fn taken_for(dialect: Dialect, site_path: &str, generator: &Generator, settings:
             .then_some((dialect, draft)),
         Dialect::Eleventy => below(generator.sources.first().map_or("", |source| source)).then_some((dialect, draft)),
         // Without a sign of a generator, a dated name is read as the one reads it that made such names known.
-        Dialect::Plain if settings.dialect.is_none() && jekyll_name(file) => Some((Dialect::Jekyll, draft)),
+        Dialect::Plain if settings.dialect.is_none() && dialect::is_dated(file) => Some((Dialect::Jekyll, draft)),
         Dialect::Plain => Some((dialect, draft)),
     }
 }
@@ -164,16 +160,6 @@ fn site_path(place: &Path, site: &Path) -> String {
             at.map_or_else(|| whole.rsplit('/').next().unwrap_or(&whole).to_owned(), |at| whole[at..].to_owned())
         }
     }
-}
-
-/// `2024-02-05-slug.ext`
-fn jekyll_name(file: &str) -> bool {
-    let digits = |part: &str, least: usize, most: usize| {
-        (least..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
-    };
-    let mut parts = file.splitn(4, '-');
-    let mut next = |least, most| parts.next().is_some_and(|part| digits(part, least, most));
-    next(2, 4) && next(1, 2) && next(1, 2) && parts.next().is_some()
 }
 
 fn walk(

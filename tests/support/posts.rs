@@ -68,8 +68,11 @@ pub(crate) fn markdown_to_html(text: &str) {
         assert!(!again.as_str().contains("<script"));
         let _ = (clean.to_text(78), clean.to_words(), html::mail::narrow(&clean));
     }
-    let _ =
-        (excerpt::marked(&text, true, "p"), excerpt::of(&text, true, &[], "p"), excerpt::of(&text, false, &[], "p"));
+    let _ = (
+        excerpt::marked(&text, true, &[], "p"),
+        excerpt::of(&text, true, &[], "p"),
+        excerpt::of(&text, false, &[], "p"),
+    );
     let _ = dialect::pelican::resolved(&text, "content/a/b.md", &target, &|_| None);
 }
 

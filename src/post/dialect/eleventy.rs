@@ -228,13 +228,9 @@ fn title(front: &Yaml) -> Option<String> {
 
 /// `2024-02-05-slug`: the date, and the rest.
 fn dated(name: &str) -> Option<(&str, &str)> {
-    let date = name.get(..10)?;
-    let sound = date.bytes().enumerate().all(|(at, byte)| match at {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    });
-    let rest = name[10..].strip_prefix('-').unwrap_or(&name[10..]);
-    (sound && !rest.is_empty()).then_some((date, rest))
+    let (day, rest) = date::at_head(name)?;
+    let rest = rest.strip_prefix('-').unwrap_or(rest);
+    (!rest.is_empty()).then_some((day, rest))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::kramdown::Flavour;
 use super::markdown;
 use super::permalink;
 use super::shortcode::Syntax;
-use super::{Image, Person, Post, Problem, Site, text};
+use super::{Image, Person, Post, Problem, SUMMARY_LENGTH, Site, text};
 use aws_lc_rs::digest;
 use chrono::{DateTime, FixedOffset, Utc};
 use reading::{Facts, Reading};
@@ -25,9 +25,6 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 use url::Url;
-
-/// A summary in the front matter is cut here.
-const SUMMARY_LENGTH: usize = 300;
 
 /// Whose rules a file follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -159,6 +156,11 @@ pub enum Templating {
     Links,
     /// Shortcodes.
     Shortcodes(Syntax),
+}
+
+/// Whether a file is named as Jekyll's posts are, `2024-02-05-slug.ext`.
+pub fn is_dated(file_name: &str) -> bool {
+    jekyll::name(file_name).is_some()
 }
 
 /// Reads a file. A problem that leaves the post readable goes to `problems`; one that does not is the error.

@@ -74,13 +74,9 @@ impl Zola {
 
 /// `2016-10-08_slug`, `2016-10-08-slug`, `2016-10-08T09:00:00Z-slug`, `2016-10-08`: the date, and the rest.
 fn dated(name: &str) -> Option<(&str, Option<&str>)> {
-    let day = name.get(..10)?;
-    let sound = day.bytes().enumerate().all(|(at, byte)| match at {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    });
-    NaiveDate::parse_from_str(day, "%Y-%m-%d").ok().filter(|_| sound)?;
-    let clock = name[10..].starts_with('T').then(|| moment_length(name)).flatten();
+    let (day, behind) = date::at_head(name)?;
+    NaiveDate::parse_from_str(day, "%Y-%m-%d").ok()?;
+    let clock = behind.starts_with('T').then(|| moment_length(name)).flatten();
     let (date, rest) = name.split_at(clock.unwrap_or(10));
     let rest = rest.strip_prefix(' ').unwrap_or(rest).strip_prefix(['_', '-']).filter(|rest| !rest.is_empty());
     Some((date, rest))

@@ -320,19 +320,14 @@ struct Dated<'a> {
 
 /// `2024-02-05-slug`, `2024-02-05_slug`, `2024-02-05-10-11-12-slug`
 fn dated(name: &str) -> Option<Dated<'_>> {
-    let day = name.get(..10)?;
-    let sound = day.bytes().enumerate().all(|(at, byte)| match at {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    });
-    let mut rest = &name[10..];
+    let (day, mut rest) = date::at_head(name)?;
     let clock = rest.get(..9).filter(|clock| {
         clock.bytes().enumerate().all(|(at, byte)| if at % 3 == 0 { byte == b'-' } else { byte.is_ascii_digit() })
     });
     if clock.is_some() {
         rest = &rest[9..];
     }
-    sound.then(|| Dated { day, clock, rest: rest.trim_start_matches([' ', '-', '_']) })
+    Some(Dated { day, clock, rest: rest.trim_start_matches([' ', '-', '_']) })
 }
 
 impl Dated<'_> {
