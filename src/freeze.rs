@@ -9,7 +9,7 @@ use crate::edition::select::{self, Candidate};
 use crate::edition::slot::{self, Memory, Standing};
 use crate::edition::{self, is_about};
 use crate::message::{self, List, skeleton};
-use crate::post::{Content, PostId, Site};
+use crate::post::{Content, PostId, Problem, Site};
 use crate::schedule::Schedule;
 use crate::store::editions::{Decided, Frozen, Variant};
 use crate::store::{self, Store};
@@ -41,6 +41,9 @@ pub enum Error {
     /// A header or an address of the mail.
     #[error(transparent)]
     Message(#[from] message::Error),
+    /// A post that is no longer there.
+    #[error("{0}")]
+    Post(#[from] Problem),
     /// Too many renderings.
     #[error(
         "digest {digest:?}: its readers' topics make more than {MOST_VARIANTS} different renderings\n  help: offer fewer topics"
@@ -227,7 +230,7 @@ impl<'a> Desk<'a> {
         decision: &Decision<'a>,
         templates: &Templates,
         mail: &message::Settings,
-        render: &dyn Fn(&Candidate<'a>) -> Content,
+        render: &dyn Fn(&Candidate<'a>) -> Result<Content, Problem>,
     ) -> Result<(), Error> {
         let digest = decision.digest;
         let name = digest.name.as_str();
@@ -255,7 +258,7 @@ impl<'a> Desk<'a> {
         draft: &Draft<'a>,
         templates: &Templates,
         mail: &message::Settings,
-        render: &dyn Fn(&Candidate<'a>) -> Content,
+        render: &dyn Fn(&Candidate<'a>) -> Result<Content, Problem>,
     ) -> Result<Frozen, Error> {
         let default = self.is_default(digest);
         let topics = self.store.topics(digest.name.as_str(), default, MOST_CHOICES)?;
@@ -263,7 +266,7 @@ impl<'a> Desk<'a> {
         if topics.len() > MOST_CHOICES {
             return Err(Error::TooManyVariants { digest: digest.name.to_string() });
         }
-        let contents: Vec<Content> = draft.posts.iter().map(render).collect();
+        let contents: Vec<Content> = draft.posts.iter().map(render).collect::<Result<_, _>>()?;
         // The first variant holds all posts; each other one is what some choice of topics leaves.
         let all: Vec<usize> = (0..draft.posts.len()).collect();
         let mut variants: BTreeMap<Vec<usize>, usize> = BTreeMap::from([(all.clone(), 0)]);

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::feed::{self, Entry, Feed, Format};
 use crate::output::{self, Change as Written};
 use crate::post::identity::{Assigned, Change, Known, Rules, assign};
-use crate::post::{Content, Post, Problem, Site};
+use crate::post::{Post, Problem, Site};
 use crate::report::{self, Difference};
 use crate::site::Blog;
 use crate::store::{self, Store};
@@ -61,6 +61,8 @@ pub struct Publisher<'a> {
     pub blog: &'a Blog,
     /// The store.
     pub store: &'a Store,
+    /// What it remembered of posts when they were read.
+    pub known: &'a [Known],
     /// Now.
     pub now: DateTime<Utc>,
     /// Whether more old posts than the flood limit may appear as new.
@@ -91,18 +93,16 @@ impl Publisher<'_> {
         let hidden = self.blog.hidden.iter().map(|hidden| hidden.path.as_str());
         let present = hidden.chain(self.blog.problems.iter().map(|problem| problem.path.as_str())).collect();
         let rules = Rules { ids: self.config.feeds.ids, authority, site: self.site, now: self.now, present: &present };
-        self.store.remember_posts(self.now, |known: &[Known]| {
+        self.store.remember_posts(self.now, self.known, |known: &[Known]| {
             let assigned = assign(known, &self.blog.posts, &rules);
             // Nobody floods whose store is new: minted ids are the same again.
             let old = |(a, p): &(&Assigned, &Post)| {
                 a.change == Change::New && newest.is_some_and(|newest| p.published.to_utc() < newest)
             };
-            let count = assigned.iter().zip(&self.blog.posts).filter(old).count();
+            let count = assigned.iter().zip(self.blog.posts.iter()).filter(old).count();
             match count > self.config.feeds.flood_limit && !self.accept_new {
                 true => Err(Error::Flood { count, limit: self.config.feeds.flood_limit }),
-                false => {
-                    Ok(assigned.into_iter().zip(self.blog.posts.iter().map(|post| post.published.to_utc())).collect())
-                }
+                false => Ok(assigned),
             }
         })
     }
@@ -111,19 +111,22 @@ impl Publisher<'_> {
         let settings = &self.config.feeds;
         let newest: Vec<_> = identities
             .iter()
-            .zip(&self.blog.posts)
+            .zip(self.blog.posts.iter())
             .filter(|(_, p)| p.in_feeds && p.translates.is_none())
             .take(settings.limit)
             .collect();
-        let rendered: Vec<(Entry, Vec<Problem>)> = newest
+        let rendered: Vec<(Option<Entry>, Vec<Problem>)> = newest
             .into_par_iter()
-            .map(|(identity, post)| {
-                let (content, problems): (Content, _) = self.blog.render(post);
-                (Entry::new(identity.known.id.clone(), identity.known.atom_updated, post, &content), problems)
+            .map(|(identity, post)| match self.blog.render(post) {
+                Ok((content, problems)) => {
+                    let Known { id, atom_updated, .. } = &identity.known;
+                    (Some(Entry::new(id.clone(), *atom_updated, post, &content)), problems)
+                }
+                Err(problem) => (None, vec![problem]),
             })
             .collect();
-        let (entries, problems): (Vec<Entry>, Vec<Vec<Problem>>) = rendered.into_iter().unzip();
-        let feed = Feed::new(self.site, settings, entries);
+        let (entries, problems): (Vec<Option<Entry>>, Vec<Vec<Problem>>) = rendered.into_iter().unzip();
+        let feed = Feed::new(self.site, settings, entries.into_iter().flatten().collect());
         let feeds = settings.formats.iter().map(|format| self.feed(&feed, *format, mode)).collect::<Result<_, _>>()?;
         Ok((feeds, problems.into_iter().flatten().collect()))
     }

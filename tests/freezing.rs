@@ -11,7 +11,7 @@ use postrider::dispatch::{Dispatch, End, Progress};
 use postrider::edition::select::Candidate;
 use postrider::freeze::{Decision, Desk, Error, Verdict};
 use postrider::html::clean;
-use postrider::post::identity::{Assigned, Change, Ids, Rules, assign};
+use postrider::post::identity::{Assigned, Body, Change, Ids, Rules, assign};
 use postrider::post::{Content, Post, Site};
 use postrider::random::Random;
 use postrider::store::editions::Changed;
@@ -57,10 +57,9 @@ impl Blog {
     fn identify(&self, store: &Store, now: DateTime<Utc>) -> Vec<Assigned> {
         let present = HashSet::new();
         let rules = Rules { ids: Ids::Tag, authority: "example.org", site: &self.site, now, present: &present };
-        let assigned = store.remember_posts::<store::Error>(now, |known| {
-            let published = self.posts.iter().map(|post| post.published.to_utc());
-            Ok(assign(known, &self.posts, &rules).into_iter().zip(published).collect())
-        });
+        let known = store.known_posts().expect("readable");
+        let assigned =
+            store.remember_posts::<store::Error>(now, &known, |known| Ok(assign(known, &self.posts, &rules)));
         assigned.expect("they are remembered")
     }
 
@@ -78,7 +77,7 @@ impl Blog {
         seen(&decisions);
         let render = |candidate: &Candidate<'_>| {
             let html = clean(&format!("<p>All about {}.</p>", candidate.post.slug), &site.url);
-            Content { excerpt: html.clone(), summary: candidate.post.title.clone(), html }
+            Ok(Content { excerpt: html.clone(), summary: candidate.post.title.clone(), html })
         };
         let mail = config.mail.as_ref().expect("[mail]");
         decisions.iter().try_for_each(|decision| desk.carry_out(decision, &Templates::embedded(), mail, &render))
@@ -127,10 +126,12 @@ fn post(slug: &str, published: &str) -> Post {
         image: None,
         in_feeds: true,
         in_digests: true,
+        work: None,
         translates: None,
         minor: false,
-        body: format!("All about {slug}. {}", format!("{slug} is worth a word. ").repeat(20)),
+        body: Body::of(&format!("All about {slug}. {}", format!("{slug} is worth a word. ").repeat(20))),
         fingerprint: slug.to_owned(),
+        stamp: None,
     }
 }
 
@@ -358,7 +359,7 @@ fn each_post_is_an_edition_when_its_time_has_come_and_late_does_not_apply() {
         let twin = Post {
             path: "posts/en/c.md".into(),
             url: "https://example.org/en/c/".parse().unwrap(),
-            body: "Other.".into(),
+            body: Body::of("Other."),
             ..post("c", "2026-11-23T12:00")
         };
         let more = [&posts[..], &[twin]].concat();
@@ -430,7 +431,8 @@ fn a_post_that_moved_changed_or_came_back_is_not_mailed_again() {
 fn who_refuses_to_assign_changes_nothing() {
     every_store(|base| {
         let store = introduced(base, WEEKLY);
-        let refused = store.remember_posts(monday(), |known| {
+        let known = store.known_posts().expect("readable");
+        let refused = store.remember_posts(monday(), &known, |known| {
             assert_eq!(known.len(), 1);
             Err::<Vec<_>, _>(store::Error::Conflict("a flood".into()))
         });

@@ -1,11 +1,15 @@
 //! Small blogs in `tests/corpus/posts`, each file beside what must come of it. A new case is a new file; with
 //! `UPDATE_CORPUS=1` the expectations are written, to be read critically.
 
+use chrono::{DateTime, Utc};
+use postrider::post::identity::{Ids, Known, Rules, assign};
 use postrider::post::settings::Settings;
 use postrider::post::{Post, Problem, Site};
 use postrider::site::{self, Blog};
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use url::Url;
 
 #[test]
 fn every_post_of_the_corpus_is_read_as_expected() {
@@ -41,6 +45,68 @@ fn reading_twice_gives_the_same() {
 }
 
 #[test]
+fn a_file_that_did_not_change_is_as_it_was_read() {
+    // Later than any time of the files.
+    let now = "2100-01-01T00:00:00Z".parse().expect("a date");
+    let mut stamped = 0;
+    for blog in folders(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/posts")) {
+        let read = |known: &[Known]| read_at(&settings_of("."), &blog, known, now);
+        let first = read(&[]);
+        let known = remembered(&first);
+        stamped += known.iter().filter(|row| row.stamp.is_some()).count();
+        let second = read(&known);
+        assert_eq!(second.posts, first.posts, "{}", blog.display());
+        assert_eq!((second.hidden, second.problems), (first.hidden, first.problems));
+
+        // What is remembered is believed, else nothing was gained; but of another day or by other rules it is not.
+        let marked: Vec<Known> = known.into_iter().map(|row| Known { title: "Remembered".into(), ..row }).collect();
+        let believed = |blog: &Blog| blog.posts.iter().filter(|post| post.title == "Remembered").count();
+        assert_eq!(believed(&read(&marked)), marked.iter().filter(|row| row.stamp.is_some()).count());
+        let other = Settings { permalink: Some("/x/:title/".into()), ..settings_of(".") };
+        assert_eq!(believed(&read_at(&other, &blog, &marked, now)), 0);
+        let past = "2001-01-01T00:00:00Z".parse().expect("a date");
+        assert_eq!(believed(&read_at(&settings_of("."), &blog, &marked, past)), 0);
+    }
+    assert!(stamped > 100, "{stamped}");
+}
+
+#[test]
+fn a_file_that_changed_is_read_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("2024-01-01-x.md");
+    let now = "2100-01-01T00:00:00Z".parse().expect("a date");
+    let title = |known: &[Known]| {
+        let blog = read_at(&settings_of("."), folder.path(), known, now);
+        (blog.posts[0].title.clone(), remembered(&blog))
+    };
+    std::fs::write(&file, "---\ntitle: One\n---\n").expect("writable");
+    let modified = std::fs::metadata(&file).and_then(|facts| facts.modified()).expect("it has a time");
+    let (first, known) = title(&[]);
+    assert_eq!(first, "One");
+    // As long as before, and set back to the same time.
+    std::fs::remove_file(&file).expect("it was there");
+    std::fs::write(&file, "---\ntitle: Two\n---\n").expect("writable");
+    std::fs::File::options().append(true).open(&file).and_then(|f| f.set_modified(modified)).expect("it can be set");
+    assert_eq!(title(&known).0, "Two");
+}
+
+#[test]
+fn what_will_expire_and_what_was_just_written_is_read_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("writable");
+    std::fs::create_dir(folder.path().join("content")).expect("writable");
+    write("hugo.toml", "baseURL = 'https://example.org/'\n");
+    write("content/a.md", "---\ntitle: A\ndate: 2024-01-01\nexpiryDate: 2200-01-01\n---\n");
+    write("content/b.md", "---\ntitle: B\ndate: 2024-01-01\n---\n");
+    let stamped = |now: &str| {
+        let blog = read_at(&settings_of("content"), folder.path(), &[], now.parse().expect("a date"));
+        blog.posts.iter().filter(|post| post.stamp.is_some()).map(|post| post.title.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(stamped("2100-01-01T00:00:00Z"), ["B"]);
+    assert_eq!(stamped("2024-06-01T00:00:00Z"), Vec::<String>::new());
+}
+
+#[test]
 fn it_does_not_matter_where_the_folder_begins() {
     let blog = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/posts/jekyll");
     let whole = read(&blog);
@@ -52,7 +118,7 @@ fn it_does_not_matter_where_the_folder_begins() {
     ] {
         let part = read_dir(&blog, dir);
         assert!(!part.posts.is_empty(), "{dir}");
-        for post in part.posts {
+        for post in part.posts.iter() {
             assert!(post.path.starts_with(prefix), "{}", post.path);
             let same = whole.posts.iter().find(|other| post.path.ends_with(&other.path)).expect("in the whole");
             assert_eq!((&post.url, &post.categories), (&same.url, &same.categories));
@@ -174,8 +240,8 @@ fn a_megabyte_of_anything_is_read_soon() {
     }
     let blog = read_dir(folder.path(), ".");
     assert_eq!(blog.posts.len(), pieces.len(), "{:?}", blog.problems);
-    for post in &blog.posts {
-        let (content, _) = blog.render(post);
+    for post in blog.posts.iter() {
+        let (content, _) = blog.render(post).expect("it is there");
         content.html.to_text(78);
         postrider::html::mail::narrow(&content.html);
     }
@@ -296,7 +362,7 @@ proptest::proptest! {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("2024-01-01-x.md"), format!("---\ntitle: x\n---\n{text}")).expect("writable");
         let blog = read_dir(folder.path(), ".");
-        let (content, _) = blog.render(&blog.posts[0]);
+        let (content, _) = blog.render(&blog.posts[0]).expect("it is there");
         if !text.contains("raw") {
             let html = content.html.as_str();
             proptest::prop_assert!(!html.contains("{%") && !html.contains("{{"), "{}", html);
@@ -309,21 +375,42 @@ fn read(blog: &Path) -> Blog {
 }
 
 fn read_dir(root: &Path, dir: &str) -> Blog {
-    read_with(&Settings { dir: vec![dir.into()], ..Settings::default() }, root)
+    read_with(&settings_of(dir), root)
+}
+
+fn settings_of(dir: &str) -> Settings {
+    Settings { dir: vec![dir.into()], ..Settings::default() }
 }
 
 fn read_with(settings: &Settings, root: &Path) -> Blog {
+    read_at(settings, root, &[], "2026-11-23T12:00:00Z".parse().expect("a date"))
+}
+
+/// What a store would remember of a blog.
+fn remembered(blog: &Blog) -> Vec<Known> {
+    let site = site_of(None);
+    let present = HashSet::new();
+    let now = "2026-11-23T12:00:00Z".parse().expect("a date");
+    let rules = Rules { ids: Ids::Tag, authority: "example.org", site: &site, now, present: &present };
+    assign(&[], &blog.posts, &rules).into_iter().map(|assigned| assigned.known).collect()
+}
+
+fn read_at(settings: &Settings, root: &Path, known: &[Known], now: DateTime<Utc>) -> Blog {
     let generator = site::generator(settings, root).expect("a sound configuration");
-    let site = Site {
+    let mut site = site_of(generator.url.clone());
+    site.timezone = generator.timezone.unwrap_or_default();
+    site::read(settings, &site, &generator, root, known, now).expect("a readable folder")
+}
+
+fn site_of(url: Option<Url>) -> Site {
+    Site {
         title: "Field Notes".into(),
-        url: generator.url.clone().unwrap_or_else(|| "https://example.org/".parse().expect("a URL")),
+        url: url.unwrap_or_else(|| "https://example.org/".parse().expect("a URL")),
         description: None,
         language: "en".into(),
-        timezone: generator.timezone.unwrap_or_default(),
+        timezone: chrono_tz::UTC,
         author: None,
-    };
-    let now = "2026-11-23T12:00:00Z".parse().expect("a date");
-    site::read(settings, &site, &generator, root, now).expect("a readable folder")
+    }
 }
 
 /// All that was made of a file, for a person to compare.
@@ -334,7 +421,7 @@ fn report(blog: &Blog, path: &str) -> String {
     }
     let mut problems: Vec<Problem> = blog.problems.iter().filter(|problem| problem.path == path).cloned().collect();
     let post = blog.posts.iter().find(|post| post.path == path);
-    let rendered = post.map(|post| blog.render(post));
+    let rendered = post.map(|post| blog.render(post).expect("it is there"));
     if let Some(post) = post {
         facts(post, &mut report);
     }

@@ -40,7 +40,10 @@ pub(super) fn findings(blog: &Blog, generator: &Generator, root: &Path) -> Vec<F
         .posts
         .par_iter()
         .map(|post| {
-            let (content, problems) = blog.render(post);
+            let (content, problems) = match blog.render(post) {
+                Ok(rendered) => rendered,
+                Err(problem) => return vec![Finding::of_problem(problem, Severity::Error)],
+            };
             let mut found: Vec<Finding> =
                 problems.into_iter().map(|problem| Finding::of_problem(problem, Severity::Warning)).collect();
             let source = std::fs::read(root.join(&post.path)).unwrap_or_default();

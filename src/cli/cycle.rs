@@ -9,9 +9,9 @@ use crate::dispatch::{Dispatch, End, Progress};
 use crate::edition::select::Candidate;
 use crate::freeze::{Decision, Desk, Verdict};
 use crate::notify::By;
-use crate::post::identity::Assigned;
+use crate::post::identity::{Assigned, Known};
 use crate::post::problem;
-use crate::post::{Content, Post, Problem, Site};
+use crate::post::{Post, Problem, Site};
 use crate::publish::{self, Published, Publisher};
 use crate::report;
 use crate::site::{self, Blog, Generator};
@@ -123,6 +123,7 @@ struct Cycle<'a> {
     generator: Generator,
     blog: Blog,
     store: Store,
+    known: Vec<Known>,
     now: DateTime<Utc>,
 }
 
@@ -130,10 +131,12 @@ impl<'a> Cycle<'a> {
     fn open(global: &'a Global, setup: &'a Setup, mode: Mode) -> Result<Self> {
         let now = setup.clock.now();
         let (site, generator) = setup.site()?;
-        // First what only reads: a wrong folder leaves no store behind.
-        let blog = site::read(&setup.config.posts, &site, &generator, &setup.config.root, now)?;
+        // First what only looks: a wrong folder leaves no store behind.
+        site::look(&setup.config.posts, &setup.config.root)?;
         let store = setup.store(mode)?;
-        Ok(Cycle { global, setup, site, generator, blog, store, now })
+        let known = store.known_posts()?;
+        let blog = site::read(&setup.config.posts, &site, &generator, &setup.config.root, &known, now)?;
+        Ok(Cycle { global, setup, site, generator, blog, store, known, now })
     }
 
     fn sync(&self) -> Result<Vec<Problem>> {
@@ -148,6 +151,7 @@ impl<'a> Cycle<'a> {
             site: &self.site,
             blog: &self.blog,
             store: &self.store,
+            known: &self.known,
             now: self.now,
             accept_new: self.global.accept_new,
         };
@@ -163,7 +167,7 @@ impl<'a> Cycle<'a> {
         Ok(Desk {
             config: &self.setup.config,
             site: &self.site,
-            posts: identities.iter().zip(&self.blog.posts).map(candidate).collect(),
+            posts: identities.iter().zip(self.blog.posts.iter()).map(candidate).collect(),
             store: &self.store,
             now: self.now,
             accept_new: self.global.accept_new,
@@ -174,10 +178,10 @@ impl<'a> Cycle<'a> {
     fn freeze(&self, desk: &Desk<'a>, problems: &mut Vec<Problem>) -> Result<Vec<Decision<'a>>> {
         let templates = self.setup.templates()?;
         let found = RefCell::new(Vec::new());
-        let render = |candidate: &Candidate<'a>| -> Content {
-            let (content, problems) = self.blog.render(candidate.post);
+        let render = |candidate: &Candidate<'a>| {
+            let (content, problems) = self.blog.render(candidate.post)?;
             found.borrow_mut().extend(problems);
-            content
+            Ok(content)
         };
         let decisions = desk.decide()?;
         for decision in &decisions {

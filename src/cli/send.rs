@@ -7,7 +7,7 @@ use crate::address::{EmailAddress, Mailbox};
 use crate::edition::compose::Item;
 use crate::freeze::Desk;
 use crate::message::{Envelope, Message, Personal, skeleton};
-use crate::post::{Content, Post, PostId};
+use crate::post::{self, Content, Post, PostId};
 use crate::reply::Outcome;
 use crate::site;
 use crate::store::Mode;
@@ -31,14 +31,14 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
     }
     let (site, generator) = setup.site()?;
     let now = setup.clock.now();
-    let blog = site::read(&setup.config.posts, &site, &generator, &setup.config.root, now)?;
+    let blog = site::read(&setup.config.posts, &site, &generator, &setup.config.root, &[], now)?;
     let newest: Vec<(&Post, Content, PostId)> = blog
         .posts
         .iter()
         .filter(|post| digest.takes(post))
         .take(digest.max_posts.min(10))
-        .map(|post| (post, blog.render(post).0, PostId(post.url.to_string())))
-        .collect();
+        .map(|post| Ok((post, blog.render(post)?.0, PostId(post.url.to_string()))))
+        .collect::<Result<_, post::Problem>>()?;
     if newest.is_empty() {
         bail!("no published post belongs into the digest {:?}", digest.name.as_str());
     }

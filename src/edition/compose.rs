@@ -364,10 +364,12 @@ pub(crate) mod sample {
                 image: None,
                 in_feeds: true,
                 in_digests: true,
+                work: None,
                 translates: None,
                 minor: false,
-                body: String::new(),
+                body: crate::post::identity::Body::default(),
                 fingerprint: String::new(),
+                stamp: None,
             };
             let html = CleanHtml::for_tests(&self.html);
             let content = Content { excerpt: html.clone(), html, summary: self.summary.clone() };

@@ -1,6 +1,7 @@
 //! Whole feeds of nasty posts as snapshots, and what two independent readers make of them.
 
 use super::*;
+use crate::post::identity::Body;
 use chrono::TimeZone;
 use chrono_tz::Tz;
 use proptest::prelude::*;
@@ -45,10 +46,12 @@ fn post(number: u32, title: &str) -> Post {
         image: None,
         in_feeds: true,
         in_digests: true,
+        work: None,
         translates: None,
         minor: false,
-        body: String::new(),
+        body: Body::default(),
         fingerprint: String::new(),
+        stamp: None,
     }
 }
 

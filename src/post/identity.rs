@@ -5,9 +5,9 @@ mod alike;
 mod matching;
 mod mint;
 
-use super::{Post, PostId, Site};
-use alike::Body;
-use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Timelike, Utc};
+use super::{Post, PostId, Site, kept};
+pub use alike::Body;
+use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, TimeZone, Timelike, Utc};
 use matching::Matching;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -49,14 +49,12 @@ pub struct Known {
     pub title: String,
     /// Its own language, else the site's.
     pub language: String,
-    /// Hex SHA-256 of its body.
-    pub body_hash: String,
-    /// A sample of its body, by which a likeness is told.
-    pub sketch: String,
-    /// The length of its body in octets.
-    pub body_length: usize,
+    /// Of its body, by which it or a likeness is told.
+    pub body: Body,
     /// As [`Post::fingerprint`].
     pub fingerprint: String,
+    /// When it was published, in whole milliseconds.
+    pub published: DateTime<Utc>,
     /// When what readers see last changed, in whole seconds.
     pub updated: DateTime<Utc>,
     /// `updated` as Atom says it: moved by whole seconds so that no two posts have the same; readers sort by it and keep
@@ -64,6 +62,10 @@ pub struct Known {
     pub atom_updated: DateTime<Utc>,
     /// Whether its file was missing when it was last looked for.
     pub gone: bool,
+    /// As [`Post::stamp`].
+    pub stamp: Option<String>,
+    /// The rest of what its file says, as [`kept::write`] writes it.
+    pub facts: String,
 }
 
 /// What ids and dates follow from besides the posts.
@@ -120,7 +122,6 @@ pub fn assign(known: &[Known], posts: &[Post], rules: &Rules) -> Vec<Assigned> {
     let ids: HashSet<&str> = known.iter().map(|row| row.id.0.as_str()).collect();
     let minted = mint::all(&matching, posts, rules, &ids);
 
-    // A new body is sampled, which costs as much as reading it.
     let mut assigned: Vec<Assigned> = posts
         .par_iter()
         .zip(minted)
@@ -153,13 +154,6 @@ fn assign_one(id: PostId, row: Option<&Known>, post: &Post, guid: Option<String>
         Some(row) if row.updated != updated => Change::Updated,
         Some(_) => Change::Same,
     };
-    // The fingerprint covers the body, so an unchanged post costs no reading of it.
-    let body = match row {
-        Some(row) if row.fingerprint == post.fingerprint => {
-            Body { hash: row.body_hash.clone(), sketch: row.sketch.clone(), length: row.body_length }
-        }
-        _ => Body::of(&post.body),
-    };
     let known = Known {
         id,
         path: post.path.clone(),
@@ -169,13 +163,14 @@ fn assign_one(id: PostId, row: Option<&Known>, post: &Post, guid: Option<String>
         day: post.published.date_naive(),
         title: post.title.clone(),
         language: language(post, rules.site).to_owned(),
-        body_hash: body.hash,
-        sketch: body.sketch,
-        body_length: body.length,
+        body: post.body.clone(),
         fingerprint: post.fingerprint.clone(),
+        published: post.published.to_utc().duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(published),
         updated,
         atom_updated: row.filter(|row| row.updated == updated).map_or(updated, |row| row.atom_updated).max(published),
         gone: false,
+        stamp: post.stamp.clone(),
+        facts: kept::write(post),
     };
     Assigned { known, change }
 }

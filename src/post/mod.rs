@@ -7,6 +7,7 @@ pub mod front_matter;
 pub mod generator;
 pub mod glob;
 pub mod identity;
+pub mod kept;
 pub mod kramdown;
 pub mod liquid;
 pub mod markdown;
@@ -21,6 +22,7 @@ pub mod translation;
 use crate::html::CleanHtml;
 use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;
+use identity::Body;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use url::Url;
@@ -70,7 +72,7 @@ impl fmt::Display for PostId {
 }
 
 /// A source document, read but not rendered. It is published, and its time has come.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Post {
     /// Where it lies, relative to the configuration file, with `/`.
     pub path: String,
@@ -102,18 +104,22 @@ pub struct Post {
     pub in_feeds: bool,
     /// Whether it goes into digests (`digest: false`).
     pub in_digests: bool,
+    /// What it shares with its translations alone, where the generator has such a thing.
+    pub work: Option<String>,
     /// The path of the post that it translates: feeds and digests hold that one.
     pub translates: Option<String>,
     /// A change of it is not worth announcing (`minor: true`).
     pub minor: bool,
-    /// The source below the front matter, line ends as `\n`.
-    pub body: String,
+    /// Of the source below the front matter, line ends as `\n`.
+    pub body: Body,
     /// Hex SHA-256 of what a reader sees: title, body, summary, image. `updated` follows it.
     pub fingerprint: String,
+    /// Says that a file with the same stamp reads the same; `None` where it is to be read again in any case.
+    pub stamp: Option<String>,
 }
 
 /// A picture, absolute.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// Where it is.
     pub url: Url,

@@ -43,10 +43,15 @@ impl Found {
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
             let name = entry.file_name().to_string_lossy().into_owned();
+            let is_index = name.starts_with("_index.");
+            let may_be_folder = entry.file_type().is_ok_and(|kind| !kind.is_file());
+            if !is_index && !may_be_folder {
+                continue;
+            }
             let Ok(facts) = std::fs::metadata(entry.path()) else { continue };
             if facts.is_dir() && depth > 0 && !name.starts_with('.') {
                 self.folder(&entry.path(), &format!("{below}/{name}"), root, depth - 1);
-            } else if facts.is_file() && name.starts_with("_index.") {
+            } else if facts.is_file() && is_index {
                 self.sections.push(below.to_owned());
                 // Those of another language give nothing to this one.
                 if name.matches('.').count() == 1 && facts.len() <= MAX_BYTES {

@@ -4,6 +4,7 @@
 mod beside;
 mod branches;
 mod pages;
+mod reader;
 mod render;
 mod sources;
 mod survey;
@@ -11,15 +12,18 @@ mod walk;
 
 pub use beside::{open_list, overrides};
 
-use crate::post::dialect::{self, Context, Document, File, Found};
+use crate::post::dialect::{Document, Found};
 pub use crate::post::generator::{Generator, Rules};
+use crate::post::identity::Known;
 use crate::post::settings::Settings;
-use crate::post::{Content, Hidden, Post, Problem, Site, translation};
+use crate::post::{Content, Hidden, Post, Problem, Site, kept, translation};
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
-use render::{Renderer, Source};
+use reader::{Outcome, Reader};
+use render::Renderer;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use url::Url;
 
 /// Why a blog cannot be read at all.
@@ -48,7 +52,7 @@ pub enum Error {
 /// A blog that was read.
 pub struct Blog {
     /// What is published, newest first, then by path.
-    pub posts: Vec<Post>,
+    pub posts: Arc<Vec<Post>>,
     /// Files that were taken for posts.
     pub read: usize,
     /// Those that are not published now.
@@ -68,7 +72,17 @@ pub fn generator(settings: &Settings, root: &Path) -> Result<Generator, Error> {
     survey::generator(settings, root)
 }
 
-/// Reads every post. One bad post does not stop it (P8).
+/// Whether every folder of posts is there.
+///
+/// # Errors
+/// [`Error::NoFolder`].
+pub fn look(settings: &Settings, root: &Path) -> Result<(), Error> {
+    let missing = settings.dir.iter().map(|dir| root.join(dir)).find(|folder| !folder.is_dir());
+    missing.map_or(Ok(()), |folder| Err(Error::NoFolder(folder)))
+}
+
+/// Reads every post, as it was at `now`. One bad post does not stop it (P8). `known` is what the store remembers: files that
+/// did not change since are not read.
 ///
 /// # Errors
 /// When a folder that the settings name is missing or cannot be read.
@@ -77,127 +91,114 @@ pub fn read(
     site: &Site,
     generator: &Generator,
     root: &Path,
+    known: &[Known],
     now: DateTime<Utc>,
 ) -> Result<Blog, Error> {
-    let source = generator.source_folder();
+    look(settings, root)?;
     let walk::Walked { posts: files, unread } = walk::posts(settings, root, generator)?;
-    let base = base(site, generator);
-    let mut folders = vec![source.clone()];
+    let mut folders = vec![generator.source_folder()];
     folders.extend(generator.sources.iter().map(|below| generator.folder.join(below)));
     folders.extend(settings.dir.iter().map(|dir| root.join(dir)));
-    let people = sources::people(&folders);
-    let context =
-        Context { site, generator, base: &base, permalink: settings.permalink.as_deref(), people: &people, now };
-    let outcomes: Vec<Outcome> = files.par_iter().map(|file| read_one(file, &context)).collect();
-
-    let mut blog = Parts::default();
-    for (file, outcome) in files.iter().zip(outcomes) {
-        blog.add(file, outcome);
-    }
+    let reader = Reader {
+        site: site.clone(),
+        generator: generator.clone(),
+        base: base(site, generator),
+        permalink: settings.permalink.clone(),
+        people: sources::people(&folders),
+        now,
+        files,
+    };
+    let mut blog = read_all(&reader, known);
     // Newest first; of the same moment, by path.
-    blog.documents
-        .sort_by(|(_, a), (_, b)| b.post.published.cmp(&a.post.published).then_with(|| a.post.path.cmp(&b.post.path)));
-    find_translations(&mut blog.documents, &site.language);
-    let mut posts = Vec::with_capacity(blog.documents.len());
-    let mut sources = HashMap::with_capacity(blog.documents.len());
-    for (site_path, document) in blog.documents {
-        let Document { post, front, body_line, flavour, templating, .. } = document;
-        sources.insert(post.path.clone(), Source { site_path, front, body_line, flavour, templating });
-        posts.push(post);
-    }
+    blog.posts.sort_by(|a, b| b.published.cmp(&a.published).then_with(|| a.path.cmp(&b.path)));
+    find_translations(&mut blog.posts, &site.language);
     blog.problems.sort();
-    let Parts { read, hidden, problems, .. } = blog;
-    let renderer = Renderer::new(sources, generator.clone(), source, base, site.timezone);
+    let Parts { posts, hidden, problems } = blog;
+    let (read, posts) = (reader.files.len(), Arc::new(posts));
+    let renderer = Renderer::new(Arc::new(reader), posts.clone());
     Ok(Blog { posts, read, hidden, problems, unread, renderer })
+}
+
+/// The posts, hidden files and problems, in the order of the files.
+fn read_all(reader: &Reader, known: &[Known]) -> Parts {
+    let edition = reader.edition();
+    let known: HashMap<&str, &Known> = known
+        .iter()
+        .filter(|row| !row.gone && row.stamp.as_ref().is_some_and(|stamp| stamp.starts_with(&edition)))
+        .map(|row| (row.path.as_str(), row))
+        .collect();
+    let remembered = |path: &str, stamp: &str| {
+        let row = known.get(path).filter(|row| row.stamp.as_deref() == Some(stamp))?;
+        // It may be read for an earlier day than before.
+        kept::read(row).filter(|post| post.published <= reader.now || reader.generator.future)
+    };
+    let read = |buffer: &mut Vec<u8>, file: &walk::PostFile| {
+        let stamp = reader.stamp(file, &edition);
+        if let Some(post) = stamp.as_deref().and_then(|stamp| remembered(&file.path, stamp)) {
+            return Parts { posts: vec![post], ..Parts::default() };
+        }
+        let Outcome { found, problems } = reader.read(file, buffer);
+        let mut parts = Parts { problems, ..Parts::default() };
+        match found {
+            Some(Found::Post(document)) => {
+                let Document { mut post, lasting, .. } = *document;
+                // What is wrong with it is said in every run.
+                post.stamp = stamp.filter(|_| lasting && parts.problems.is_empty());
+                parts.posts.push(post);
+            }
+            Some(Found::Hidden(reason)) => {
+                parts.hidden.push(Hidden { path: file.path.clone(), reason: reason.to_owned() });
+            }
+            None => {}
+        }
+        parts
+    };
+    let each = reader.files.par_iter().map_init(Vec::new, read);
+    each.fold(Parts::default, Parts::and).reduce(Parts::default, Parts::and)
 }
 
 impl Blog {
     /// Renders one of its posts: Liquid or shortcodes, Markdown, the sanitiser. What is wrong with the body comes beside it.
-    pub fn render(&self, post: &Post) -> (Content, Vec<Problem>) {
-        self.renderer.render(post, &self.posts)
+    ///
+    /// # Errors
+    /// When the post's file was taken away or hidden since the blog was read.
+    pub fn render(&self, post: &Post) -> Result<(Content, Vec<Problem>), Problem> {
+        self.renderer.render(post)
     }
 }
 
+/// What came of some of the files.
 #[derive(Default)]
 struct Parts {
-    documents: Vec<(String, Document)>,
-    read: usize,
+    posts: Vec<Post>,
     hidden: Vec<Hidden>,
     problems: Vec<Problem>,
 }
 
-/// What came of a file: its post, or why it has none; and what is wrong with it.
-struct Outcome {
-    found: Option<Found>,
-    problems: Vec<Problem>,
-}
-
 impl Parts {
-    fn add(&mut self, file: &walk::PostFile, outcome: Outcome) {
-        self.problems.extend(outcome.problems);
-        self.read += 1;
-        match outcome.found {
-            Some(Found::Post(document)) => self.documents.push((file.site_path.clone(), *document)),
-            Some(Found::Hidden(reason)) => {
-                self.hidden.push(Hidden { path: file.path.clone(), reason: reason.to_owned() });
-            }
-            None => {}
+    fn and(mut self, mut next: Parts) -> Parts {
+        if self.posts.is_empty() {
+            std::mem::swap(&mut self.posts, &mut next.posts);
         }
-    }
-}
-
-fn read_one(file: &walk::PostFile, context: &Context<'_>) -> Outcome {
-    let problem = |line, message: String, help: &str| Problem {
-        path: file.path.clone(),
-        line,
-        column: None,
-        message,
-        help: help.to_owned(),
-    };
-    let mut problems = Vec::new();
-    let bytes = match std::fs::read(&file.place) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            problems.push(problem(None, format!("The file cannot be read: {error}"), "check its permissions"));
-            return Outcome { found: None, problems };
-        }
-    };
-    let text = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = u32::try_from(good.iter().filter(|b| **b == b'\n').count() + 1).ok();
-            problems.push(problem(
-                line,
-                "The file is not UTF-8".into(),
-                "save it as UTF-8, for example with `iconv -t utf-8`",
-            ));
-            return Outcome { found: None, problems };
-        }
-    };
-    let source =
-        File { path: &file.path, site_path: &file.site_path, dialect: file.dialect, draft: file.draft, text: &text };
-    match dialect::read(&source, context, &mut problems) {
-        Ok(found) => Outcome { found: Some(found), problems },
-        Err(problem) => {
-            problems.push(problem);
-            Outcome { found: None, problems }
-        }
+        self.posts.append(&mut next.posts);
+        self.hidden.append(&mut next.hidden);
+        self.problems.append(&mut next.problems);
+        self
     }
 }
 
 /// Tells posts that are translations of others.
-fn find_translations(documents: &mut [(String, Document)], language: &str) {
-    let versions = documents.iter().map(|(_, document)| translation::Version {
-        path: &document.post.path,
-        language: document.post.language.as_deref(),
-        work: document.work.as_deref(),
-        day: document.post.published.date_naive(),
-        slug: &document.post.slug,
+fn find_translations(posts: &mut [Post], language: &str) {
+    let versions = posts.iter().map(|post| translation::Version {
+        path: &post.path,
+        language: post.language.as_deref(),
+        work: post.work.as_deref(),
+        day: post.published.date_naive(),
+        slug: &post.slug,
     });
     let originals = translation::originals(&versions.collect::<Vec<_>>(), language);
-    for ((_, document), original) in documents.iter_mut().zip(originals) {
-        document.post.translates = original;
+    for (post, original) in posts.iter_mut().zip(originals) {
+        post.translates = original;
     }
 }
 

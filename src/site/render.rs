@@ -2,100 +2,72 @@
 //! once, when the first of them asks for it.
 
 use super::pages::Pages;
+use super::reader::Reader;
 use super::sources;
 use crate::html::{self, CleanHtml};
-use crate::post::dialect::{Templating, eleventy, pelican, plain, stamp};
+use crate::post::dialect::{Document, Templating, eleventy, pelican, plain, stamp};
 use crate::post::front_matter::Yaml;
-use crate::post::generator::{Generator, Rules};
-use crate::post::kramdown::Flavour;
+use crate::post::generator::Rules;
 use crate::post::liquid::{Engine, Facts, to_value};
 use crate::post::{Content, Post, Problem, SUMMARY_LENGTH, excerpt, markdown, shortcode, summary, text};
 use chrono::DateTime;
-use chrono_tz::Tz;
 use liquid_core::model::{Object, Value};
+use rayon::prelude::*;
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::OnceLock;
-use url::Url;
-
-/// What rendering a post needs beside the post.
-pub(super) struct Source {
-    /// Its path below the site's sources.
-    pub(super) site_path: String,
-    pub(super) front: Yaml,
-    pub(super) body_line: u32,
-    /// `None` for HTML.
-    pub(super) flavour: Option<Flavour>,
-    pub(super) templating: Templating,
-}
+use std::sync::{Arc, OnceLock};
 
 /// Renders the posts of one blog.
 pub(super) struct Renderer {
-    /// By the post's path.
-    sources: HashMap<String, Source>,
-    generator: Generator,
-    /// The folder of the site's sources.
-    folder: PathBuf,
-    base: Url,
-    zone: Tz,
+    reader: Arc<Reader>,
+    /// All of the blog's, newest first.
+    posts: Arc<Vec<Post>>,
     engine: OnceLock<Engine>,
     pages: OnceLock<Pages>,
 }
 
 impl Renderer {
-    pub(super) fn new(
-        sources: HashMap<String, Source>,
-        generator: Generator,
-        folder: PathBuf,
-        base: Url,
-        zone: Tz,
-    ) -> Self {
-        let (engine, pages) = (OnceLock::new(), OnceLock::new());
-        Renderer { sources, generator, folder, base, zone, engine, pages }
+    pub(super) fn new(reader: Arc<Reader>, posts: Arc<Vec<Post>>) -> Self {
+        Renderer { reader, posts, engine: OnceLock::new(), pages: OnceLock::new() }
     }
 
-    /// `posts` are all of the blog's, newest first; `post` is one of them.
-    pub(super) fn render(&self, post: &Post, posts: &[Post]) -> (Content, Vec<Problem>) {
-        let unknown = Source {
-            site_path: String::new(),
-            front: Yaml::Null,
-            body_line: 1,
-            flavour: Some(Flavour::CommonMark),
-            templating: Templating::None,
-        };
-        let source = self.sources.get(&post.path).unwrap_or(&unknown);
+    /// `post` is one of the blog's.
+    pub(super) fn render(&self, post: &Post) -> Result<(Content, Vec<Problem>), Problem> {
+        let source = self.reader.document(&post.path)?;
+        let generator = &self.reader.generator;
         let named = |reference: &str| {
-            let pages = self.pages.get_or_init(|| Pages::of(self.paths(posts)));
+            let pages = self.pages.get_or_init(|| Pages::of(self.paths()));
             pages.resolve(reference, post)
         };
-        let holds_templates = || post.body.contains("{{") || post.body.contains("{%");
+        let holds_templates = || source.body.contains("{{") || source.body.contains("{%");
+        let engine = || self.engine.get_or_init(|| self.engine());
         let (body, troubles) = match source.templating {
             Templating::Liquid if holds_templates() => {
-                let engine = self.engine.get_or_init(|| self.engine(posts));
-                engine.render(&post.body, source.body_line, &page(post, &source.front), &post.url)
+                engine().render(&source.body, source.body_line, &page(post, &source.front), &post.url)
             }
             // Front matter stands beside `page` as variables.
-            Templating::Nunjucks if holds_templates() || post.body.contains("{#") => {
-                let engine = self.engine.get_or_init(|| self.engine(posts));
-                engine.render(&eleventy::as_liquid(&post.body), source.body_line, &page(post, &source.front), &post.url)
-            }
+            Templating::Nunjucks if holds_templates() || source.body.contains("{#") => engine().render(
+                &eleventy::as_liquid(&source.body),
+                source.body_line,
+                &page(post, &source.front),
+                &post.url,
+            ),
             Templating::Links => {
                 let resolve = |path: &str| named(path).map(|page| page.url.clone());
-                (pelican::resolved(&post.body, &post.path, &self.base, &resolve), Vec::new())
+                (pelican::resolved(&source.body, &post.path, &self.reader.base, &resolve), Vec::new())
             }
             Templating::Shortcodes(syntax) => {
                 let facts = shortcode::Facts {
                     target: &post.url,
                     front: &source.front,
-                    params: self.generator.all.get("params").unwrap_or(&Yaml::Null),
+                    params: generator.all.get("params").unwrap_or(&Yaml::Null),
                     resolve: &|reference| named(reference).map(|page| page.url.clone()),
                     title_of: &|reference| named(reference).map(|page| page.title.clone()),
                 };
-                shortcode::expand(&post.body, source.body_line, syntax, &facts)
+                shortcode::expand(&source.body, source.body_line, syntax, &facts)
             }
-            Templating::Liquid | Templating::Nunjucks | Templating::None => (post.body.clone(), Vec::new()),
+            Templating::Liquid | Templating::Nunjucks | Templating::None => (source.body.clone(), Vec::new()),
         };
-        let body = match self.generator.rules {
+        let body = match generator.rules {
             Rules::Plain => plain::containers(&body).into_owned(),
             _ => body,
         };
@@ -111,31 +83,31 @@ impl Renderer {
             None => body.clone(),
         };
         let html = html::clean(&html, &post.url);
-        let marked = self.beginning(post, source, &body, &html).map(|excerpt| html::clean(&excerpt, &post.url));
+        let marked = self.beginning(post, &source, &body, &html).map(|excerpt| html::clean(&excerpt, &post.url));
         let summary = post.summary.clone().unwrap_or_else(|| match &marked {
             Some(marked) => text::shorten(&marked.to_words(), SUMMARY_LENGTH),
-            None if matches!(self.generator.rules, Rules::Jekyll) => text::shorten(&html.to_words(), SUMMARY_LENGTH),
+            None if matches!(generator.rules, Rules::Jekyll) => text::shorten(&html.to_words(), SUMMARY_LENGTH),
             None => text::shorten(&excerpt::beginning(&html.to_words()), SUMMARY_LENGTH),
         });
         // A picture, a film, a redirect: its title is all there is to say.
         let summary = if summary.is_empty() { post.title.clone() } else { summary };
         let excerpt = marked.unwrap_or_else(|| html.clone());
-        (Content { html, excerpt, summary }, problems.collect())
+        Ok((Content { html, excerpt, summary }, problems.collect()))
     }
 
     /// A post's beginning as its generator makes it; `None` where it is the whole post.
-    fn beginning(&self, post: &Post, source: &Source, body: &str, html: &CleanHtml) -> Option<String> {
+    fn beginning(&self, post: &Post, source: &Document, body: &str, html: &CleanHtml) -> Option<String> {
         // Set to nothing, there are no excerpts.
         let own = source.front.get("excerpt_separator").map(|separator| match separator {
             Yaml::Scalar(separator, _) => separator.as_str(),
             _ => "",
         });
-        let separators = [own, self.generator.excerpt_separator.as_deref()];
+        let separators = [own, self.reader.generator.excerpt_separator.as_deref()];
         let is_markdown = source.flavour.is_some();
-        match &self.generator.rules {
+        match &self.reader.generator.rules {
             Rules::Jekyll => excerpt::of(body, is_markdown, &separators, &post.slug),
             Rules::Hugo(hugo) => {
-                let length = hugo.summaries().length(&source.front, &post.body);
+                let length = hugo.summaries().length(&source.front, &source.body);
                 Some(summary::of(body, html.as_str(), is_markdown, length, &post.slug))
             }
             // What its author marked, else its first paragraph.
@@ -145,13 +117,15 @@ impl Renderer {
     }
 
     /// Posts with their paths below the site's sources.
-    fn paths<'a>(&'a self, posts: &'a [Post]) -> impl Iterator<Item = (&'a str, &'a Post)> {
-        posts.iter().filter_map(|post| Some((self.sources.get(&post.path)?.site_path.as_str(), post)))
+    fn paths(&self) -> impl Iterator<Item = (&str, &Post)> {
+        self.posts.iter().filter_map(|post| Some((self.reader.file(&post.path)?.site_path.as_str(), post)))
     }
 
-    fn engine(&self, posts: &[Post]) -> Engine {
+    fn engine(&self) -> Engine {
+        let Reader { generator, base, site, .. } = &*self.reader;
+        let folder = generator.source_folder();
         let mut links = HashMap::new();
-        for (site_path, post) in self.paths(posts) {
+        for (site_path, post) in self.paths() {
             let url = post.url.path().to_owned();
             let stem = site_path.rsplit_once('.').map_or(site_path, |(stem, _)| stem);
             let below = stem.split_once("_posts/").map_or(stem, |(_, below)| below);
@@ -161,19 +135,24 @@ impl Renderer {
             }
         }
         let facts = Facts {
-            base: self.base.clone(),
-            zone: self.zone,
-            time: posts.first().map_or_else(|| DateTime::UNIX_EPOCH.fixed_offset(), |newest| newest.published),
+            base: base.clone(),
+            zone: site.timezone,
+            time: self.posts.first().map_or_else(|| DateTime::UNIX_EPOCH.fixed_offset(), |newest| newest.published),
             posts: links,
-            includes: sources::includes(&self.folder),
-            bare_names: matches!(self.generator.rules, Rules::Eleventy),
+            includes: sources::includes(&folder),
+            bare_names: matches!(generator.rules, Rules::Eleventy),
         };
-        let mut all = self.generator.all.clone();
+        let mut all = generator.all.clone();
         if let Yaml::Map(entries) = &mut all {
-            entries.push(("data".to_owned(), sources::data(&self.folder)));
+            entries.push(("data".to_owned(), sources::data(&folder)));
         }
-        let front = |post: &Post| self.sources.get(&post.path).map_or(&Yaml::Null, |source| &source.front);
-        Engine::new(facts, &all, posts.iter().map(|post| page(post, front(post))).collect())
+        let (reader, posts) = (self.reader.clone(), self.posts.clone());
+        // All front matter, of which mostly no post wants to know.
+        let pages = move || {
+            let front = |post: &Post| reader.document(&post.path).map_or(Yaml::Null, |document| document.front);
+            posts.par_iter().map(|post| page(post, &front(post))).collect()
+        };
+        Engine::new(facts, &all, Box::new(pages))
     }
 }
 

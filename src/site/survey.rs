@@ -66,10 +66,9 @@ fn below(start: &Path, wanted: Option<Dialect>) -> Result<Option<Generator>, Err
             let Ok(entries) = std::fs::read_dir(&folder) else { continue };
             let mut folders: Vec<PathBuf> = entries
                 .filter_map(Result::ok)
-                .filter(|entry| is_walked(&entry.file_name()))
-                .map(|e| e.path())
+                .filter(|entry| is_walked(&entry.file_name()) && is_folder(entry))
+                .map(|entry| entry.path())
                 .collect();
-            folders.retain(|folder| folder.is_dir());
             folders.sort();
             for folder in folders.iter().take(200) {
                 if let Some(generator) = configured(folder, wanted)? {
@@ -81,6 +80,11 @@ fn below(start: &Path, wanted: Option<Dialect>) -> Result<Option<Generator>, Err
         level = next;
     }
     Ok(None)
+}
+
+/// Whether it is a folder, or a link to one: the type comes with the name, without a look at each file.
+fn is_folder(entry: &std::fs::DirEntry) -> bool {
+    entry.file_type().is_ok_and(|kind| kind.is_dir() || kind.is_symlink() && entry.path().is_dir())
 }
 
 fn is_walked(name: &std::ffi::OsStr) -> bool {
@@ -260,7 +264,7 @@ fn data_of_folders(folder: &Path, below: &str, depth: usize, found: &mut Vec<Def
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.filter_map(Result::ok).filter(|entry| depth > 0 && is_walked(&entry.file_name())) {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.path().is_dir() {
+        if is_folder(&entry) {
             let below = if below.is_empty() { name } else { format!("{below}/{name}") };
             data_of_folders(&entry.path(), &below, depth - 1, found);
         }
@@ -307,11 +311,12 @@ impl Samples {
         self.content |= folder.components().any(|part| part.as_os_str() == "content");
         self.posts_folder |= folder.ends_with("_posts") || folder.join("_posts").is_dir();
         let Ok(entries) = std::fs::read_dir(folder) else { return };
-        let mut places: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+        let mut places: Vec<(PathBuf, bool)> =
+            entries.filter_map(Result::ok).map(|entry| (entry.path(), is_folder(&entry))).collect();
         places.sort();
-        for place in places {
+        for (place, is_folder) in places {
             let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if place.is_dir() {
+            if is_folder {
                 if depth > 0 && (is_walked(name.as_ref()) || name == "_posts") {
                     self.gather(&place, depth - 1);
                 }

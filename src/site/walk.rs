@@ -4,8 +4,11 @@ use super::Error;
 use crate::post::dialect::{self, Dialect};
 use crate::post::generator::Generator;
 use crate::post::settings::Settings;
+use chrono::{DateTime, Utc};
+use rayon::prelude::*;
 use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 /// Deeper folders are no blog; links that lead in circles end here at the latest.
@@ -22,6 +25,38 @@ pub(super) struct PostFile {
     pub(super) site_path: String,
     pub(super) dialect: Dialect,
     pub(super) draft: bool,
+    /// `None` where the system tells nothing.
+    pub(super) facts: Option<Facts>,
+}
+
+/// What the system says of a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    /// In octets.
+    pub(super) length: u64,
+    pub(super) inode: u64,
+    /// When its contents changed, in nanoseconds since 1970.
+    pub(super) modified: i64,
+    /// When anything of it changed, which nobody can set back.
+    pub(super) changed: i64,
+}
+
+impl Facts {
+    fn of(place: &Path) -> Option<Self> {
+        let facts = std::fs::metadata(place).ok()?;
+        let nanoseconds = |seconds: i64, rest: i64| seconds.checked_mul(1_000_000_000)?.checked_add(rest);
+        Some(Facts {
+            length: facts.len(),
+            inode: facts.ino(),
+            modified: nanoseconds(facts.mtime(), facts.mtime_nsec())?,
+            changed: nanoseconds(facts.ctime(), facts.ctime_nsec())?,
+        })
+    }
+
+    /// The later of its times.
+    pub(super) fn newest(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_nanos(self.modified.max(self.changed))
+    }
 }
 
 /// A file as the walk met it.
@@ -44,23 +79,24 @@ pub(super) struct Walked {
 /// Finds what a generator would take for posts.
 pub(super) fn posts(settings: &Settings, root: &Path, generator: &Generator) -> Result<Walked, Error> {
     let mut walked = Walked::default();
-    let mut taken = HashSet::new();
     let dialect = generator.rules.dialect();
     let site = generator.source_folder();
     let site = site.canonicalize().unwrap_or(site);
     for dir in &settings.dir {
         let folder = root.join(dir);
-        if !folder.is_dir() {
-            return Err(Error::NoFolder(folder));
-        }
         let mut met = Vec::new();
         walk(&folder, "", MAX_DEPTH, &mut HashSet::new(), &mut met)
             .map_err(|error| Error::Unreadable(folder.clone(), error))?;
         let canonical = folder.canonicalize().unwrap_or_else(|_| folder.clone());
         let shown = shown(dir);
         let bundles = bundles(&met);
+        let prefix = canonical.strip_prefix(&site).map(slashed);
         for met in met {
-            let site_path = site_path(&canonical.join(&met.below), &site);
+            let site_path = match &prefix {
+                Ok(prefix) if prefix.is_empty() => met.below.clone(),
+                Ok(prefix) => format!("{prefix}/{}", met.below),
+                Err(_) => site_path(&canonical.join(&met.below), &site),
+            };
             let Some((dialect, draft)) = taken_for(dialect, &site_path, generator, settings) else { continue };
             let file = met.below.rsplit('/').next().unwrap_or(&met.below);
             if let Some(format) = unread(file) {
@@ -74,16 +110,21 @@ pub(super) fn posts(settings: &Settings, root: &Path, generator: &Generator) -> 
             if html && !starts_with_front_matter(&met.place) {
                 continue;
             }
-            // Two folders of the settings may lie in each other.
-            if !taken.insert(met.place.clone()) {
-                continue;
-            }
             let path = if shown.is_empty() { met.below.clone() } else { format!("{shown}/{}", met.below) };
-            walked.posts.push(PostFile { site_path, path, place: met.place, dialect, draft });
+            walked.posts.push(PostFile { site_path, path, place: met.place, dialect, draft, facts: None });
         }
     }
+    walked.posts = each_once(walked.posts);
     walked.posts.sort_by(|a, b| a.path.cmp(&b.path));
+    walked.posts.par_iter_mut().for_each(|post| post.facts = Facts::of(&post.place));
     Ok(walked)
+}
+
+/// Two folders of the settings may lie in each other, and links may lead to the same file.
+fn each_once(posts: Vec<PostFile>) -> Vec<PostFile> {
+    let mut places = HashSet::with_capacity(posts.len());
+    let first: Vec<bool> = posts.iter().map(|post| places.insert(post.place.as_path())).collect();
+    posts.into_iter().zip(first).filter_map(|(post, first)| first.then_some(post)).collect()
 }
 
 /// Whose rules a file follows, and whether it lies among the drafts; `None` for what is no post.
@@ -149,9 +190,6 @@ fn shown(dir: &Path) -> String {
 
 /// A file's path below the site's sources; where it lies elsewhere, below the folder that holds `_posts` or `content`.
 fn site_path(place: &Path, site: &Path) -> String {
-    let slashed = |path: &Path| {
-        path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect::<Vec<_>>().join("/")
-    };
     match place.strip_prefix(site) {
         Ok(below) => slashed(below),
         Err(_) => {
@@ -160,6 +198,10 @@ fn site_path(place: &Path, site: &Path) -> String {
             at.map_or_else(|| whole.rsplit('/').next().unwrap_or(&whole).to_owned(), |at| whole[at..].to_owned())
         }
     }
+}
+
+fn slashed(path: &Path) -> String {
+    path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect::<Vec<_>>().join("/")
 }
 
 fn walk(

@@ -1,13 +1,15 @@
 //! Identities of posts (P4): what the next run needs to know a post again.
 
-use super::sql::{Row, Write};
+use super::sql::{Connection, Row, Value, Write};
 use super::{Error, Store, time};
 use crate::post::PostId;
-use crate::post::identity::{Assigned, Change, Known};
+use crate::post::identity::{Assigned, Body, Known};
 use chrono::{DateTime, NaiveDate, Utc};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-const COLUMNS: &str = "id, path, guid, permalink, slug, day, title, language, body_hash, sketch, body_length, fingerprint, updated, atom_updated, gone";
+/// In the order of [`read`] and [`values`].
+const COLUMNS: &str = "id, path, guid, permalink, slug, day, title, language, body_hash, sketch, body_length, fingerprint, \
+     updated, atom_updated, published, stamp, facts, gone";
 
 impl Store {
     /// When each post was first seen.
@@ -26,60 +28,107 @@ impl Store {
         row.and_then(|r| r.maybe_int(0).transpose()).transpose()?.map(time).transpose()
     }
 
-    /// Reads what is known, lets `assign` decide, and remembers what changed, as the only one doing so: two runs never give one
-    /// post two identities. Posts that are no longer there are marked gone. `assign` may refuse; then nothing is changed.
+    /// What is remembered of each post, by id.
+    pub fn known_posts(&self) -> Result<Vec<Known>, Error> {
+        known(&mut self.connection())
+    }
+
+    /// Lets `assign` decide on what is known, and remembers what changed, as the only one doing so: two runs never give one
+    /// post two identities. `seen` is what was known a moment ago, on which it decides first; where it then says what is
+    /// remembered already, nothing is written. Posts that are no longer there are marked gone. `assign` may refuse; then
+    /// nothing is changed.
     pub fn remember_posts<E: From<Error>>(
         &self,
         now: DateTime<Utc>,
-        assign: impl FnOnce(&[Known]) -> Result<Vec<(Assigned, DateTime<Utc>)>, E>,
+        seen: &[Known],
+        assign: impl Fn(&[Known]) -> Result<Vec<Assigned>, E>,
     ) -> Result<Vec<Assigned>, E> {
-        self.connection().transaction(Write::Alone, |c| {
-            let mut known = Vec::new();
-            c.each(&format!("SELECT {COLUMNS} FROM posts ORDER BY id"), &[], |row| {
-                known.push(read(&row)?);
-                Ok(())
-            })?;
+        let assigned = assign(seen)?;
+        let changes = Changes::of(seen, &assigned);
+        if changes.rows.is_empty() && changes.vanished.is_empty() {
+            return Ok(assigned);
+        }
+        let later = self.connection().transaction(Write::Alone, |c| {
+            let known = known(c)?;
+            if known == seen {
+                changes.write(c, now)?;
+                return Ok::<_, E>(None);
+            }
+            // Another run was faster: we go on from what it knows.
             let assigned = assign(&known)?;
-            let before: HashMap<&PostId, &Known> = known.iter().map(|k| (&k.id, k)).collect();
-            for (Assigned { known: row, change }, published) in &assigned {
-                if *change != Change::New && before.get(&row.id) == Some(&row) {
-                    continue;
-                }
-                let sql = "INSERT INTO posts (id, path, guid, permalink, slug, day, title, language, body_hash, sketch, body_length, \
-                     fingerprint, updated, atom_updated, gone, published, first_seen) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, $15, $16) \
-                     ON CONFLICT (id) DO UPDATE SET path = excluded.path, guid = excluded.guid, permalink = excluded.permalink, \
-                     slug = excluded.slug, day = excluded.day, title = excluded.title, language = excluded.language, \
-                     body_hash = excluded.body_hash, sketch = excluded.sketch, body_length = excluded.body_length, \
-                     fingerprint = excluded.fingerprint, updated = excluded.updated, atom_updated = excluded.atom_updated, \
-                     published = excluded.published, gone = 0";
-                let values = [
-                    row.id.0.as_str().into(),
-                    row.path.as_str().into(),
-                    row.guid.as_ref().into(),
-                    row.permalink.as_str().into(),
-                    row.slug.as_str().into(),
-                    row.day.to_string().into(),
-                    row.title.as_str().into(),
-                    row.language.as_str().into(),
-                    row.body_hash.as_str().into(),
-                    row.sketch.as_str().into(),
-                    (row.body_length as i64).into(),
-                    row.fingerprint.as_str().into(),
-                    row.updated.into(),
-                    row.atom_updated.into(),
-                    (*published).into(),
-                    now.into(),
-                ];
-                c.execute(sql, &values)?;
-            }
-            let here: std::collections::HashSet<&PostId> = assigned.iter().map(|(a, _)| &a.known.id).collect();
-            for vanished in known.iter().filter(|k| !k.gone && !here.contains(&k.id)) {
-                c.execute("UPDATE posts SET gone = 1 WHERE id = $1", &[vanished.id.0.as_str().into()])?;
-            }
-            Ok(assigned.into_iter().map(|(assigned, _)| assigned).collect())
-        })
+            Changes::of(&known, &assigned).write(c, now)?;
+            Ok(Some(assigned))
+        })?;
+        Ok(later.unwrap_or(assigned))
     }
+}
+
+/// What is to be written.
+struct Changes<'a> {
+    rows: Vec<&'a Known>,
+    vanished: Vec<&'a PostId>,
+}
+
+impl<'a> Changes<'a> {
+    fn of(known: &'a [Known], assigned: &'a [Assigned]) -> Self {
+        let before: HashMap<&PostId, &Known> = known.iter().map(|row| (&row.id, row)).collect();
+        let rows = assigned.iter().map(|assigned| &assigned.known);
+        let rows: Vec<&Known> = rows.filter(|row| before.get(&row.id) != Some(row)).collect();
+        let here: HashSet<&PostId> = assigned.iter().map(|assigned| &assigned.known.id).collect();
+        let vanished = known.iter().filter(|row| !row.gone && !here.contains(&row.id)).map(|row| &row.id);
+        Changes { rows, vanished: vanished.collect() }
+    }
+
+    fn write(&self, c: &mut Connection, now: DateTime<Utc>) -> Result<(), Error> {
+        let sql = format!(
+            "INSERT INTO posts ({COLUMNS}, first_seen) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0, $18) \
+             ON CONFLICT (id) DO UPDATE SET path = excluded.path, guid = excluded.guid, permalink = excluded.permalink, \
+             slug = excluded.slug, day = excluded.day, title = excluded.title, language = excluded.language, \
+             body_hash = excluded.body_hash, sketch = excluded.sketch, body_length = excluded.body_length, \
+             fingerprint = excluded.fingerprint, updated = excluded.updated, atom_updated = excluded.atom_updated, \
+             published = excluded.published, stamp = excluded.stamp, facts = excluded.facts, gone = 0"
+        );
+        for row in &self.rows {
+            c.execute(&sql, &values(row, now))?;
+        }
+        for id in &self.vanished {
+            c.execute("UPDATE posts SET gone = 1 WHERE id = $1", &[id.0.as_str().into()])?;
+        }
+        Ok(())
+    }
+}
+
+fn known(c: &mut Connection) -> Result<Vec<Known>, Error> {
+    let mut known = Vec::new();
+    c.each(&format!("SELECT {COLUMNS} FROM posts ORDER BY id"), &[], |row| {
+        known.push(read(&row)?);
+        Ok(())
+    })?;
+    Ok(known)
+}
+
+fn values(row: &Known, now: DateTime<Utc>) -> [Value; 18] {
+    [
+        row.id.0.as_str().into(),
+        row.path.as_str().into(),
+        row.guid.as_ref().into(),
+        row.permalink.as_str().into(),
+        row.slug.as_str().into(),
+        row.day.to_string().into(),
+        row.title.as_str().into(),
+        row.language.as_str().into(),
+        row.body.hash.as_str().into(),
+        row.body.sketch.as_str().into(),
+        (row.body.length as i64).into(),
+        row.fingerprint.as_str().into(),
+        row.updated.into(),
+        row.atom_updated.into(),
+        row.published.into(),
+        row.stamp.as_ref().into(),
+        row.facts.as_str().into(),
+        now.into(),
+    ]
 }
 
 fn read(row: &Row) -> Result<Known, Error> {
@@ -93,12 +142,13 @@ fn read(row: &Row) -> Result<Known, Error> {
         day: day.parse::<NaiveDate>().map_err(|_| Error::Corrupt(format!("{day:?} is not a day")))?,
         title: row.text(6)?,
         language: row.text(7)?,
-        body_hash: row.text(8)?,
-        sketch: row.text(9)?,
-        body_length: row.int(10)? as usize,
+        body: Body { hash: row.text(8)?, sketch: row.text(9)?, length: row.int(10)? as usize },
         fingerprint: row.text(11)?,
         updated: time(row.int(12)?)?,
         atom_updated: time(row.int(13)?)?,
-        gone: row.int(14)? != 0,
+        published: time(row.int(14)?)?,
+        stamp: row.maybe_text(15)?,
+        facts: row.text(16)?,
+        gone: row.int(17)? != 0,
     })
 }

@@ -54,7 +54,7 @@ pub(crate) fn liquid(text: &str) {
             bare_names,
         };
         let body = dialect::eleventy::as_liquid(text);
-        let _ = Engine::new(facts, &Yaml::Null, Vec::new()).render(&body, 1, &front, &target);
+        let _ = Engine::new(facts, &Yaml::Null, Box::new(Vec::new)).render(&body, 1, &front, &target);
     }
 }
 

@@ -13,6 +13,7 @@ pub mod zola;
 
 use super::front_matter::{self, Fences, Yaml};
 use super::generator::{self, Generator, Rules};
+use super::identity::Body;
 use super::kramdown::Flavour;
 use super::markdown;
 use super::permalink;
@@ -23,7 +24,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use reading::{Facts, Reading};
 use serde::Serialize;
 use std::borrow::Cow;
-use std::fmt::{self, Write};
+use std::fmt;
 use url::Url;
 
 /// Whose rules a file follows.
@@ -131,8 +132,8 @@ pub enum Found {
 pub struct Document {
     /// The post.
     pub post: Post,
-    /// What it shares with its translations alone, where the generator has such a thing.
-    pub work: Option<String>,
+    /// Its source below the front matter, line ends as `\n`.
+    pub body: String,
     /// Its front matter over the defaults of its place.
     pub front: Yaml,
     /// The line of the file on which the body begins.
@@ -141,6 +142,8 @@ pub struct Document {
     pub flavour: Option<Flavour>,
     /// What its body holds beside.
     pub templating: Templating,
+    /// Whether it stays published once it is.
+    pub lasting: bool,
 }
 
 /// What a generator runs in a body before it is Markdown.
@@ -203,7 +206,7 @@ pub fn read(file: &File<'_>, context: &Context<'_>, problems: &mut Vec<Problem>)
 
 /// The post that the facts make of a file.
 fn document(reading: Reading<'_>, facts: Facts) -> Document {
-    let Reading { file, context, source, front, .. } = reading;
+    let Reading { file, context, source, front, lasting, .. } = reading;
     let says = |key: &str, value: bool| front.get(key).and_then(Yaml::truth) == Some(value);
     let file_name = file.path.rsplit('/').next().unwrap_or(file.path);
     let markdown = !matches!(file_name.rsplit('.').next(), Some("html" | "htm"));
@@ -223,16 +226,17 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
     {
         title = Some(heading);
         body_line += lines;
-        body = rest;
+        body = Cow::Owned(rest);
     }
     let title = title.unwrap_or_else(|| permalink::title_of(&facts.slug));
     let title = if title.is_empty() { file_name.to_owned() } else { title };
     let summary = facts.summary.as_deref().map(text::plain).filter(|said| !said.is_empty());
     let summary = summary.map(|said| text::shorten(&said, SUMMARY_LENGTH));
     let image = image(&front, &title, &url, context.base);
+    let remembered = Body::of(&body);
     let post = Post {
         path: file.path.to_owned(),
-        fingerprint: fingerprint(&title, &body, summary.as_deref(), image.as_ref()),
+        fingerprint: fingerprint(&title, &remembered.hash, summary.as_deref(), image.as_ref()),
         slug: permalink::slugify(&facts.slug, permalink::Mode::Pretty, true),
         published: facts.published,
         updated: facts.updated,
@@ -242,14 +246,16 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
         guid: ["guid", "id"].iter().find_map(|key| front.get(key).and_then(Yaml::text)).map(str::to_owned),
         in_feeds: !says("feed", false),
         in_digests: !says("digest", false),
+        work: facts.work,
         translates: None,
         minor: says("minor", true),
+        stamp: None,
         title,
         url,
         categories: facts.categories,
         summary,
         image,
-        body,
+        body: remembered,
     };
     let templating = match file.dialect {
         Dialect::Jekyll if says("render_with_liquid", false) => Templating::None,
@@ -264,11 +270,12 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
     };
     Document {
         post,
-        work: facts.work,
+        body: body.into_owned(),
         front,
         body_line,
         flavour: markdown.then(|| context.generator.rules.dialect().flavour()),
         templating,
+        lasting,
     }
 }
 
@@ -295,18 +302,17 @@ fn heading(body: &str) -> Option<(String, String, u32)> {
 }
 
 /// Line ends as `\n`, and no control characters, which neither feeds nor mails can hold.
-fn body(source: &str) -> String {
-    let source = if source.contains('\r') {
-        Cow::Owned(source.replace("\r\n", "\n").replace('\r', "\n"))
-    } else {
-        source.into()
-    };
-    let unwanted = |byte: &u8| (*byte < b' ' && !matches!(byte, b'\n' | b'\t')) || *byte == 0x7f;
+fn body(source: &str) -> Cow<'_, str> {
+    let control = |byte: &u8| (*byte < b' ' && *byte != b'\n' && *byte != b'\t') || *byte == 0x7f;
+    // Whole blocks at once, which the compiler makes vectors of: nearly all bodies hold none.
+    let has_control = |block: &[u8]| block.iter().fold(false, |found, byte| found | control(byte));
     // C1 controls are two octets, of which the first is 0xC2.
-    if !source.as_bytes().iter().any(|byte| unwanted(byte) || *byte == 0xc2) {
-        return source.into_owned();
+    let has_c1 = || source.as_bytes().windows(2).any(|pair| pair[0] == 0xc2 && (0x80..0xa0).contains(&pair[1]));
+    if !source.as_bytes().chunks(256).any(has_control) && (source.is_ascii() || !has_c1()) {
+        return Cow::Borrowed(source);
     }
-    source.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
+    let source = source.replace("\r\n", "\n").replace('\r', "\n");
+    Cow::Owned(source.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect())
 }
 
 /// A list's items, or a string's words, as text. Nothing for nulls and maps.
@@ -359,17 +365,14 @@ fn image(front: &Yaml, title: &str, url: &Url, base: &Url) -> Option<Image> {
     matches!(found.scheme(), "http" | "https").then_some(Image { url: found, alt })
 }
 
-fn fingerprint(title: &str, body: &str, summary: Option<&str>, image: Option<&Image>) -> String {
+fn fingerprint(title: &str, body_hash: &str, summary: Option<&str>, image: Option<&Image>) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
-    for part in [title, body, summary.unwrap_or_default(), image.map_or("", |image| image.url.as_str())] {
+    for part in [title, body_hash, summary.unwrap_or_default(), image.map_or("", |image| image.url.as_str())] {
         // With lengths: a word that moves from one part to the next is a change.
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part.as_bytes());
     }
-    context.finish().as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    data_encoding::HEXLOWER.encode(context.finish().as_ref())
 }
 
 /// The date of a post as Jekyll prints it.

@@ -36,6 +36,8 @@ pub(super) struct Reading<'a> {
     /// Whether the post itself says where it is served, and not its place.
     pub(super) own_permalink: Option<String>,
     pub(super) front: Yaml,
+    /// Whether it stays published once it is.
+    pub(super) lasting: bool,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -48,7 +50,7 @@ impl<'a> Reading<'a> {
         };
         let own_permalink = own.get("permalink").and_then(Yaml::text).map(str::to_owned);
         let front = with_defaults(own, context.generator.defaults_of(file.site_path));
-        Reading { file, context, source, own_permalink, front, problems: Vec::new() }
+        Reading { file, context, source, own_permalink, front, lasting: true, problems: Vec::new() }
     }
 
     /// Why it is published nowhere, for reasons that all generators share.

@@ -1,6 +1,6 @@
 //! Which post is one that is known.
 
-use super::alike::{self, Body};
+use super::alike;
 use super::{Known, Rules, language, mint};
 use crate::post::Post;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -125,8 +125,6 @@ impl<'a> Matching<'a> {
             return;
         }
         let posts = self.posts;
-        let bodies: HashMap<usize, Body> =
-            self.new_posts().into_iter().map(|index| (index, Body::of(&posts[index].body))).collect();
         // Without scheme and domain: both may change in the same breath.
         let place = |url: &Url| url[Position::BeforePath..Position::AfterQuery].to_owned();
         self.by_key(
@@ -138,14 +136,14 @@ impl<'a> Matching<'a> {
             |index| Some((day(&posts[index]), posts[index].slug.as_str(), language(&posts[index], rules.site))),
         );
         self.by_key(
-            |row| (row.body_length > LEAST_BODY).then_some(row.body_hash.as_str()),
-            |index| bodies.get(&index).filter(|body| body.length > LEAST_BODY).map(|body| body.hash.as_str()),
+            |row| (row.body.length > LEAST_BODY).then_some(row.body.hash.as_str()),
+            |index| Some(&posts[index].body).filter(|body| body.length > LEAST_BODY).map(|body| body.hash.as_str()),
         );
         self.by_key(
             |row| Some((row.day, row.title.as_str(), row.language.as_str())),
             |index| Some((day(&posts[index]), posts[index].title.as_str(), language(&posts[index], rules.site))),
         );
-        self.by_likeness(&bodies);
+        self.by_likeness();
     }
 
     /// Unites a vanished row and a new post that alone have the same key. Rows that were gone before count only where
@@ -174,11 +172,11 @@ impl<'a> Matching<'a> {
         }
     }
 
-    fn by_likeness(&mut self, bodies: &HashMap<usize, Body>) {
+    fn by_likeness(&mut self) {
         let mut sketches: HashMap<usize, BTreeSet<u32>> = HashMap::new();
         let mut phrases: HashMap<u32, Vec<usize>> = HashMap::new();
-        for row in self.vanished().into_iter().filter(|&row| self.known[row].body_length > LEAST_BODY) {
-            let hashes = alike::hashes(&self.known[row].sketch);
+        for row in self.vanished().into_iter().filter(|&row| self.known[row].body.length > LEAST_BODY) {
+            let hashes = alike::hashes(&self.known[row].body.sketch);
             for &hash in &hashes {
                 phrases.entry(hash).or_default().push(row);
             }
@@ -186,7 +184,10 @@ impl<'a> Matching<'a> {
         }
         let mut pairs = Vec::new();
         for index in self.new_posts() {
-            let Some(body) = bodies.get(&index).filter(|body| body.length > LEAST_BODY) else { continue };
+            let body = &self.posts[index].body;
+            if body.length <= LEAST_BODY {
+                continue;
+            }
             let hashes = alike::hashes(&body.sketch);
             let candidates: HashSet<usize> = hashes
                 .iter()

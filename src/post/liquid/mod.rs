@@ -7,6 +7,7 @@ mod rewrite;
 mod scan;
 mod scope;
 mod tick;
+mod trouble;
 
 use super::front_matter::{Kind, Yaml};
 use chrono::{DateTime, FixedOffset};
@@ -21,6 +22,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
+use trouble::Ledger;
+pub use trouble::Trouble;
 use url::Url;
 
 /// What a post, and a value in it, may grow to.
@@ -68,15 +71,19 @@ impl Facts {
     }
 }
 
+/// Makes what `page` gives in each of the blog's posts, newest first.
+pub type Pages = dyn Fn() -> Vec<Value> + Send + Sync;
+
 /// [`Facts`], and what was made of them and of the posts.
 struct Shared {
     facts: Facts,
     /// By the keys of a map, sorted: the order in which its source has them. The crate's maps have none.
     orders: HashMap<Vec<String>, Vec<String>>,
-    /// `site.posts`, newest first.
-    posts: Value,
+    /// Makes `site.posts`, newest first.
+    source: Box<Pages>,
+    posts: OnceLock<Value>,
     /// Places in `posts` by path.
-    places: HashMap<String, usize>,
+    places: OnceLock<HashMap<String, usize>>,
     tags: OnceLock<Value>,
     categories: OnceLock<Value>,
 }
@@ -87,55 +94,6 @@ pub struct Engine {
     language: Language,
     site: Value,
     jekyll: Value,
-}
-
-/// What went wrong in a text, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// The line in the file.
-    pub line: u32,
-    /// What is wrong, as a sentence without a final full stop.
-    pub message: String,
-    /// What to do about it.
-    pub help: String,
-}
-
-/// Troubles as they come up, how deep in includes they do, and whether the reader was sent to the post itself.
-#[derive(Default)]
-struct Ledger {
-    /// Each with how often it came up.
-    troubles: Vec<(Trouble, u32)>,
-    depth: usize,
-    linked: bool,
-    /// Where in the post the work is.
-    line: u32,
-    /// Of [`MAX_COST`].
-    spent: usize,
-}
-
-impl Ledger {
-    /// Each trouble once, and not more than somebody will read.
-    fn add(&mut self, mut trouble: Trouble) {
-        if self.depth > 0 {
-            // Of an include, the line that includes it.
-            trouble.line = self.line;
-        }
-        let known = self.troubles.iter_mut().find(|(other, _)| other.message == trouble.message);
-        if let Some((_, count)) = known {
-            *count += 1;
-        } else if self.troubles.len() < 20 {
-            self.troubles.push((trouble, 1));
-        }
-    }
-
-    /// What came up more than once says how often.
-    fn told(self) -> Vec<Trouble> {
-        let told = |(trouble, count): (Trouble, u32)| match count {
-            1 => trouble,
-            _ => Trouble { message: format!("{} ({count} times)", trouble.message), ..trouble },
-        };
-        self.troubles.into_iter().map(told).collect()
-    }
 }
 
 /// Takes from what a post's Liquid may cost.
@@ -156,8 +114,9 @@ fn link_to_post(runtime: &dyn Runtime, out: &mut dyn Write) {
 }
 
 impl Engine {
-    /// `site` is what `site.…` gives, beside `time`, `url` and `baseurl`; `posts` are the blog's, newest first.
-    pub fn new(facts: Facts, site: &Yaml, posts: Vec<Value>) -> Self {
+    /// `site` is what `site.…` gives, beside `time`, `url` and `baseurl`; `posts` is
+    /// asked once, when the first of the texts wants to know.
+    pub fn new(facts: Facts, site: &Yaml, posts: Box<Pages>) -> Self {
         let mut object = match to_value(site) {
             Value::Object(object) => object,
             _ => Object::new(),

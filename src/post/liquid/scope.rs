@@ -1,7 +1,7 @@
 //! What names mean: the page's own, the site's, and what the posts are to each other. Where the crate fails on a variable that
 //! does not exist, Jekyll gives nothing.
 
-use super::{Facts, Shared};
+use super::{Facts, Pages, Shared};
 use liquid_core::model::{KString, KStringCow, KStringRef, Object, ScalarCow, Value, ValueCow, ValueView, try_find};
 use liquid_core::runtime::{PartialStore, Registers};
 use liquid_core::{Result, Runtime};
@@ -12,20 +12,33 @@ use std::sync::OnceLock;
 const RELATED: usize = 10;
 
 impl Shared {
-    pub(super) fn new(facts: Facts, orders: HashMap<Vec<String>, Vec<String>>, posts: Vec<Value>) -> Self {
-        let prefix = facts.base.path().trim_end_matches('/').to_owned();
-        let posts: Vec<Value> = posts.into_iter().map(|post| without_prefix(post, &prefix)).collect();
-        let path = |post: &Value| property(post, "path").map(|path| path.to_kstr().into_string());
-        let places = posts.iter().enumerate().filter_map(|(place, post)| Some((path(post)?, place))).collect();
-        let posts = Value::Array(posts);
-        Shared { facts, orders, posts, places, tags: OnceLock::new(), categories: OnceLock::new() }
+    pub(super) fn new(facts: Facts, orders: HashMap<Vec<String>, Vec<String>>, source: Box<Pages>) -> Self {
+        let (posts, places, tags, categories) = (OnceLock::new(), OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Shared { facts, orders, source, posts, places, tags, categories }
+    }
+
+    fn prefix(&self) -> &str {
+        self.facts.base.path().trim_end_matches('/')
+    }
+
+    /// `site.posts`.
+    fn all(&self) -> &Value {
+        let posts = || (self.source)().into_iter().map(|post| without_prefix(post, self.prefix()));
+        self.posts.get_or_init(|| Value::Array(posts().collect()))
     }
 
     fn posts(&self) -> &[Value] {
-        match &self.posts {
+        match self.all() {
             Value::Array(posts) => posts,
             _ => &[],
         }
+    }
+
+    /// The place of a page among the posts.
+    fn place(&self, page: &Value) -> Option<usize> {
+        let path = |post: &Value| property(post, "path").map(|path| path.to_kstr().into_string());
+        let places = || self.posts().iter().enumerate().filter_map(|(place, post)| Some((path(post)?, place)));
+        self.places.get_or_init(|| places().collect()).get(&path(page)?).copied()
     }
 
     /// `site.tags`, `site.categories`: the posts of each, newest first.
@@ -69,17 +82,17 @@ fn without_prefix(post: Value, prefix: &str) -> Value {
 pub(super) struct Scope<'a, R> {
     inner: Lenient<R>,
     shared: &'a Shared,
-    /// The post's place among all.
-    place: Option<usize>,
+    page: &'a Value,
+    /// What the page is called among all.
+    itself: OnceLock<Value>,
     /// The page, where its front matter is also named without it.
     bare: Option<&'a Value>,
 }
 
 impl<'a, R: Runtime> Scope<'a, R> {
     pub(super) fn new(inner: R, shared: &'a Shared, page: &'a Value) -> Self {
-        let path = property(page, "path").map(|path| path.to_kstr().into_string());
-        let place = path.and_then(|path| shared.places.get(&path).copied());
-        Scope { inner: Lenient(inner), shared, place, bare: shared.facts.bare_names.then_some(page) }
+        let bare = shared.facts.bare_names.then_some(page);
+        Scope { inner: Lenient(inner), shared, page, itself: OnceLock::new(), bare }
     }
 
     /// What only the posts together tell. `Some(None)`: there is none.
@@ -88,25 +101,26 @@ impl<'a, R: Runtime> Scope<'a, R> {
         let key = key.to_kstr();
         let within = |value: &'a Value, rest: &[ScalarCow<'_>]| Some(try_find(value, rest));
         match (&*root.to_kstr(), &*key) {
-            ("site", "posts" | "documents") => within(&self.shared.posts, rest),
+            ("site", "posts" | "documents") => within(self.shared.all(), rest),
             ("site", "tags") => within(self.shared.tags.get_or_init(|| self.shared.by_word("tags")), rest),
             ("site", "categories") => {
                 within(self.shared.categories.get_or_init(|| self.shared.by_word("categories")), rest)
             }
             ("site", "related_posts") => {
-                let others = self.shared.posts().iter().enumerate().filter(|(place, _)| Some(*place) != self.place);
+                let own = self.shared.place(self.page);
+                let others = self.shared.posts().iter().enumerate().filter(|(place, _)| Some(*place) != own);
                 let related: Vec<Value> = others.take(RELATED).map(|(_, post)| post.clone()).collect();
                 let related = Value::Array(related);
                 Some(try_find(&related, rest).map(|found| ValueCow::Owned(found.into_owned())))
             }
             ("site", "collections") => {
-                let collection = [("label", Value::scalar("posts")), ("docs", self.shared.posts.clone())];
+                let collection = [("label", Value::scalar("posts")), ("docs", self.shared.all().clone())];
                 let collection = collection.into_iter().map(|(key, value)| (key.into(), value)).collect();
                 let collections = Value::Array(vec![Value::Object(collection)]);
                 Some(try_find(&collections, rest).map(|found| ValueCow::Owned(found.into_owned())))
             }
             ("page", "previous" | "next") => {
-                let mut place = self.place;
+                let mut place = self.shared.place(self.page);
                 let mut rest = &path[1..];
                 while let Some((step, after)) = rest.split_first() {
                     place = match &*step.to_kstr() {
@@ -120,8 +134,9 @@ impl<'a, R: Runtime> Scope<'a, R> {
                 Some(post.and_then(|post| try_find(post, rest)))
             }
             ("page", "url" | "id" | "collection") => {
-                let post = self.place.and_then(|place| self.shared.posts().get(place))?;
-                within(post, &path[1..])
+                property(self.page, "path")?;
+                let itself = self.itself.get_or_init(|| without_prefix(self.page.clone(), self.shared.prefix()));
+                Some(try_find(itself, &path[1..]))
             }
             _ => None,
         }

@@ -216,9 +216,11 @@ pub(super) fn facts(hugo: &Hugo, reading: &mut Reading<'_>) -> Result<Facts, &'s
     if reading.is_future(released) || reading.is_future(published) {
         return Err("future");
     }
-    if !hugo.show_expired && when(&hugo.expiries, reading).is_some_and(|expiry| expiry <= reading.context.now) {
+    let expiry = when(&hugo.expiries, reading).filter(|_| !hugo.show_expired);
+    if expiry.is_some_and(|expiry| expiry <= reading.context.now) {
         return Err("expired");
     }
+    reading.lasting = expiry.is_none() && released == published;
     let updated = when(&hugo.updates, reading);
     // The name gives a slug where it gives the date.
     let of_file = said.filter(|(_, by_name)| *by_name).and_then(|_| dated(named)).map(|name| name.rest);

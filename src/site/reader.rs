@@ -1,0 +1,146 @@
+//! Reads files of the blog as posts: all of them once, and those that are rendered once more, so that no body is kept in memory.
+
+use super::walk::PostFile;
+use crate::post::dialect::{self, Context, Document, File, Found};
+use crate::post::front_matter::Yaml;
+use crate::post::generator::Generator;
+use crate::post::{Problem, Site};
+use aws_lc_rs::digest::{SHA256, digest};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::io::Read;
+use url::Url;
+
+/// No post is longer, in octets; a file that is has another purpose.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
+/// A file that was changed so shortly before it is read may be changed once more without a new time.
+const TICK: TimeDelta = TimeDelta::seconds(2);
+
+/// The files that are taken for posts, and all that reading them follows from.
+pub(super) struct Reader {
+    pub(super) site: Site,
+    pub(super) generator: Generator,
+    /// Where posts are served; ends in `/`.
+    pub(super) base: Url,
+    /// `[posts] permalink`.
+    pub(super) permalink: Option<String>,
+    /// People by key.
+    pub(super) people: Yaml,
+    pub(super) now: DateTime<Utc>,
+    /// By path.
+    pub(super) files: Vec<PostFile>,
+}
+
+/// What came of a file: its post, or why it has none; and what is wrong with it.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) found: Option<Found>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn context(&self) -> Context<'_> {
+        let Reader { site, generator, base, people, .. } = self;
+        Context { site, generator, base, permalink: self.permalink.as_deref(), people, now: self.now }
+    }
+
+    /// The file of a post.
+    pub(super) fn file(&self, path: &str) -> Option<&PostFile> {
+        self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok().map(|at| &self.files[at])
+    }
+
+    /// Reads a file; `buffer` is room for it.
+    pub(super) fn read(&self, file: &PostFile, buffer: &mut Vec<u8>) -> Outcome {
+        let mut problems = Vec::new();
+        let found = self.read_into(file, buffer, &mut problems);
+        match found {
+            Ok(found) => Outcome { found: Some(found), problems },
+            Err(problem) => {
+                problems.push(problem);
+                Outcome { found: None, problems }
+            }
+        }
+    }
+
+    /// Reads a published post's file once more, to render it.
+    ///
+    /// # Errors
+    /// A sentence where it is no post any more: somebody changed it meanwhile.
+    pub(super) fn document(&self, path: &str) -> Result<Document, Problem> {
+        let gone = || Problem {
+            path: path.to_owned(),
+            line: None,
+            column: None,
+            message: "The file changed while the blog was read, and is no post any more".to_owned(),
+            help: "run again".to_owned(),
+        };
+        let file = self.file(path).ok_or_else(gone)?;
+        match self.read_into(file, &mut Vec::new(), &mut Vec::new())? {
+            Found::Post(document) => Ok(*document),
+            Found::Hidden(_) => Err(gone()),
+        }
+    }
+
+    fn read_into(&self, file: &PostFile, buffer: &mut Vec<u8>, problems: &mut Vec<Problem>) -> Result<Found, Problem> {
+        let problem = |line, message: String, help: &str| Problem {
+            path: file.path.clone(),
+            line,
+            column: None,
+            message,
+            help: help.to_owned(),
+        };
+        let bytes = contents(file, buffer)
+            .map_err(|error| problem(None, format!("The file cannot be read: {error}"), "check its permissions"))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            let message = format!("The file is longer than {} MiB", MAX_BYTES / (1024 * 1024));
+            return Err(problem(None, message, "move it out of the posts' folder if it is no post"));
+        }
+        let text = str::from_utf8(bytes).map_err(|error| {
+            let good = &bytes[..error.valid_up_to()];
+            let line = u32::try_from(good.iter().filter(|b| **b == b'\n').count() + 1).ok();
+            problem(line, "The file is not UTF-8".into(), "save it as UTF-8, for example with `iconv -t utf-8`")
+        })?;
+        let PostFile { path, site_path, dialect, draft, .. } = file;
+        let source = File { path, site_path, dialect: *dialect, draft: *draft, text };
+        dialect::read(&source, &self.context(), problems)
+    }
+
+    /// What all files are read by, so that a stamp holds only as long as it: 16 hex digits.
+    pub(super) fn edition(&self) -> String {
+        let Reader { site, generator, base, permalink, people, .. } = self;
+        let Generator { rules, permalink: style, future, baseurl, author, sources, defaults, all, .. } = generator;
+        let told = (env!("CARGO_PKG_VERSION"), site, base, permalink, people);
+        let by = (rules, style, future, baseurl, author, sources, defaults, all);
+        let digest = digest(&SHA256, format!("{told:?}{by:?}").as_bytes());
+        data_encoding::HEXLOWER.encode(&digest.as_ref()[..8])
+    }
+
+    /// The stamp of a file (see `Post::stamp`); `None` where its times tell nothing.
+    pub(super) fn stamp(&self, file: &PostFile, edition: &str) -> Option<String> {
+        let facts = file.facts?;
+        let settled = facts.newest() < self.now - TICK;
+        settled.then(|| {
+            let (modified, changed) = (facts.modified, facts.changed);
+            format!("{edition}.{:x}.{:x}.{modified:x}.{changed:x}", facts.inode, facts.length)
+        })
+    }
+}
+
+/// What a file holds, up to one octet more than a post may.
+fn contents<'b>(file: &PostFile, buffer: &'b mut Vec<u8>) -> std::io::Result<&'b [u8]> {
+    let mut source = std::fs::File::open(&file.place)?.take(MAX_BYTES + 1);
+    // One octet more than it had tells that this is the end.
+    let expected = file.facts.map_or(0, |facts| facts.length).min(MAX_BYTES + 1);
+    let mut filled = 0;
+    loop {
+        let wanted = usize::try_from(expected).unwrap_or(0).max(filled) + 1024;
+        if buffer.len() < wanted {
+            buffer.resize(wanted.max(buffer.len() * 2), 0);
+        }
+        let read = source.read(&mut buffer[filled..])?;
+        filled += read;
+        // Of a file, less than there is room for is all there was.
+        if read == 0 || filled < buffer.len() && filled as u64 >= expected {
+            return Ok(&buffer[..filled]);
+        }
+    }
+}
