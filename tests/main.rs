@@ -12,6 +12,7 @@ mod dispatch;
 mod dkim;
 mod faults;
 mod freezing;
+mod identity;
 mod keys;
 mod kills;
 mod ledger;
