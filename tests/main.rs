@@ -4,6 +4,7 @@ mod support;
 
 mod accounts;
 mod architecture;
+mod bytes;
 mod check;
 mod clock;
 mod contract;

@@ -19,8 +19,12 @@ use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 use render::{Renderer, Source};
 use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use url::Url;
+
+/// A longer file is no post; a novel has two.
+const MAX_POST: u64 = 16 << 20;
 
 /// Why a blog cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +84,7 @@ pub fn read(
     now: DateTime<Utc>,
 ) -> Result<Blog, Error> {
     let source = generator.source_folder();
-    let walk::Walked { posts: files, unread } = walk::posts(settings, root, generator)?;
+    let walk::Walked { posts: files, unread, problems: mut unreadable } = walk::posts(settings, root, generator)?;
     let base = base(site, generator);
     let mut folders = vec![source.clone()];
     folders.extend(generator.sources.iter().map(|below| generator.folder.join(below)));
@@ -105,6 +109,7 @@ pub fn read(
         sources.insert(post.path.clone(), Source { site_path, front, body_line, flavour, templating });
         posts.push(post);
     }
+    blog.problems.append(&mut unreadable);
     blog.problems.sort();
     let Parts { read, hidden, problems, .. } = blog;
     let renderer = Renderer::new(sources, generator.clone(), source, base, site.timezone);
@@ -155,8 +160,13 @@ fn read_one(file: &walk::PostFile, context: &Context<'_>) -> Outcome {
         help: help.to_owned(),
     };
     let mut problems = Vec::new();
-    let bytes = match std::fs::read(&file.place) {
-        Ok(bytes) => bytes,
+    let bytes = match bytes_of(&file.place) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => {
+            let message = format!("The file is longer than {} MiB, which no post is", MAX_POST >> 20);
+            problems.push(problem(None, message, "split it, or move it out of the posts' folder"));
+            return Outcome { found: None, problems };
+        }
         Err(error) => {
             problems.push(problem(None, format!("The file cannot be read: {error}"), "check its permissions"));
             return Outcome { found: None, problems };
@@ -184,6 +194,21 @@ fn read_one(file: &walk::PostFile, context: &Context<'_>) -> Outcome {
             Outcome { found: None, problems }
         }
     }
+}
+
+/// What a file holds; none if it is longer than a post may be, whatever its folder says of its length.
+fn bytes_of(place: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let facts = std::fs::metadata(place)?;
+    // A pipe that took the file's place would be waited for.
+    if !facts.is_file() {
+        return Err(std::io::Error::other("it is no file any more"));
+    }
+    if facts.len() > MAX_POST {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(facts.len()).unwrap_or_default());
+    std::fs::File::open(place)?.take(MAX_POST + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= MAX_POST).then_some(bytes))
 }
 
 /// Tells posts that are translations of others.
