@@ -1,30 +1,17 @@
 #!/usr/bin/env python3
-"""jekyll.py [-v] POSTRIDER SITE...: holds the atom.xml that postrider makes of a Jekyll site against the feed that Jekyll makes of it.
+"""jekyll.py [-v] [--wanted] POSTRIDER SITE...: holds the atom.xml that postrider makes of a Jekyll site against the feed that Jekyll makes of it.
 
 Each site is copied, its theme and plugins are taken out of the copy's _config.yml, and both programs read the copy. Titles, dates,
 addresses, summaries and contents are compared; of a content, the visible text in its blocks, its emphasis and code, its links and
-its pictures. What postrider does otherwise on purpose (WANTED below) is levelled before. With -v the first differences of every
-post are shown, with -vv all. Needs jekyll, jekyll-feed, jekyll-include-cache. Exit 1 if anything differs."""
+its pictures. What postrider does otherwise on purpose (wanted.py) is levelled before and counted; with --wanted each of its classes
+must have been met. With -v the first differences of every post are shown, with -vv all. Needs jekyll, jekyll-feed,
+jekyll-include-cache. Exit 1 if anything differs."""
 import collections, difflib, html.parser, pathlib, re, shutil, subprocess, sys, tempfile, urllib.parse, xml.etree.ElementTree as ET
 from datetime import datetime
+from wanted import ADDRESS, PAGE, SUMMARY, SYNTAX, TITLE
 
-WANTED = """
-active: scripts, styles, forms and vector drawings are left out; frames, objects and embeds become a link
-tasks: a checkbox of a task list is a character
-lines: a listing has no line numbers
-notes: the arrow that leads back from a footnote, and the addresses inside a post, are each feed's own
-math: formulas keep their source between dollars; Jekyll writes it between backslashes, for a script
-quotes: a title keeps its quotation marks as they were typed
-noscript: what a page shows to readers without scripts is shown
-tags: where a plugin's tag or an include is missing, a link to the post stands, once
-contents: a table of contents is left out
-beginning: where only a heading or a picture stands before the first blank line, the summary is the first paragraph's
-addresses: hosts are in lower case, a bare host has its slash, and an empty address is none
-attributes: a list of attributes behind plain text, `a {: .b}`, is left out; kramdown shows it
-blocks: tags of blocks in the middle of a line are markup; kramdown shows them as text (not levelled)
-excerpts: they are cut after Liquid has run, and have no footnotes
-cut: a summary is cut at 300 characters
-"""
+HERE = [TITLE, ADDRESS, SUMMARY, PAGE, SYNTAX]
+met = collections.Counter()
 ATOM = "{http://www.w3.org/2005/Atom}"
 # What Jekyll stops at costs only itself here, so that the rest of a blog without its theme can be compared.
 LENIENT = r"""
@@ -82,19 +69,23 @@ class Reader(html.parser.HTMLParser):
         page, _, fragment = value.partition("#")
         if page == self.base and fragment:
             return "#"
+        before = value
         value = re.sub(r"^(https?://[^/?#]*)$", r"\1/", value)
         value = re.sub(r"/\.$", "/", value).replace("\u200b", "")
         value = re.sub(r"^https?://[^/?#]*", lambda found: found[0].lower(), value)
+        met[ADDRESS] += value != before
         return urllib.parse.quote(urllib.parse.unquote(value), safe=":/?#[]@!$&'()*+,;=%")
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         if tag in DROPPED:
+            met[PAGE] += 1
             self.dropping.append(tag)
         if self.dropping:
             return
         if tag in ("iframe", "object", "embed"):
             self.flush()
+            met[PAGE] += 1
             self.frames.append(self.address(watch_page(attributes.get("src") or attributes.get("data-src") or attributes.get("data") or "")))
             if tag != "embed":
                 self.dropping.append(tag)
@@ -181,6 +172,7 @@ def without_links_to(parts, page, frames):
         kind, value = parts[at]
         if kind == "link" and value.rstrip("/") == page.rstrip("/") and at + 1 < len(parts):
             if parts[at + 1][1].strip("\u2060").rstrip("/") == page.rstrip("/"):
+                met[PAGE] += 1
                 at += 3
                 continue
         if kind == "link" and re.match(r"https://(www\.youtube\.com/watch|vimeo\.com/|gist\.github\.com/)", value) and at + 1 < len(parts):
@@ -198,12 +190,27 @@ def without_links_to(parts, page, frames):
     return out
 
 
+def without_attributes(parts):
+    """Takes out lists of attributes, `{: .a}`, that kramdown shows as text."""
+    out, within = [], False
+    for kind, value in parts:
+        within = within or kind == "word" and value.startswith("{:")
+        if not within:
+            out.append((kind, value))
+        elif kind == "word" and value.rstrip("\u2060").endswith("}"):
+            within = False
+    return out
+
+
 def entries(path):
+    """A feed's entries by their addresses, in which no slash stands twice."""
     found = {}
     for entry in ET.parse(path).getroot().findall(ATOM + "entry"):
         text = lambda name: (entry.findtext(ATOM + name) or "").strip()
         link = next(link.get("href") for link in entry.findall(ATOM + "link") if link.get("rel") == "alternate")
-        found[link] = {"title": text("title"), "published": text("published"), "summary": text("summary"), "content": text("content")}
+        once = re.sub(r"(?<!:)//+", "/", link)
+        met[ADDRESS] += once != link
+        found[once] = {"title": text("title"), "published": text("published"), "summary": text("summary"), "content": text("content")}
     return found
 
 
@@ -285,6 +292,7 @@ def compare(program, site, verbose):
         count += 1
         a, b = theirs[link], ours[link]
         told = []
+        met[TITLE] += plain(a["title"]) != b["title"]
         if quotes(plain(a["title"])) != quotes(b["title"]):
             told.append(("title", plain(a["title"]), b["title"]))
         if datetime.fromisoformat(a["published"].replace("Z", "+00:00")) != datetime.fromisoformat(b["published"].replace("Z", "+00:00")):
@@ -292,11 +300,17 @@ def compare(program, site, verbose):
         heading = re.match(r"\s*<h\d[^>]*>(.*?)</h\d>", a["content"], re.S)
         if heading and plain(heading[1]) == plain(a["summary"]):
             a["summary"] = ""
+        met[SUMMARY] += plain(a["summary"]) != b["summary"]
+        if "{:" not in b["summary"]:
+            a["summary"] = re.sub(r" \{:[^}]*\}", "", a["summary"])
         if a["summary"] and not same_summary(b["summary"], a["summary"]):
             told.append(("summary", plain(a["summary"])[:300], b["summary"]))
         left, frames = parts_of(a["content"], link)
         right = without_links_to(parts_of(b["content"], link)[0], link, frames)
         joined = lambda parts: "".join(value for kind, value in parts if kind == "word").replace("\u2060", "")
+        if left != right and without_attributes(left) == right:
+            met[SYNTAX] += 1
+            left = right
         if left != right:
             level = "text" if joined(left) != joined(right) else "structure"
             matcher = difflib.SequenceMatcher(None, left, right, autojunk=False) if len(left) + len(right) < 6000 else None
@@ -322,8 +336,16 @@ def compare(program, site, verbose):
     return sum(wrong.values()) + len(left)
 
 
-if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    verbose = arguments.count("-v") + 2 * arguments.count("-vv")
-    program, *sites = [argument for argument in arguments if not argument.startswith("-v")]
-    sys.exit(1 if sum(compare(pathlib.Path(program).resolve(), pathlib.Path(site).resolve(), verbose) for site in sites) else 0)
+def main():
+    options = [argument for argument in sys.argv[1:] if argument.startswith("-")]
+    verbose = options.count("-v") + 2 * options.count("-vv")
+    program, *sites = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    wrong = sum(compare(pathlib.Path(program).resolve(), pathlib.Path(site).resolve(), verbose) for site in sites)
+    for wanted in HERE if "--wanted" in options else []:
+        if not met[wanted]:
+            print("no post shows the wanted difference `%s`" % wanted)
+            wrong += 1
+    sys.exit(1 if wrong else 0)
+
+
+main()
