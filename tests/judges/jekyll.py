@@ -73,6 +73,8 @@ class Reader(html.parser.HTMLParser):
         value = re.sub(r"^(https?://[^/?#]*)$", r"\1/", value)
         value = re.sub(r"/\.$", "/", value).replace("\u200b", "")
         value = re.sub(r"^https?://[^/?#]*", lambda found: found[0].lower(), value)
+        if value.startswith("/".join(self.base.split("/")[:3]) + "//"):
+            value = re.sub(r"(?<!:)//+", "/", value)
         met[ADDRESS] += value != before
         return urllib.parse.quote(urllib.parse.unquote(value), safe=":/?#[]@!$&'()*+,;=%")
 
