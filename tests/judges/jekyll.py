@@ -289,7 +289,7 @@ def compare(program, site, verbose):
     for link in sorted(set(theirs) ^ set(ours)):
         wrong["address"] += 1
         print("%s: %s: only %s has it" % (site.name, link, "jekyll" if link in theirs else "postrider"))
-    count = 0
+    count = differing = 0
     for link in sorted(set(theirs) & set(ours)):
         count += 1
         a, b = theirs[link], ours[link]
@@ -326,6 +326,7 @@ def compare(program, site, verbose):
             for _, i, j, k, l in first[: 3 if verbose < 2 else 50]:
                 shown.append("      jekyll    %s⟪%s⟫%s\n      postrider %s⟪%s⟫" % (show(left[max(0, i - 4):i]), show(left[i:min(j, i + 25)]), show(left[j:j + 2]), show(right[max(0, k - 4):k]), show(right[k:min(l, k + 25)])))
             told.append((level, "%d places" % len(first), "\n" + "\n".join(shown)))
+        differing += bool(told)
         for what, *rest in told:
             wrong[what] += 1
             if verbose:
@@ -334,7 +335,8 @@ def compare(program, site, verbose):
     left = [link for link, entry in ours.items() if holds(entry) and not holds(theirs.get(link))]
     for link in left:
         print("%s: %s: holds `{%%` or `{: ` outside code" % (site.name, link))
-    print("%s: %d posts; differ: %s" % (site.name, count, ", ".join("%s %d" % item for item in sorted(wrong.items())) or "none"))
+    kinds = "".join(", %s %d" % item for item in sorted(wrong.items()))
+    print("%s: %d posts, %d differ%s" % (site.name, count, differing, kinds))
     return sum(wrong.values()) + len(left)
 
 
