@@ -4,6 +4,7 @@ mod support;
 
 mod accounts;
 mod architecture;
+mod bytes;
 mod check;
 mod clock;
 mod contract;
@@ -12,6 +13,7 @@ mod dispatch;
 mod dkim;
 mod faults;
 mod freezing;
+mod identity;
 mod keys;
 mod kills;
 mod ledger;

@@ -199,7 +199,14 @@ impl Generator {
             description: said(keys.description).map(one_line),
             language: said(keys.language).and_then(|tag| language(&tag)),
             timezone: text("timezone").or_else(|| text("TIMEZONE")).and_then(|zone| zone.parse().ok()),
-            permalink: text("permalink").filter(|_| matches!(rules, Rules::Jekyll | Rules::Plain)),
+            // Jekyll's posts are one of its collections, whose own permalink goes before.
+            permalink: ["collections", "posts", "permalink"]
+                .iter()
+                .try_fold(&all, |all, key| all.get(key))
+                .and_then(Yaml::text)
+                .map(str::to_owned)
+                .or_else(|| text("permalink"))
+                .filter(|_| matches!(rules, Rules::Jekyll | Rules::Plain)),
             excerpt_separator: match all.get("excerpt_separator") {
                 Some(Yaml::Scalar(separator, _)) => Some(separator.clone()),
                 _ => None,
@@ -365,6 +372,13 @@ mod tests {
         assert_eq!(image("_posts/a.md").as_deref(), Some("a"));
         assert_eq!(image("x/_posts/a.md").as_deref(), Some("b"));
         assert_eq!(image("xy/_posts/a.md").as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn the_collection_of_posts_has_a_permalink_of_its_own() {
+        let yaml = "permalink: /:title/\ncollections:\n  posts: {permalink: '/news/:title/', output: true}\n";
+        let generator = Generator::new(Dialect::Jekyll, front_matter::parse_file(yaml).expect("valid"));
+        assert_eq!(generator.permalink.as_deref(), Some("/news/:title/"));
     }
 
     #[test]

@@ -111,9 +111,10 @@ pub struct Assigned {
 /// Gives every post its id and dates, in the order of `posts`; the result does not depend on that order.
 ///
 /// A post is one that is known by, in this order: its `guid`; its path; and, only between known paths that vanished and
-/// posts at new paths, one to one: the same permalink, or date and slug; the same body; the same title and day; the most
-/// alike body. Two different guids are never one post. A guid that is added to a known post does not change its
-/// id, for its readers would see it anew; it identifies the post from then on.
+/// posts at new paths, one to one: the same permalink, or date and slug; the same body, if it is long; the same body and
+/// title, if the path has just vanished; the same title and day; the most alike body. Two different guids are never one
+/// post. A guid that is added to a known post does not change its id, for its readers would see it anew; it identifies
+/// the post from then on.
 ///
 /// `updated` is at first the front matter's own or the date of publication; later the time of the run that saw the
 /// fingerprint change (unless the change is minor), or the front matter's own where that is newer than what is remembered.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use std::collections::HashMap;
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// What is wrong, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -24,9 +24,13 @@ impl std::error::Error for Problem {}
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A name may hold what a terminal obeys.
+        for c in self.path.chars() {
+            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
+        }
         match self.line {
-            Some(line) => write!(f, "{}:{line}: {}", self.path, self.message)?,
-            None => write!(f, "{}: {}", self.path, self.message)?,
+            Some(line) => write!(f, ":{line}: {}", self.message)?,
+            None => write!(f, ": {}", self.message)?,
         }
         write!(f, "\n  help: {}", self.help)
     }

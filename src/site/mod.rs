@@ -95,7 +95,7 @@ pub fn read(
     now: DateTime<Utc>,
 ) -> Result<Blog, Error> {
     look(settings, root)?;
-    let walk::Walked { posts: files, unread } = walk::posts(settings, root, generator)?;
+    let walk::Walked { posts: files, unread, problems: mut unreadable } = walk::posts(settings, root, generator)?;
     let mut folders = vec![generator.source_folder()];
     folders.extend(generator.sources.iter().map(|below| generator.folder.join(below)));
     folders.extend(settings.dir.iter().map(|dir| root.join(dir)));
@@ -112,6 +112,7 @@ pub fn read(
     // Newest first; of the same moment, by path.
     blog.posts.sort_by(|a, b| b.published.cmp(&a.published).then_with(|| a.path.cmp(&b.path)));
     find_translations(&mut blog.posts, &site.language);
+    blog.problems.append(&mut unreadable);
     blog.problems.sort();
     let Parts { posts, hidden, problems } = blog;
     let (read, posts) = (reader.files.len(), Arc::new(posts));

@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::io::Read;
 use url::Url;
 
-/// No post is longer, in octets; a file that is has another purpose.
-const MAX_BYTES: u64 = 32 * 1024 * 1024;
+/// A longer file is no post; a novel has two.
+const MAX_BYTES: u64 = 16 << 20;
 /// A file that was changed so shortly before it is read may be changed once more without a new time.
 const TICK: TimeDelta = TimeDelta::seconds(2);
 
@@ -91,8 +91,8 @@ impl Reader {
         let bytes = contents(file, buffer)
             .map_err(|error| problem(None, format!("The file cannot be read: {error}"), "check its permissions"))?;
         if bytes.len() as u64 > MAX_BYTES {
-            let message = format!("The file is longer than {} MiB", MAX_BYTES / (1024 * 1024));
-            return Err(problem(None, message, "move it out of the posts' folder if it is no post"));
+            let message = format!("The file is longer than {} MiB, which no post is", MAX_BYTES >> 20);
+            return Err(problem(None, message, "split it, or move it out of the posts' folder"));
         }
         let text = str::from_utf8(bytes).map_err(|error| {
             let good = &bytes[..error.valid_up_to()];
@@ -127,9 +127,10 @@ impl Reader {
 
 /// What a file holds, up to one octet more than a post may.
 fn contents<'b>(file: &PostFile, buffer: &'b mut Vec<u8>) -> std::io::Result<&'b [u8]> {
+    // A pipe that took the file's place would be waited for.
+    let expected = file.facts.ok_or_else(|| std::io::Error::other("it is no file any more"))?.length;
+    let expected = expected.min(MAX_BYTES + 1);
     let mut source = std::fs::File::open(&file.place)?.take(MAX_BYTES + 1);
-    // One octet more than it had tells that this is the end.
-    let expected = file.facts.map_or(0, |facts| facts.length).min(MAX_BYTES + 1);
     let mut filled = 0;
     loop {
         let wanted = usize::try_from(expected).unwrap_or(0).max(filled) + 1024;

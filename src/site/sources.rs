@@ -18,7 +18,9 @@ pub(super) fn people(folders: &[PathBuf]) -> Yaml {
         for stem in ["authors", "author", "people"] {
             for ending in ["yml", "yaml", "json", "toml"] {
                 let name = format!("{stem}.{ending}");
-                if let Ok(text) = std::fs::read_to_string(folder.join(&name)) {
+                let place = folder.join(&name);
+                let moderate = std::fs::metadata(&place).is_ok_and(|facts| facts.is_file() && facts.len() <= MAX_FILE);
+                if let Some(text) = moderate.then(|| std::fs::read_to_string(&place).ok()).flatten() {
                     texts.insert(name, text);
                 }
             }

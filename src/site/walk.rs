@@ -1,6 +1,7 @@
 //! Finds the posts below the folders that the settings name.
 
 use super::Error;
+use crate::post::Problem;
 use crate::post::dialect::{self, Dialect};
 use crate::post::generator::Generator;
 use crate::post::settings::Settings;
@@ -43,7 +44,7 @@ pub(super) struct Facts {
 
 impl Facts {
     fn of(place: &Path) -> Option<Self> {
-        let facts = std::fs::metadata(place).ok()?;
+        let facts = std::fs::metadata(place).ok().filter(std::fs::Metadata::is_file)?;
         let nanoseconds = |seconds: i64, rest: i64| seconds.checked_mul(1_000_000_000)?.checked_add(rest);
         Some(Facts {
             length: facts.len(),
@@ -63,8 +64,17 @@ impl Facts {
 struct Met {
     /// Without symbolic links.
     place: PathBuf,
-    /// Below the walked folder, with `/`.
+    /// Below the walked folder, with `/`; what is not UTF-8 in it is replaced.
     below: String,
+    what: What,
+}
+
+enum What {
+    File,
+    /// It has the name of a post and cannot be read, for this reason, with this remedy.
+    NoFile(String, &'static str),
+    /// A folder of which nothing is read, likewise.
+    Folder(String, &'static str),
 }
 
 /// Everything that the folders of the settings hold.
@@ -74,6 +84,8 @@ pub(super) struct Walked {
     pub(super) posts: Vec<PostFile>,
     /// Files in formats that are not read, by extension.
     pub(super) unread: BTreeMap<String, usize>,
+    /// What has the name of a post, or may hold posts, and cannot be read: none is lost without a word.
+    pub(super) problems: Vec<Problem>,
 }
 
 /// Finds what a generator would take for posts.
@@ -92,6 +104,18 @@ pub(super) fn posts(settings: &Settings, root: &Path, generator: &Generator) -> 
         let bundles = bundles(&met);
         let prefix = canonical.strip_prefix(&site).map(slashed);
         for met in met {
+            let path = if shown.is_empty() { met.below.clone() } else { format!("{shown}/{}", met.below) };
+            let problem = |message, help: &str| Problem {
+                path: path.clone(),
+                line: None,
+                column: None,
+                message,
+                help: help.to_owned(),
+            };
+            if let What::Folder(message, help) = met.what {
+                walked.problems.push(problem(message, help));
+                continue;
+            }
             let site_path = match &prefix {
                 Ok(prefix) if prefix.is_empty() => met.below.clone(),
                 Ok(prefix) => format!("{prefix}/{}", met.below),
@@ -106,11 +130,14 @@ pub(super) fn posts(settings: &Settings, root: &Path, generator: &Generator) -> 
             if matches!(dialect, Dialect::Hugo | Dialect::Zola) && is_resource(&met.below, file, &bundles) {
                 continue;
             }
+            if let What::NoFile(message, help) = met.what {
+                walked.problems.push(problem(message, help));
+                continue;
+            }
             let html = file.ends_with(".html") || file.ends_with(".htm");
             if html && !starts_with_front_matter(&met.place) {
                 continue;
             }
-            let path = if shown.is_empty() { met.below.clone() } else { format!("{shown}/{}", met.below) };
             walked.posts.push(PostFile { site_path, path, place: met.place, dialect, draft, facts: None });
         }
     }
@@ -213,38 +240,67 @@ fn walk(
 ) -> std::io::Result<()> {
     let real = folder.canonicalize()?;
     // Symbolic links may lead back up.
-    if depth == 0 || !seen.insert(real.clone()) {
+    if !seen.insert(real.clone()) {
         return Ok(());
+    }
+    if depth == 0 {
+        return Err(std::io::Error::other("it lies too deep"));
     }
     let mut entries: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
+        let file_name = entry.file_name();
+        let name = &*file_name.to_string_lossy();
         let special = matches!(name, "_posts" | "_drafts");
         if name.starts_with(['.', '#', '~']) || name.ends_with('~') || name.starts_with('_') && !special {
             continue;
         }
-        let Ok(mut kind) = entry.file_type() else { continue };
-        let mut place = real.join(name);
-        if kind.is_symlink() {
-            // Followed; a dangling one is nothing.
-            let Ok(target) = place.canonicalize().and_then(|target| Ok((std::fs::metadata(&target)?, target))) else {
-                continue;
-            };
-            (kind, place) = (target.0.file_type(), target.1);
-        }
+        let (kind, place) = match followed(&entry, real.join(&file_name)) {
+            Ok((kind, place)) => (Ok(kind), place),
+            Err(error) => (Err(error), PathBuf::new()),
+        };
         let below = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
-        if kind.is_dir() {
-            if !matches!(name, "node_modules" | "vendor" | "target") {
-                // A folder inside that cannot be read takes only itself away.
-                let _ = walk(&place, &below, depth - 1, seen, met);
+        let post = is_text(name) || unread(name).is_some();
+        let what = match kind {
+            Ok(kind) if kind.is_dir() && matches!(name, "node_modules" | "vendor" | "target") => continue,
+            Ok(kind) if kind.is_dir() && file_name.to_str().is_none() => {
+                What::Folder("The folder's name is not UTF-8: nothing in it is read".to_owned(), "rename it")
             }
-        } else if kind.is_file() && (is_text(name) || unread(name).is_some()) {
-            met.push(Met { place, below });
-        }
+            // A folder inside that cannot be read takes only itself away.
+            Ok(kind) if kind.is_dir() => match walk(&place, &below, depth - 1, seen, met) {
+                Ok(()) => continue,
+                Err(error) => What::Folder(
+                    format!("The folder cannot be read: {error}"),
+                    "check its permissions, or move what is in it",
+                ),
+            },
+            _ if !post && !special => continue,
+            Ok(_) if file_name.to_str().is_none() => {
+                What::NoFile("The file's name is not UTF-8".to_owned(), "rename it")
+            }
+            Ok(kind) if kind.is_file() => What::File,
+            Ok(_) => What::NoFile(
+                "This has the name of a post and is no file".to_owned(),
+                "move it away, or put a file in its place",
+            ),
+            Err(error) => {
+                let (message, help) = (format!("The link cannot be followed: {error}"), "remove it, or let it lead on");
+                if post { What::NoFile(message, help) } else { What::Folder(message, help) }
+            }
+        };
+        met.push(Met { place, below, what });
     }
     Ok(())
+}
+
+/// What an entry is and where it really lies; symbolic links are followed.
+fn followed(entry: &std::fs::DirEntry, place: PathBuf) -> std::io::Result<(std::fs::FileType, PathBuf)> {
+    let kind = entry.file_type()?;
+    if !kind.is_symlink() {
+        return Ok((kind, place));
+    }
+    let target = place.canonicalize()?;
+    Ok((std::fs::metadata(&target)?.file_type(), target))
 }
 
 fn is_text(name: &str) -> bool {

@@ -2,28 +2,14 @@
 """hugo.py HUGO_SITE POSTRIDER: lets the real Hugo and Postrider read the same site, as it is and with other settings, and compares
 what they publish: which posts, titles, dates to the second and zone, addresses, summaries.
 
-Where Postrider means to differ, `WANTED` says why; a difference outside these classes is an error, and so is a class that no post
+Where Postrider means to differ, wanted.py says why; a difference outside these classes is an error, and so is a class that no post
 meets any more. The last line counts the judgements. Needs hugo. Exit 1 if anything is wrong."""
 import collections, html, os, pathlib, re, shutil, sys, tempfile
 import xml.etree.ElementTree as xml
 from common import Checks, quietly
+from wanted import ADDRESS, DATE, SUMMARY, TITLE, TRANSLATION, UNDATED
 
-WANTED = {
-    "translation": "a post in several languages is once in the feed: in the site's language, else the first by path",
-    "no date": "Hugo shows the year 1 where it finds no date; a reader would take that for news of every day",
-    "date in the name": "a page that Hugo leaves undated has the day that its name says",
-    "date for people": "a date that Hugo cannot read but people can",
-    "number as a day": "`20240601` is a day; Hugo takes it for seconds since 1970",
-    "zone by name": "the zone in `10:11:12 GMT` is heard; Hugo takes its own",
-    "hour of a clock change": "an hour that the clock shows twice is the first, one that it leaves out begins when it goes on",
-    "not rendered": "a page that Hugo lists but does not make has no address",
-    "number sign": "Hugo writes `#` into addresses as it is, and browsers look for another page",
-    "footnotes": "numbers of footnotes are no part of a summary",
-    "first heading": "a heading that is the title is not said again",
-    "no title": "Hugo leaves the title empty; a feed reader needs one: the first heading, else words of the file's name",
-    "title as written": "a title that looks like a number stays as it is written",
-    "title as text": "markup and blanks in a title are no part of what is read",
-}
+HERE = [TRANSLATION, UNDATED, DATE, TITLE, ADDRESS, SUMMARY]
 # What is changed in the site's own configuration: a line of it, and what stands for that. An empty one is its beginning.
 VARIANTS = {
     "as it is": ("", ""),
@@ -34,13 +20,8 @@ VARIANTS = {
     "more": ("", "buildExpired = true\nsummaryLength = 20\nhasCJKLanguage = true\n"),
     "default dates": ('date = ["date", ":filename", ":default"]\n', ""),
 }
-# Files whose dates mean to differ, and why.
-ODD_DATES = {
-    "content/spellings/gmt.md": "zone by name",
-    "content/spellings/compact.md": "number as a day",
-    "content/spellings/gap.md": "hour of a clock change",
-    "content/spellings/fold.md": "hour of a clock change",
-}
+# Files whose dates mean to differ: a zone by name, a number that is a day, and hours of a clock change.
+ODD_DATES = ["content/spellings/%s.md" % name for name in ("gmt", "compact", "gap", "fold")]
 LANGUAGES = ["en", "fr", "de"]
 Item = collections.namedtuple("Item", "title link date summary file language translations")
 
@@ -96,7 +77,7 @@ def main():
             shutil.rmtree(place / "by-hugo")
             for language in LANGUAGES:
                 compare(checks, met, name, language, items, by_postrider(postrider, place, language))
-    for wanted in WANTED:
+    for wanted in HERE:
         checks.expect(met[wanted], "no post shows the wanted difference `%s`" % wanted)
     checks.end("Hugo: %d judgements of %d settings" % (checks.count, len(VARIANTS)))
 
@@ -106,53 +87,53 @@ def compare(checks, met, name, language, items, feed):
     for item in items.values():
         where = "%s, %s: %s" % (name, language, item.file)
         if not chosen(item, items, language):
-            met["translation"] += 1
+            met[TRANSLATION] += 1
             checks.expect(item.link not in feed or any(o.link == item.link for o in items.values() if o is not item),
                           "%s: a translation is shown, too: %s" % (where, item.link))
             continue
         undated = re.search(r" 000[01] ", item.date)
         if not item.link:
-            met["not rendered"] += 1
+            met[ADDRESS] += 1
             continue
         link = item.link.replace("#", "%23")
-        met["number sign"] += link != item.link
+        met[ADDRESS] += link != item.link
         ours = left.pop(link, None)
         if ours is None and " 1970 " in item.date:
-            met["number as a day"] += 1
+            met[DATE] += 1
             continue
         if ours is None:
             if undated:
-                met["no date"] += 1
+                met[UNDATED] += 1
             else:
                 checks.expect(False, "%s: not there: %s" % (where, item.link))
             continue
         checks.count += 1
         if undated:
-            met["date in the name" if re.search(r"/\d{4}-\d\d-\d\d", item.file) else "date for people"] += 1
+            met[UNDATED if re.search(r"/\d{4}-\d\d-\d\d", item.file) else DATE] += 1
         else:
             said = text(ours, "pubDate")
             if item.file in ODD_DATES:
-                met[ODD_DATES[item.file]] += said != item.date
+                met[DATE] += said != item.date
             else:
                 checks.expect(item.date == said, "%s: date %s, not %s" % (where, said, item.date))
         title = text(ours, "title")
         if not item.title:
-            met["no title"] += 1
+            met[TITLE] += 1
             checks.expect(title, "%s: no title" % where)
         elif title != item.title:
             same = words(item.title).replace("`", "").replace("*", "") == title.replace("*", "")
             number = re.fullmatch(r"[0-9.]+", title)
             checks.expect(same or number, "%s: title %r, not %r" % (where, title, item.title))
-            met["title as text" if same else "title as written"] += 1
+            met[TITLE] += 1
         summary, wanted = text(ours, "description"), words(item.summary)
         summary = words(summary)
         if not wanted:
             continue
         if "↩" in wanted:
-            met["footnotes"] += 1
+            met[SUMMARY] += 1
             wanted = wanted.replace("Text1 with", "Text with").split(" The note.")[0]
         if not item.title and wanted.endswith(summary) and wanted != summary:
-            met["first heading"] += 1
+            met[SUMMARY] += 1
             wanted = summary
         cut = summary.endswith("…") and not wanted.endswith("…")
         same = wanted.startswith(summary[:-1]) and len(wanted) > 200 if cut else summary == wanted

@@ -1,30 +1,17 @@
 #!/usr/bin/env python3
-"""jekyll.py [-v] POSTRIDER SITE...: holds the atom.xml that postrider makes of a Jekyll site against the feed that Jekyll makes of it.
+"""jekyll.py [-v] [--wanted] POSTRIDER SITE...: holds the atom.xml that postrider makes of a Jekyll site against the feed that Jekyll makes of it.
 
 Each site is copied, its theme and plugins are taken out of the copy's _config.yml, and both programs read the copy. Titles, dates,
 addresses, summaries and contents are compared; of a content, the visible text in its blocks, its emphasis and code, its links and
-its pictures. What postrider does otherwise on purpose (WANTED below) is levelled before. With -v the first differences of every
-post are shown, with -vv all. Needs jekyll, jekyll-feed, jekyll-include-cache. Exit 1 if anything differs."""
+its pictures. What postrider does otherwise on purpose (wanted.py) is levelled before and counted; with --wanted each of its classes
+must have been met. With -v the first differences of every post are shown, with -vv all. Needs jekyll, jekyll-feed,
+jekyll-include-cache. Exit 1 if anything differs."""
 import collections, difflib, html.parser, pathlib, re, shutil, subprocess, sys, tempfile, urllib.parse, xml.etree.ElementTree as ET
 from datetime import datetime
+from wanted import ADDRESS, PAGE, SUMMARY, SYNTAX, TITLE
 
-WANTED = """
-active: scripts, styles, forms and vector drawings are left out; frames, objects and embeds become a link
-tasks: a checkbox of a task list is a character
-lines: a listing has no line numbers
-notes: the arrow that leads back from a footnote, and the addresses inside a post, are each feed's own
-math: formulas keep their source between dollars; Jekyll writes it between backslashes, for a script
-quotes: a title keeps its quotation marks as they were typed
-noscript: what a page shows to readers without scripts is shown
-tags: where a plugin's tag or an include is missing, a link to the post stands, once
-contents: a table of contents is left out
-beginning: where only a heading or a picture stands before the first blank line, the summary is the first paragraph's
-addresses: hosts are in lower case, a bare host has its slash, and an empty address is none
-attributes: a list of attributes behind plain text, `a {: .b}`, is left out; kramdown shows it
-blocks: tags of blocks in the middle of a line are markup; kramdown shows them as text (not levelled)
-excerpts: they are cut after Liquid has run, and have no footnotes
-cut: a summary is cut at 300 characters
-"""
+HERE = [TITLE, ADDRESS, SUMMARY, PAGE, SYNTAX]
+met = collections.Counter()
 ATOM = "{http://www.w3.org/2005/Atom}"
 # What Jekyll stops at costs only itself here, so that the rest of a blog without its theme can be compared.
 LENIENT = r"""
@@ -82,19 +69,25 @@ class Reader(html.parser.HTMLParser):
         page, _, fragment = value.partition("#")
         if page == self.base and fragment:
             return "#"
+        before = value
         value = re.sub(r"^(https?://[^/?#]*)$", r"\1/", value)
         value = re.sub(r"/\.$", "/", value).replace("\u200b", "")
         value = re.sub(r"^https?://[^/?#]*", lambda found: found[0].lower(), value)
+        if value.startswith("/".join(self.base.split("/")[:3]) + "//"):
+            value = re.sub(r"(?<!:)//+", "/", value)
+        met[ADDRESS] += value != before
         return urllib.parse.quote(urllib.parse.unquote(value), safe=":/?#[]@!$&'()*+,;=%")
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         if tag in DROPPED:
+            met[PAGE] += 1
             self.dropping.append(tag)
         if self.dropping:
             return
         if tag in ("iframe", "object", "embed"):
             self.flush()
+            met[PAGE] += 1
             self.frames.append(self.address(watch_page(attributes.get("src") or attributes.get("data-src") or attributes.get("data") or "")))
             if tag != "embed":
                 self.dropping.append(tag)
@@ -181,6 +174,7 @@ def without_links_to(parts, page, frames):
         kind, value = parts[at]
         if kind == "link" and value.rstrip("/") == page.rstrip("/") and at + 1 < len(parts):
             if parts[at + 1][1].strip("\u2060").rstrip("/") == page.rstrip("/"):
+                met[PAGE] += 1
                 at += 3
                 continue
         if kind == "link" and re.match(r"https://(www\.youtube\.com/watch|vimeo\.com/|gist\.github\.com/)", value) and at + 1 < len(parts):
@@ -198,12 +192,27 @@ def without_links_to(parts, page, frames):
     return out
 
 
+def without_attributes(parts):
+    """Takes out lists of attributes, `{: .a}`, that kramdown shows as text."""
+    out, within = [], False
+    for kind, value in parts:
+        within = within or kind == "word" and value.startswith("{:")
+        if not within:
+            out.append((kind, value))
+        elif kind == "word" and value.rstrip("\u2060").endswith("}"):
+            within = False
+    return out
+
+
 def entries(path):
+    """A feed's entries by their addresses, in which no slash stands twice."""
     found = {}
     for entry in ET.parse(path).getroot().findall(ATOM + "entry"):
         text = lambda name: (entry.findtext(ATOM + name) or "").strip()
         link = next(link.get("href") for link in entry.findall(ATOM + "link") if link.get("rel") == "alternate")
-        found[link] = {"title": text("title"), "published": text("published"), "summary": text("summary"), "content": text("content")}
+        once = re.sub(r"(?<!:)//+", "/", link)
+        met[ADDRESS] += once != link
+        found[once] = {"title": text("title"), "published": text("published"), "summary": text("summary"), "content": text("content")}
     return found
 
 
@@ -280,11 +289,12 @@ def compare(program, site, verbose):
     for link in sorted(set(theirs) ^ set(ours)):
         wrong["address"] += 1
         print("%s: %s: only %s has it" % (site.name, link, "jekyll" if link in theirs else "postrider"))
-    count = 0
+    count = differing = 0
     for link in sorted(set(theirs) & set(ours)):
         count += 1
         a, b = theirs[link], ours[link]
         told = []
+        met[TITLE] += plain(a["title"]) != b["title"]
         if quotes(plain(a["title"])) != quotes(b["title"]):
             told.append(("title", plain(a["title"]), b["title"]))
         if datetime.fromisoformat(a["published"].replace("Z", "+00:00")) != datetime.fromisoformat(b["published"].replace("Z", "+00:00")):
@@ -292,11 +302,17 @@ def compare(program, site, verbose):
         heading = re.match(r"\s*<h\d[^>]*>(.*?)</h\d>", a["content"], re.S)
         if heading and plain(heading[1]) == plain(a["summary"]):
             a["summary"] = ""
+        met[SUMMARY] += plain(a["summary"]) != b["summary"]
+        if "{:" not in b["summary"]:
+            a["summary"] = re.sub(r" \{:[^}]*\}", "", a["summary"])
         if a["summary"] and not same_summary(b["summary"], a["summary"]):
             told.append(("summary", plain(a["summary"])[:300], b["summary"]))
         left, frames = parts_of(a["content"], link)
         right = without_links_to(parts_of(b["content"], link)[0], link, frames)
         joined = lambda parts: "".join(value for kind, value in parts if kind == "word").replace("\u2060", "")
+        if left != right and without_attributes(left) == right:
+            met[SYNTAX] += 1
+            left = right
         if left != right:
             level = "text" if joined(left) != joined(right) else "structure"
             matcher = difflib.SequenceMatcher(None, left, right, autojunk=False) if len(left) + len(right) < 6000 else None
@@ -310,6 +326,7 @@ def compare(program, site, verbose):
             for _, i, j, k, l in first[: 3 if verbose < 2 else 50]:
                 shown.append("      jekyll    %s⟪%s⟫%s\n      postrider %s⟪%s⟫" % (show(left[max(0, i - 4):i]), show(left[i:min(j, i + 25)]), show(left[j:j + 2]), show(right[max(0, k - 4):k]), show(right[k:min(l, k + 25)])))
             told.append((level, "%d places" % len(first), "\n" + "\n".join(shown)))
+        differing += bool(told)
         for what, *rest in told:
             wrong[what] += 1
             if verbose:
@@ -318,12 +335,21 @@ def compare(program, site, verbose):
     left = [link for link, entry in ours.items() if holds(entry) and not holds(theirs.get(link))]
     for link in left:
         print("%s: %s: holds `{%%` or `{: ` outside code" % (site.name, link))
-    print("%s: %d posts; differ: %s" % (site.name, count, ", ".join("%s %d" % item for item in sorted(wrong.items())) or "none"))
+    kinds = "".join(", %s %d" % item for item in sorted(wrong.items()))
+    print("%s: %d posts, %d differ%s" % (site.name, count, differing, kinds))
     return sum(wrong.values()) + len(left)
 
 
-if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    verbose = arguments.count("-v") + 2 * arguments.count("-vv")
-    program, *sites = [argument for argument in arguments if not argument.startswith("-v")]
-    sys.exit(1 if sum(compare(pathlib.Path(program).resolve(), pathlib.Path(site).resolve(), verbose) for site in sites) else 0)
+def main():
+    options = [argument for argument in sys.argv[1:] if argument.startswith("-")]
+    verbose = options.count("-v") + 2 * options.count("-vv")
+    program, *sites = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    wrong = sum(compare(pathlib.Path(program).resolve(), pathlib.Path(site).resolve(), verbose) for site in sites)
+    for wanted in HERE if "--wanted" in options else []:
+        if not met[wanted]:
+            print("no post shows the wanted difference `%s`" % wanted)
+            wrong += 1
+    sys.exit(1 if wrong else 0)
+
+
+main()

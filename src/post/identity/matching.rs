@@ -139,6 +139,17 @@ impl<'a> Matching<'a> {
             |row| (row.body.length > LEAST_BODY).then_some(row.body.hash.as_str()),
             |index| Some(&posts[index].body).filter(|body| body.length > LEAST_BODY).map(|body| body.hash.as_str()),
         );
+        // Few words may be another's too, but hardly below the same title, when the one goes as the other comes.
+        self.by_key(
+            |row| {
+                let few = row.body.length > 0 && !row.gone;
+                few.then_some((row.body.hash.as_str(), row.title.as_str(), row.language.as_str()))
+            },
+            |index| {
+                let body = &posts[index].body;
+                Some((body.hash.as_str(), posts[index].title.as_str(), language(&posts[index], rules.site)))
+            },
+        );
         self.by_key(
             |row| Some((row.day, row.title.as_str(), row.language.as_str())),
             |index| Some((day(&posts[index]), posts[index].title.as_str(), language(&posts[index], rules.site))),
