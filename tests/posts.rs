@@ -346,6 +346,9 @@ fn report(blog: &Blog, path: &str) -> String {
         let _ = writeln!(report, "problem: line {line}: {}\n  help: {}", problem.message, problem.help);
     }
     if let Some((content, _)) = rendered {
+        if let Some(measured) = content.image.and_then(|image| image.measured) {
+            let _ = writeln!(report, "measured: {measured:?}");
+        }
         let _ = writeln!(report, "summary: {}", content.summary);
         let _ = writeln!(report, "--- html\n{}", content.html.as_str().trim_end());
         if content.excerpt != content.html {

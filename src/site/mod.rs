@@ -4,6 +4,7 @@
 mod beside;
 mod branches;
 mod pages;
+mod pictures;
 mod render;
 mod sources;
 mod survey;
