@@ -162,9 +162,22 @@ pub(super) fn with_sizes(html: &str, measure: &dyn Fn(&str) -> Option<(u32, u32)
     }
     let mut out = String::new();
     let mut copied = 0;
+    let mut in_picture = false;
     for token in markup::tokens(html) {
-        let Token::Start(tag) = token else { continue };
-        if tag.name != "img" || ["width", "height"].iter().any(|name| tag.attribute(name).is_some()) {
+        let tag = match token {
+            Token::Start(tag) => tag,
+            Token::End(name) => {
+                in_picture &= name != "picture";
+                continue;
+            }
+            Token::Text(_) => continue,
+        };
+        in_picture |= tag.name == "picture";
+        // Of several files to choose from, the size of one would hold the others to it.
+        if tag.name != "img"
+            || in_picture
+            || ["width", "height", "srcset"].iter().any(|name| tag.attribute(name).is_some())
+        {
             continue;
         }
         let Some((width, height)) = tag.attribute("src").and_then(|source| measure(&source)) else { continue };
