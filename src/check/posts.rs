@@ -125,7 +125,10 @@ fn missing_pictures(post: &Post, content: &Content, generator: &Generator, root:
     let own = |url: &Url| url.host_str() == post.url.host_str();
     let shown = ["src", "poster"].iter().flat_map(|attribute| content.html.addresses(attribute));
     let shown = shown.filter_map(|address| Url::parse(&address).ok());
-    let pictures = post.image.iter().map(|image| image.url.clone()).chain(shown);
+    // One that all posts have from the site's defaults is no fault of this one.
+    let its_own = |url: &Url| decoded(url.path()).rsplit('/').next().is_some_and(|name| source.contains(name));
+    let image = post.image.iter().map(|image| image.url.clone()).filter(its_own);
+    let pictures = image.chain(shown);
     let missing = pictures.filter(|url| own(url) && !is_there(url)).map(|url| {
         let path = decoded(url.path());
         let recorded = [".mp4", ".webm", ".ogv", ".mov", ".mp3", ".ogg", ".m4a", ".wav"];
