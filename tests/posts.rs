@@ -140,6 +140,22 @@ fn our_permalink_goes_before_the_generators_but_not_before_the_posts_own() {
     assert_eq!(url("2024-05-04-permalink.md"), "/blog/2024/a/b/x-24");
 }
 
+#[test]
+fn pictures_are_looked_at_when_their_post_is_rendered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/posts/jekyll/assets");
+    std::fs::write(folder.path().join("2024-01-01-x.md"), "---\nimage: /b.gif\n---\n![](/a.png)").expect("writable");
+    let blog = read_dir(folder.path(), ".");
+    for (from, to) in [("small.png", "a.png"), ("small.gif", "b.gif")] {
+        std::fs::copy(corpus.join(from), folder.path().join(to)).expect("writable");
+    }
+    let (content, problems) = blog.render(&blog.posts[0]).expect("it is there");
+    assert_eq!(problems, []);
+    assert!(content.html.as_str().contains("width=\"5\" height=\"3\""), "{}", content.html.as_str());
+    let measured = content.image.and_then(|image| image.measured).expect("a picture");
+    assert_eq!((measured.length, &*measured.media_type, measured.size), (14, "image/gif", Some((7, 2))));
+}
+
 #[cfg(unix)]
 #[test]
 fn links_that_lead_in_circles_are_survived() {
@@ -433,6 +449,9 @@ fn report(blog: &Blog, path: &str) -> String {
         let _ = writeln!(report, "problem: line {line}: {}\n  help: {}", problem.message, problem.help);
     }
     if let Some((content, _)) = rendered {
+        if let Some(measured) = content.image.and_then(|image| image.measured) {
+            let _ = writeln!(report, "measured: {measured:?}");
+        }
         let _ = writeln!(report, "summary: {}", content.summary);
         let _ = writeln!(report, "--- html\n{}", content.html.as_str().trim_end());
         if content.excerpt != content.html {

@@ -126,13 +126,20 @@ fn missing_pictures(post: &Post, content: &Content, generator: &Generator, root:
             || beside.join(&stem).join(name).exists()
     };
     let own = |url: &Url| url.host_str() == post.url.host_str();
-    let pictures = content.html.addresses("src").into_iter().filter_map(|address| Url::parse(&address).ok());
+    let shown = ["src", "poster"].iter().flat_map(|attribute| content.html.addresses(attribute));
+    let shown = shown.filter_map(|address| Url::parse(&address).ok());
+    // One that all posts have from the site's defaults is no fault of this one.
+    let its_own = |url: &Url| decoded(url.path()).rsplit('/').next().is_some_and(|name| source.contains(name));
+    let image = post.image.iter().map(|image| image.url.clone()).filter(its_own);
+    let pictures = image.chain(shown);
     let missing = pictures.filter(|url| own(url) && !is_there(url)).map(|url| {
         let path = decoded(url.path());
-        let message = format!("The picture `{path}` is not in the site's folder: readers would see a gap");
+        let recorded = [".mp4", ".webm", ".ogv", ".mov", ".mp3", ".ogg", ".m4a", ".wav"];
+        let what = if recorded.iter().any(|ending| path.ends_with(ending)) { "recording" } else { "picture" };
+        let message = format!("The {what} `{path}` is not in the site's folder: readers would see a gap");
         let name = path.rsplit('/').next().unwrap_or(&path);
         let help = "check its spelling, capitals too, or add the file";
-        Finding::new(&post.path, line_with(source, name), Severity::Warning, message, help)
+        at(source, name, Finding::new(&post.path, None, Severity::Warning, message, help))
     });
     missing.collect()
 }
@@ -152,13 +159,8 @@ fn links_to_drafts(
     });
     let finding = |slug: String| {
         let message = format!("The link to `{slug}` leads to a post that is not published: readers would find nothing");
-        Finding::new(
-            &post.path,
-            line_with(source, &slug),
-            Severity::Warning,
-            message,
-            "publish that post first, or take the link out",
-        )
+        let help = "publish that post first, or take the link out";
+        at(source, &slug, Finding::new(&post.path, None, Severity::Warning, message, help))
     };
     lead.map(finding).collect()
 }
@@ -171,9 +173,14 @@ fn slug_of(path: &str) -> String {
     slug.unwrap_or(stem).to_lowercase()
 }
 
-fn line_with(source: &str, text: &str) -> Option<u32> {
-    let at = source.lines().position(|line| line.contains(text))?;
-    u32::try_from(at + 1).ok()
+/// A finding with the place where `text` stands first.
+fn at(source: &str, text: &str, mut finding: Finding) -> Finding {
+    let met = source.lines().enumerate().find_map(|(number, line)| Some((number, &line[..line.find(text)?])));
+    if let Some((number, before)) = met {
+        finding.line = u32::try_from(number + 1).ok();
+        finding.column = u32::try_from(before.chars().count() + 1).ok();
+    }
+    finding
 }
 
 fn decoded(path: &str) -> String {

@@ -107,7 +107,7 @@ impl Entry {
             language: post.language.as_deref().map(language),
             summary: xml::text(&content.summary).trim().to_owned(),
             html: content.html.clone(),
-            image: post.image.clone(),
+            image: content.image.clone().or_else(|| post.image.clone()),
         }
     }
 

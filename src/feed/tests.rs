@@ -56,7 +56,12 @@ fn post(number: u32, title: &str) -> Post {
 }
 
 fn content(html: &str, summary: &str) -> Content {
-    Content { html: CleanHtml::for_tests(html), excerpt: CleanHtml::default(), summary: summary.to_owned() }
+    Content {
+        html: CleanHtml::for_tests(html),
+        excerpt: CleanHtml::default(),
+        summary: summary.to_owned(),
+        image: None,
+    }
 }
 
 fn tag(number: u32) -> PostId {
@@ -69,7 +74,11 @@ fn nasty() -> Feed {
         authors: vec![named("Grace & Co"), named(" \u{7}"), named("Zoë")],
         categories: vec!["Rust".to_owned(), "C++ & <C#>".to_owned()],
         tags: vec!["rust".to_owned(), "日本".to_owned(), " ".to_owned()],
-        image: Some(Image { url: Url::parse("https://example.org/a b|c.png").unwrap(), alt: "A picture".to_owned() }),
+        image: Some(Image {
+            url: Url::parse("https://example.org/a b|c.png").unwrap(),
+            alt: "A picture".to_owned(),
+            measured: None,
+        }),
         ..post(1, "`Vec<T>` & Co &amp; \"</title>\" ]]> '1 > 0'")
     };
     let controls = Post {

@@ -2,12 +2,16 @@
 //!
 //! [`clean`] is the one way to a [`CleanHtml`]; [`mail::narrow`] the one way to what mail clients can show.
 
+mod embeds;
+mod images;
+mod link;
 pub mod mail;
 mod markup;
 mod sanitise;
 mod text;
 
-pub use sanitise::clean;
+pub use link::{Fault, Slip};
+pub use sanitise::{clean, clean_and_tell};
 
 /// Sanitised HTML with every URL absolute. Its constructor is private to this folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +40,11 @@ impl CleanHtml {
         let opening = format!(" {attribute}=\"");
         let values = self.0.split(&opening).skip(1).filter_map(|rest| rest.split('"').next());
         values.map(|value| value.replace("&amp;", "&")).collect()
+    }
+
+    /// The same, where images that say neither their width nor their height say both, if `measure` knows them of a `src`.
+    pub fn with_sizes(self, measure: &dyn Fn(&str) -> Option<(u32, u32)>) -> Self {
+        images::with_sizes(&self.0, measure).map_or(self, CleanHtml)
     }
 
     /// For tests of what takes clean HTML.

@@ -125,6 +125,20 @@ pub struct Image {
     pub url: Url,
     /// What it shows, in words.
     pub alt: String,
+    /// What is known of the file; `None` until it is rendered, and where it does not lie in the site's folder.
+    #[serde(skip)]
+    pub measured: Option<Measured>,
+}
+
+/// What a picture's file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// Its length in bytes.
+    pub length: u64,
+    /// Its media type, `image/png`.
+    pub media_type: String,
+    /// Width and height in pixels, as it is shown.
+    pub size: Option<(u32, u32)>,
 }
 
 /// Characters that a summary has at most.
@@ -139,6 +153,8 @@ pub struct Content {
     pub excerpt: CleanHtml,
     /// Plain text of one or a few sentences, at most [`SUMMARY_LENGTH`] characters: the author's own, or the excerpt's.
     pub summary: String,
+    /// The post's own picture, measured.
+    pub image: Option<Image>,
 }
 
 /// A file that is a post but is not published now, and why.

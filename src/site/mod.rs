@@ -4,6 +4,7 @@
 mod beside;
 mod branches;
 mod pages;
+mod pictures;
 mod reader;
 mod render;
 mod sources;

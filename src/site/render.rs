@@ -2,14 +2,15 @@
 //! once, when the first of them asks for it.
 
 use super::pages::Pages;
+use super::pictures::Pictures;
 use super::reader::Reader;
 use super::sources;
-use crate::html::{self, CleanHtml};
+use crate::html::{self, CleanHtml, Slip};
 use crate::post::dialect::{Document, Templating, eleventy, pelican, plain, stamp};
 use crate::post::front_matter::Yaml;
 use crate::post::generator::Rules;
 use crate::post::liquid::{Engine, Facts, to_value};
-use crate::post::{Content, Post, Problem, SUMMARY_LENGTH, excerpt, markdown, shortcode, summary, text};
+use crate::post::{Content, Image, Post, Problem, SUMMARY_LENGTH, excerpt, markdown, shortcode, summary, text};
 use chrono::DateTime;
 use liquid_core::model::{Object, Value};
 use rayon::prelude::*;
@@ -23,11 +24,13 @@ pub(super) struct Renderer {
     posts: Arc<Vec<Post>>,
     engine: OnceLock<Engine>,
     pages: OnceLock<Pages>,
+    pictures: Pictures,
 }
 
 impl Renderer {
     pub(super) fn new(reader: Arc<Reader>, posts: Arc<Vec<Post>>) -> Self {
-        Renderer { reader, posts, engine: OnceLock::new(), pages: OnceLock::new() }
+        let pictures = Pictures::new(&reader.generator, reader.base.clone());
+        Renderer { reader, posts, engine: OnceLock::new(), pages: OnceLock::new(), pictures }
     }
 
     /// `post` is one of the blog's.
@@ -71,19 +74,28 @@ impl Renderer {
             Rules::Plain => plain::containers(&body).into_owned(),
             _ => body,
         };
-        let problems = troubles.into_iter().map(|trouble| Problem {
-            path: post.path.clone(),
-            line: Some(trouble.line),
-            column: None,
-            message: trouble.message,
-            help: trouble.help,
-        });
+        let mut problems: Vec<Problem> = troubles
+            .into_iter()
+            .map(|trouble| Problem {
+                path: post.path.clone(),
+                line: Some(trouble.line),
+                column: None,
+                message: trouble.message,
+                help: trouble.help,
+            })
+            .collect();
         let html = match source.flavour {
             Some(flavour) => markdown::to_html_as(flavour, &body, &post.slug),
             None => body.clone(),
         };
-        let html = html::clean(&html, &post.url);
-        let marked = self.beginning(post, &source, &body, &html).map(|excerpt| html::clean(&excerpt, &post.url));
+        let place = self.reader.file(&post.path).map(|file| generator.source_folder().join(&file.site_path));
+        let measure = |url: &str| self.pictures.measure(url, &post.url, place.as_deref());
+        let size = |url: &str| measure(url)?.size;
+        let (html, slips) = html::clean_and_tell(&html, &post.url);
+        problems.extend(slips.iter().map(|slip| misled(slip, post, &source)));
+        let html = html.with_sizes(&size);
+        let marked = self.beginning(post, &source, &body, &html);
+        let marked = marked.map(|excerpt| html::clean(&excerpt, &post.url).with_sizes(&size));
         let summary = post.summary.clone().unwrap_or_else(|| match &marked {
             Some(marked) => text::shorten(&marked.to_words(), SUMMARY_LENGTH),
             None if matches!(generator.rules, Rules::Jekyll) => text::shorten(&html.to_words(), SUMMARY_LENGTH),
@@ -92,7 +104,8 @@ impl Renderer {
         // A picture, a film, a redirect: its title is all there is to say.
         let summary = if summary.is_empty() { post.title.clone() } else { summary };
         let excerpt = marked.unwrap_or_else(|| html.clone());
-        Ok((Content { html, excerpt, summary }, problems.collect()))
+        let image = post.image.clone().map(|image| Image { measured: measure(image.url.as_str()), ..image });
+        Ok((Content { html, excerpt, summary, image }, problems))
     }
 
     /// A post's beginning as its generator makes it; `None` where it is the whole post.
@@ -153,6 +166,20 @@ impl Renderer {
             posts.par_iter().map(|post| page(post, &front(post))).collect()
         };
         Engine::new(facts, &all, Box::new(pages))
+    }
+}
+
+/// A URL that leads nowhere, with its place in the source if it is written there.
+fn misled(slip: &Slip, post: &Post, source: &Document) -> Problem {
+    let place = slip.spellings().find_map(|written| source.body.find(&*written));
+    let before = place.map(|at| &source.body[..at]);
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Problem {
+        path: post.path.clone(),
+        line: before.map(|before| source.body_line.saturating_add(number(before.matches('\n').count()))),
+        column: before.map(|before| number(before.rsplit('\n').next().unwrap_or(before).chars().count() + 1)),
+        message: slip.message(),
+        help: slip.help(),
     }
 }
 

@@ -362,7 +362,7 @@ fn image(front: &Yaml, title: &str, url: &Url, base: &Url) -> Option<Image> {
     };
     let alt = ["alt", "description", "caption"].iter().find_map(|key| image.get(key).and_then(Yaml::text));
     let alt = alt.map_or_else(|| title.to_owned(), text::plain);
-    matches!(found.scheme(), "http" | "https").then_some(Image { url: found, alt })
+    matches!(found.scheme(), "http" | "https").then_some(Image { url: found, alt, measured: None })
 }
 
 fn fingerprint(title: &str, body_hash: &str, summary: Option<&str>, image: Option<&Image>) -> String {
