@@ -68,7 +68,7 @@ impl Renderer {
                 };
                 shortcode::expand(&source.body, source.body_line, syntax, &facts)
             }
-            Templating::Liquid | Templating::Nunjucks | Templating::None => (source.body.clone(), Vec::new()),
+            Templating::Liquid | Templating::Nunjucks | Templating::None => (source.body.to_string(), Vec::new()),
         };
         let body = match generator.rules {
             Rules::Plain => plain::containers(&body).into_owned(),
@@ -109,7 +109,7 @@ impl Renderer {
     }
 
     /// A post's beginning as its generator makes it; `None` where it is the whole post.
-    fn beginning(&self, post: &Post, source: &Document, body: &str, html: &CleanHtml) -> Option<String> {
+    fn beginning(&self, post: &Post, source: &Document<'_>, body: &str, html: &CleanHtml) -> Option<String> {
         // Set to nothing, there are no excerpts.
         let own = source.front.get("excerpt_separator").map(|separator| match separator {
             Yaml::Scalar(separator, _) => separator.as_str(),
@@ -170,7 +170,7 @@ impl Renderer {
 }
 
 /// A URL that leads nowhere, with its place in the source if it is written there.
-fn misled(slip: &Slip, post: &Post, source: &Document) -> Problem {
+fn misled(slip: &Slip, post: &Post, source: &Document<'_>) -> Problem {
     let place = slip.spellings().find_map(|written| source.body.find(&*written));
     let before = place.map(|at| &source.body[..at]);
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);

@@ -11,7 +11,7 @@ pub mod plain;
 mod reading;
 pub mod zola;
 
-use super::front_matter::{self, Fences, Yaml};
+use super::front_matter::{self, Fences, Source, Yaml};
 use super::generator::{self, Generator, Rules};
 use super::identity::Body;
 use super::kramdown::Flavour;
@@ -120,20 +120,20 @@ pub struct Context<'a> {
 
 /// A file that was read.
 #[derive(Clone, Debug)]
-pub enum Found {
+pub enum Found<'a> {
     /// A published post.
-    Post(Box<Document>),
+    Post(Box<Document<'a>>),
     /// Not published now; why.
     Hidden(&'static str),
 }
 
 /// A post, and what rendering it needs.
 #[derive(Clone, Debug)]
-pub struct Document {
+pub struct Document<'a> {
     /// The post.
     pub post: Post,
     /// Its source below the front matter, line ends as `\n`.
-    pub body: String,
+    pub body: Cow<'a, str>,
     /// Its front matter over the defaults of its place.
     pub front: Yaml,
     /// The line of the file on which the body begins.
@@ -167,7 +167,7 @@ pub fn is_dated(file_name: &str) -> bool {
 }
 
 /// Reads a file. A problem that leaves the post readable goes to `problems`; one that does not is the error.
-pub fn read(file: &File<'_>, context: &Context<'_>, problems: &mut Vec<Problem>) -> Result<Found, Problem> {
+pub fn read<'a>(file: &File<'a>, context: &Context<'_>, problems: &mut Vec<Problem>) -> Result<Found<'a>, Problem> {
     if file.draft {
         return Ok(Found::Hidden("draft"));
     }
@@ -199,14 +199,14 @@ pub fn read(file: &File<'_>, context: &Context<'_>, problems: &mut Vec<Problem>)
     };
     problems.append(&mut reading.problems);
     Ok(match found {
-        Ok(facts) => Found::Post(Box::new(document(reading, facts))),
+        Ok(facts) => Found::Post(Box::new(document(reading, source, facts))),
         Err(reason) => Found::Hidden(reason),
     })
 }
 
 /// The post that the facts make of a file.
-fn document(reading: Reading<'_>, facts: Facts) -> Document {
-    let Reading { file, context, source, front, lasting, .. } = reading;
+fn document<'a>(reading: Reading<'_>, source: Source<'a>, facts: Facts) -> Document<'a> {
+    let Reading { file, context, front, lasting, .. } = reading;
     let says = |key: &str, value: bool| front.get(key).and_then(Yaml::truth) == Some(value);
     let file_name = file.path.rsplit('/').next().unwrap_or(file.path);
     let markdown = !matches!(file_name.rsplit('.').next(), Some("html" | "htm"));
@@ -270,7 +270,7 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
     };
     Document {
         post,
-        body: body.into_owned(),
+        body,
         front,
         body_line,
         flavour: markdown.then(|| context.generator.rules.dialect().flavour()),
