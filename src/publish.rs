@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Why the feeds could not be published.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +63,7 @@ pub struct Publisher<'a> {
     /// The store.
     pub store: &'a Store,
     /// What it remembered of posts when they were read.
-    pub known: &'a [Known],
+    pub known: &'a [Arc<Known>],
     /// Now.
     pub now: DateTime<Utc>,
     /// Whether more old posts than the flood limit may appear as new.
@@ -93,7 +94,7 @@ impl Publisher<'_> {
         let hidden = self.blog.hidden.iter().map(|hidden| hidden.path.as_str());
         let present = hidden.chain(self.blog.problems.iter().map(|problem| problem.path.as_str())).collect();
         let rules = Rules { ids: self.config.feeds.ids, authority, site: self.site, now: self.now, present: &present };
-        self.store.remember_posts(self.now, self.known, |known: &[Known]| {
+        self.store.remember_posts(self.now, self.known, |known: &[Arc<Known>]| {
             let assigned = assign(known, &self.blog.posts, &rules);
             // Nobody floods whose store is new: minted ids are the same again.
             let old = |(a, p): &(&Assigned, &Post)| {
@@ -119,7 +120,7 @@ impl Publisher<'_> {
             .into_par_iter()
             .map(|(identity, post)| match self.blog.render(post) {
                 Ok((content, problems)) => {
-                    let Known { id, atom_updated, .. } = &identity.known;
+                    let Known { id, atom_updated, .. } = &*identity.known;
                     (Some(Entry::new(id.clone(), *atom_updated, post, &content)), problems)
                 }
                 Err(problem) => (None, vec![problem]),

@@ -21,6 +21,7 @@ use crate::subscribe;
 use anyhow::Result;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `postrider build`
@@ -123,7 +124,7 @@ struct Cycle<'a> {
     generator: Generator,
     blog: Blog,
     store: Store,
-    known: Vec<Known>,
+    known: Vec<Arc<Known>>,
     now: DateTime<Utc>,
 }
 

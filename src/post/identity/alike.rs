@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// How many hashes a sketch holds. Of 64 the likeness is told within six hundredths or so.
 const SKETCH: usize = 64;
@@ -12,9 +13,9 @@ const SHINGLE: usize = 3;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
     /// Hex SHA-256.
-    pub hash: String,
+    pub hash: Arc<str>,
     /// The smallest hashes of its shingles (bottom-k MinHash), eight hex digits each, in order.
-    pub sketch: String,
+    pub sketch: Arc<str>,
     /// In octets.
     pub length: usize,
 }
@@ -23,7 +24,11 @@ impl Body {
     /// Of a text.
     pub fn of(text: &str) -> Self {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-        Body { hash: data_encoding::HEXLOWER.encode(digest.as_ref()), sketch: sketch(text), length: text.len() }
+        Body {
+            hash: data_encoding::HEXLOWER.encode(digest.as_ref()).into(),
+            sketch: sketch(text).into(),
+            length: text.len(),
+        }
     }
 }
 
