@@ -417,7 +417,8 @@ fn read_at(settings: &Settings, root: &Path, known: &[Arc<Known>], now: DateTime
     let generator = site::generator(settings, root).expect("a sound configuration");
     let mut site = site_of(generator.url.clone());
     site.timezone = generator.timezone.unwrap_or_default();
-    site::read(settings, &site, &generator, root, known, now).expect("a readable folder")
+    let files = site::find(settings, &generator, root).expect("a readable folder");
+    site::read(files, settings, &site, &generator, root, known, now)
 }
 
 fn site_of(url: Option<Url>) -> Site {

@@ -135,8 +135,10 @@ impl<'a> Cycle<'a> {
         // First what only looks: a wrong folder leaves no store behind.
         site::look(&setup.config.posts, &setup.config.root)?;
         let store = setup.store(mode)?;
-        let known = store.known_posts()?;
-        let blog = site::read(&setup.config.posts, &site, &generator, &setup.config.root, &known, now)?;
+        let (posts, root) = (&setup.config.posts, &setup.config.root);
+        let (files, known) = rayon::join(|| site::find(posts, &generator, root), || store.known_posts());
+        let (files, known) = (files?, known?);
+        let blog = site::read(files, posts, &site, &generator, root, &known, now);
         Ok(Cycle { global, setup, site, generator, blog, store, known, now })
     }
 

@@ -82,21 +82,30 @@ pub fn look(settings: &Settings, root: &Path) -> Result<(), Error> {
     missing.map_or(Ok(()), |folder| Err(Error::NoFolder(folder)))
 }
 
-/// Reads every post, as it was at `now`. One bad post does not stop it (P8). `known` is what the store remembers: files that
-/// did not change since are not read.
+/// The files that are taken for posts.
+pub struct Files(walk::Walked);
+
+/// Finds what the generator would take for posts. Reads none of it.
 ///
 /// # Errors
 /// When a folder that the settings name is missing or cannot be read.
+pub fn find(settings: &Settings, generator: &Generator, root: &Path) -> Result<Files, Error> {
+    look(settings, root)?;
+    walk::posts(settings, root, generator).map(Files)
+}
+
+/// Reads every post, as it was at `now`. One bad post does not stop it (P8). `known` is what the store remembers: files that
+/// did not change since are not read.
 pub fn read(
+    files: Files,
     settings: &Settings,
     site: &Site,
     generator: &Generator,
     root: &Path,
     known: &[Arc<Known>],
     now: DateTime<Utc>,
-) -> Result<Blog, Error> {
-    look(settings, root)?;
-    let walk::Walked { posts: files, unread, problems: mut unreadable } = walk::posts(settings, root, generator)?;
+) -> Blog {
+    let walk::Walked { posts: files, unread, problems: mut unreadable } = files.0;
     let mut folders = vec![generator.source_folder()];
     folders.extend(generator.sources.iter().map(|below| generator.folder.join(below)));
     folders.extend(settings.dir.iter().map(|dir| root.join(dir)));
@@ -118,7 +127,7 @@ pub fn read(
     let Parts { posts, hidden, problems } = blog;
     let (read, posts) = (reader.files.len(), Arc::new(posts));
     let renderer = Renderer::new(Arc::new(reader), posts.clone());
-    Ok(Blog { posts, read, hidden, problems, unread, renderer })
+    Blog { posts, read, hidden, problems, unread, renderer }
 }
 
 /// The posts, hidden files and problems, in the order of the files.
