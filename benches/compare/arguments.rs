@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) keep: bool,
     /// cargo bench says so
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, global = true)]
     pub(crate) bench: bool,
     /// Another part of the machinery, in a process of its own
     #[command(subcommand)]

