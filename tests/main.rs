@@ -18,6 +18,7 @@ mod keys;
 mod kills;
 mod ledger;
 mod matrix;
+mod media;
 mod mutations;
 mod order;
 mod limits;

@@ -7,12 +7,13 @@ pub mod settings;
 
 mod atom;
 mod json;
+mod picture;
 mod rss;
 mod xml;
 
 use crate::address::EmailAddress;
 use crate::html::CleanHtml;
-use crate::post::{Content, Image, Person, Post, PostId, Site};
+use crate::post::{Content, Image, Media, Person, Post, PostId, Site};
 use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
 use serde::Deserialize;
 use std::fmt;
@@ -90,6 +91,8 @@ pub struct Entry {
     pub html: CleanHtml,
     /// The picture that stands for it.
     pub image: Option<Image>,
+    /// What it offers beside its text. RSS has room for the first alone.
+    pub media: Vec<Media>,
 }
 
 impl Entry {
@@ -108,6 +111,7 @@ impl Entry {
             summary: xml::text(&content.summary).trim().to_owned(),
             html: content.html.clone(),
             image: content.image.clone().or_else(|| post.image.clone()),
+            media: content.media.clone(),
         }
     }
 
@@ -216,6 +220,9 @@ pub fn reread(bytes: &[u8], format: Format, feed: &Feed) -> Result<(), Error> {
         true => Ok(()),
         false => Err(Error::Differs { format, what, read: read.to_owned(), meant: meant.to_owned() }),
     };
+    if format != Format::Json {
+        xml::well_formed(text).map_err(|reason| Error::Unreadable { format, reason })?;
+    }
     let found = read(bytes, format)?;
     same("the title", &found.title, &feed.title)?;
     same("the number of entries", &found.entries.len().to_string(), &feed.entries.len().to_string())?;
