@@ -14,6 +14,7 @@ mod xml;
 use crate::address::EmailAddress;
 use crate::html::CleanHtml;
 use crate::post::{Content, Image, Media, Person, Post, PostId, Site};
+use aws_lc_rs::digest;
 use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
 use serde::Deserialize;
 use std::fmt;
@@ -100,6 +101,7 @@ impl Entry {
     pub fn new(id: PostId, updated: DateTime<Utc>, post: &Post, content: &Content) -> Entry {
         let published = whole_minutes(post.published.trunc_subsecs(0));
         Entry {
+            html: content.html.clone().with_ids_of(&mark(&id), &post.url),
             id: PostId(xml::line(&id.0)),
             title: xml::line(&post.title),
             url: post.url.clone(),
@@ -109,7 +111,6 @@ impl Entry {
             categories: without_doubles(post.categories.iter().chain(&post.tags)),
             language: post.language.as_deref().map(language),
             summary: xml::text(&content.summary).trim().to_owned(),
-            html: content.html.clone(),
             image: content.image.clone().or_else(|| post.image.clone()),
             media: content.media.clone(),
         }
@@ -283,6 +284,12 @@ fn without_doubles<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
         }
     }
     kept
+}
+
+/// What the names inside a post begin with: as permanent as its id, so that no entry changes because of another.
+fn mark(id: &PostId) -> String {
+    let hash = digest::digest(&digest::SHA256, id.0.as_bytes());
+    format!("p{}", data_encoding::HEXLOWER.encode(&hash.as_ref()[..4]))
 }
 
 /// A language tag of RFC 5646, also from the locale that some generators want (`en_US`).

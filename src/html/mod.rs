@@ -3,6 +3,7 @@
 //! [`clean`] is the one way to a [`CleanHtml`]; [`mail::narrow`] the one way to what mail clients can show.
 
 mod embeds;
+mod ids;
 mod images;
 mod link;
 pub mod mail;
@@ -10,6 +11,8 @@ mod markup;
 mod picture;
 mod sanitise;
 mod text;
+
+use url::Url;
 
 pub use link::{Fault, Slip};
 pub use picture::Picture;
@@ -52,6 +55,11 @@ impl CleanHtml {
     /// The first picture that can stand for the whole: no icon, badge, emoji or tracking pixel. `measure` knows the sizes of a `src`.
     pub fn picture(&self, measure: &dyn Fn(&str) -> Option<(u32, u32)>) -> Option<Picture> {
         picture::first(&self.0, measure)
+    }
+
+    /// The same, where every id begins with `mark`, as do the links to notes on the page at `page`: it can stand beside others.
+    pub fn with_ids_of(self, mark: &str, page: &Url) -> Self {
+        ids::own(&self.0, mark, page).map_or(self, CleanHtml)
     }
 
     /// For tests of what takes clean HTML.

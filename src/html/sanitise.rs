@@ -124,7 +124,8 @@ const MATH: &[&str] = &[
 ];
 
 /// Their content means nothing to a reader without them.
-const DROPPED_WHOLE: &[&str] = &["script", "style", "noscript", "template", "select", "textarea", "svg", "title"];
+const DROPPED_WHOLE: &[&str] =
+    &["script", "style", "noscript", "template", "select", "textarea", "button", "svg", "title"];
 
 const EVERYWHERE: &[&str] = &["class", "id", "dir", "lang", "title"];
 
