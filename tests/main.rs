@@ -32,3 +32,4 @@ mod smtp;
 mod stopped;
 mod store;
 mod web;
+mod websub;

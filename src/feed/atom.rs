@@ -16,6 +16,7 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         mime_type: Some(Format::Atom.media_type().to_owned()),
         ..Link::default()
     };
+    let hub = settings.hub.as_ref().map(|hub| Link { href: xml::uri(hub), rel: "hub".to_owned(), ..Link::default() });
     // Required where an entry names no author (section 4.1.1), and never blank.
     let author = feed.author.clone().unwrap_or_else(|| Person { name: feed.title.clone(), ..Person::default() });
     let document = atom::Feed {
@@ -24,7 +25,7 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         updated: feed.updated.fixed_offset(),
         authors: vec![person(&author)],
         generator: Some(Generator { value: GENERATOR.to_owned(), ..Generator::default() }),
-        links: vec![itself, alternate(&feed.home, Some(&feed.language))],
+        links: [itself, alternate(&feed.home, Some(&feed.language))].into_iter().chain(hub).collect(),
         subtitle: feed.description.clone().map(Text::plain),
         entries: feed.entries.iter().map(|entry| self::entry(entry, settings.content)).collect(),
         namespaces: picture::namespaces(&feed.entries),
@@ -32,7 +33,8 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         ..atom::Feed::default()
     };
     // The writer's own declaration names no encoding.
-    let declaration = b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n".to_vec();
+    let declaration = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n".to_owned();
+    let declaration = xml::with_stylesheet(declaration, feed, self_url, settings).into_bytes();
     let config = WriteConfig { write_document_declaration: false, indent_size: Some(2) };
     let mut bytes = document
         .write_with_config(declaration, config)

@@ -21,7 +21,16 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     authors: Vec<Author<'a>>,
     language: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hubs: Vec<Hub>,
     items: Vec<Item<'a>>,
+}
+
+#[derive(Serialize)]
+struct Hub {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    url: String,
 }
 
 #[derive(Serialize)]
@@ -83,6 +92,7 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         description: feed.description.as_deref(),
         authors: feed.author.iter().map(author).collect(),
         language: &feed.language,
+        hubs: settings.hub.iter().map(|hub| Hub { kind: "WebSub", url: xml::uri(hub) }).collect(),
         items: feed.entries.iter().map(|entry| item(entry, settings.content)).collect(),
     };
     let mut bytes = serde_json::to_vec_pretty(&document)

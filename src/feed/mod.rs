@@ -3,6 +3,8 @@
 //! The same feed gives the same bytes, whenever it is written. What the model holds is fit for XML from the start; and
 //! [`reread`] proves that what was written is read as what was meant, before it replaces anything (P5).
 
+pub mod listed;
+pub mod opml;
 pub mod settings;
 
 mod atom;
@@ -20,6 +22,7 @@ use serde::Deserialize;
 use std::fmt;
 use url::Url;
 
+pub use listed::Listed;
 pub use settings::{ContentKind, Settings};
 
 /// What the program calls itself in a feed. Without its version: a newer one must not change every feed.
@@ -137,6 +140,8 @@ pub struct Feed {
     pub author: Option<Person>,
     /// When its newest change was, never when it was built; the epoch for a feed without entries.
     pub updated: DateTime<Utc>,
+    /// What browsers show it with, where that is written.
+    pub stylesheet: Option<Url>,
     /// In the order in which they are written.
     pub entries: Vec<Entry>,
 }
@@ -152,6 +157,7 @@ impl Feed {
             language: language(&site.language),
             author: site.author.as_ref().and_then(person),
             updated: entries.iter().map(|entry| entry.updated).max().unwrap_or_default(),
+            stylesheet: site.url.join(listed::STYLESHEET).ok(),
             entries,
         }
     }

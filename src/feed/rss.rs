@@ -21,6 +21,7 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         mime_type: Some(Format::Rss.media_type().to_owned()),
         ..Link::default()
     };
+    let hub = settings.hub.as_ref().map(|hub| Link { href: xml::uri(hub), rel: "hub".to_owned(), ..Link::default() });
     let channel = Channel {
         title: feed.title.clone(),
         link: xml::uri(&feed.home),
@@ -31,14 +32,15 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         last_build_date: Some(date(&feed.updated)),
         generator: Some(GENERATOR.to_owned()),
         namespaces: picture::namespaces(&feed.entries),
-        atom_ext: Some(AtomExtension { links: vec![itself] }),
+        atom_ext: Some(AtomExtension { links: std::iter::once(itself).chain(hub).collect() }),
         items: feed.entries.iter().map(|entry| item(entry, settings.content)).collect(),
         ..Channel::default()
     };
     let unwritable = |reason: String| Error::Unwritable { format: Format::Rss, reason };
     let bytes = channel.pretty_write_to(Vec::new(), b' ', 2).map_err(|error| unwritable(error.to_string()))?;
     let document = String::from_utf8(bytes).map_err(|error| unwritable(error.to_string()))?;
-    Ok((xml::hex_references(&document) + "\n").into_bytes())
+    let document = xml::hex_references(&document) + "\n";
+    Ok(xml::with_stylesheet(document, feed, self_url, settings).into_bytes())
 }
 
 fn item(entry: &Entry, content: ContentKind) -> Item {

@@ -1,5 +1,6 @@
 //! What XML 1.0 may hold, and how text is brought into it. JSON gets the same text, so that all formats agree.
 
+use super::{Feed, Settings};
 use quick_xml::NsReader;
 use quick_xml::events::Event;
 use quick_xml::name::ResolveResult;
@@ -81,6 +82,23 @@ pub(super) fn uri(url: &Url) -> String {
         }
     }
     uri
+}
+
+/// The document with the feed's stylesheet named behind its declaration, where that is written
+/// (<https://www.w3.org/TR/xml-stylesheet/>); by a path, so that it also works on a copy of the site.
+pub(super) fn with_stylesheet(document: String, feed: &Feed, self_url: &Url, settings: &Settings) -> String {
+    let (Some(stylesheet), Some(end)) = (feed.stylesheet.as_ref().filter(|_| settings.page), document.find("?>\n"))
+    else {
+        return document;
+    };
+    let path = self_url.make_relative(stylesheet).unwrap_or_else(|| uri(stylesheet));
+    let (declaration, rest) = document.split_at(end + 3);
+    format!("{declaration}<?xml-stylesheet type=\"text/css\" href=\"{}\"?>\n{rest}", attribute(&path))
+}
+
+/// Plain text for an attribute between double quotes, in XML and in HTML.
+pub(super) fn attribute(plain: &str) -> String {
+    as_html(plain).replace('"', "&quot;")
 }
 
 /// The document with `&lt;` and `&amp;` as `&#x3C;` and `&#x26;`, as the RSS Best Practices Profile advises for titles:

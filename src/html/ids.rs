@@ -55,13 +55,13 @@ pub(super) fn own(html: &str, mark: &str, page: &Url) -> Option<String> {
         for (name, value) in tag.attributes() {
             let plain = || tag.attribute(name).unwrap_or_default();
             let value = match name {
-                "id" => markup::escape(&renamed(&plain())).into(),
+                "id" => markup::escape(&renamed(&plain())),
                 "headers" => {
                     let names: Vec<String> = plain().split_ascii_whitespace().map(renamed).collect();
-                    markup::escape(&names.join(" ")).into()
+                    markup::escape(&names.join(" "))
                 }
                 "href" => match note() {
-                    Some(id) => markup::escape(&at(page, &renamed(id))).into(),
+                    Some(id) => markup::escape(&at(page, &renamed(id))),
                     None => value.to_owned(),
                 },
                 _ => value.to_owned(),
