@@ -48,6 +48,8 @@ pub fn write(config: &Config, site: &Site, templates: &Templates, feeds: &[Liste
         (STYLESHEET.to_owned(), templates.render("feeds/feed.css.j2", &context)?),
         (OPML.to_owned(), list),
     ] {
+        // The renderer drops the last line end.
+        let text = format!("{}\n", text.trim_end());
         output::replace(&folder.join(name), text.as_bytes())?;
     }
     let headers = folder.join("_headers");

@@ -192,7 +192,8 @@ impl Remarks {
     fn sentences(self, hub: &Url) -> Vec<String> {
         let more = |count: usize| if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
         let waiting = self.waiting.into_iter().map(|(why, (url, count))| {
-            format!("{url}{} is not live yet ({why}); the first run after it is tells the hub", more(count))
+            let (is, it) = if count > 1 { ("are", "they are") } else { ("is", "it is") };
+            format!("{url}{} {is} not live yet ({why}); the first run after {it} tells the hub", more(count))
         });
         let never = self.never.into_iter().map(|(url, why)| {
             format!("{url} has not been what was written for three days ({why}); the hub is not told of it\n  help: publish the folder of feeds.dir at site.url as it is, or leave feeds.hub out")

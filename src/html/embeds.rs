@@ -160,7 +160,10 @@ mod tests {
                 "<video src=\"v.mp4\" poster=\"/p.jpg\" controls autoplay><track src=\"v.vtt\"></video>",
                 "<video src=\"https://a.example/p/v.mp4\" poster=\"https://a.example/p.jpg\" controls=\"\"><track src=\"https://a.example/p/v.vtt\"></video>",
             ),
-            ("<audio><source src=\"a.mp3\"></audio>", "<audio><source src=\"https://a.example/p/a.mp3\"></audio>"),
+            (
+                "<audio><source src=\"a.mp3\"></audio>",
+                "<audio controls=\"\"><source src=\"https://a.example/p/a.mp3\"></audio>",
+            ),
             (
                 "<form action=\"/f\"><label>Mail</label><input name=\"m\"><button>Go</button></form><style>p{}</style><script>x()</script><p style=\"x\" onclick=\"y\">T</p><base href=\"/\"><meta charset=\"x\"><link href=\"/s.css\">",
                 "Mail<p>T</p>",
