@@ -365,6 +365,13 @@ mod tests {
     }
 
     #[test]
+    fn a_hub_is_reached_over_http() {
+        assert!(parse("[feeds]\nhub = 'https://hub.example/'").is_ok());
+        let error = parse("[feeds]\nhub = 'mailto:a@b.example'").unwrap_err().to_string();
+        assert!(error.contains("feeds.hub begins with \"mailto\""), "{error}");
+    }
+
+    #[test]
     fn the_site_is_ours_over_the_generators() {
         let config = parse("[site]\nurl = \"https://example.org/blog\"\n[posts]\n").unwrap();
         let site = config.site(SiteTable {

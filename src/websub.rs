@@ -102,7 +102,7 @@ impl Websub<'_> {
                 if row.is_some_and(|row| !row.waiting.is_empty()) {
                     changed.push((url.into(), ping));
                 }
-            } else if ping.next <= now {
+            } else if ping.tries == 0 || ping.next <= now {
                 due.push(Due { url, bytes, ping });
             }
         }

@@ -13,6 +13,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
@@ -245,4 +246,37 @@ fn a_site_that_never_serves_the_feed_is_given_up_with_a_word() {
         assert_eq!(world.run(&store, 4 * 24 * 60), [""; 0]);
         assert_eq!(world.server.posted(), [world.form("atom.xml")]);
     });
+}
+
+#[test]
+fn build_tells_the_hub_and_plan_tells_nobody() {
+    let server = Server::start();
+    server.set("/hub", 204, b"");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("posts")).expect("a folder");
+    fs::write(path("posts/2026-11-16-note.md"), "---\ntitle: T\n---\nWords\n").expect("writable");
+    let address = &server.address;
+    let config =
+        format!("[site]\ntitle = 'T'\nurl = '{address}'\n[posts]\ndir = 'posts'\n[feeds]\nhub = '{address}hub'\n");
+    fs::write(path("config.toml"), config).expect("writable");
+    let run = |command: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_postrider"));
+        let ran = program.current_dir(folder.path()).args([command, "--now", "2026-11-23T12:00:00Z"]).output();
+        let ran = ran.expect("the program starts");
+        assert!(ran.status.success(), "{ran:?}");
+        String::from_utf8_lossy(&ran.stderr).into_owned()
+    };
+    // Nothing answers: the run is as good as any.
+    assert!(run("build").contains("are not live yet"));
+    for name in ["rss.xml", "atom.xml", "feed.json"] {
+        server.set(&format!("/{name}"), 200, &fs::read(path("public").join(name)).expect("a feed"));
+    }
+    server.asked();
+    run("plan");
+    assert_eq!((server.posted().len(), server.asked()), (0, 0));
+    assert_eq!(run("build"), "");
+    assert_eq!(server.posted().len(), 3);
+    run("build");
+    assert_eq!((server.posted().len(), server.asked()), (0, 3));
 }

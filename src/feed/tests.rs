@@ -279,6 +279,27 @@ fn files_and_pictures_stand_beside_the_text_in_all_formats() {
 }
 
 #[test]
+fn a_hub_and_a_style_are_named_where_there_are_any() {
+    let hub = Url::parse("https://hub.example/?a=1&b=2").unwrap();
+    let settings = Settings { hub: Some(hub.clone()), page: false, ..Settings::default() };
+    let links = |links: Vec<(String, String)>| links.into_iter().find(|(rel, _)| rel == "hub").map(|(_, href)| href);
+    let rss = written(&nasty(), Format::Rss, &settings);
+    let channel = ::rss::Channel::read_from(rss.as_bytes()).unwrap();
+    let found = channel.atom_ext.unwrap().links.into_iter().map(|link| (link.rel, link.href)).collect();
+    assert_eq!(links(found).as_deref(), Some(hub.as_str()));
+    let atom = written(&nasty(), Format::Atom, &settings);
+    let found = atom.parse::<atom_syndication::Feed>().unwrap().links.into_iter().map(|link| (link.rel, link.href));
+    assert_eq!(links(found.collect()).as_deref(), Some(hub.as_str()));
+    let json: serde_json::Value = serde_json::from_str(&written(&nasty(), Format::Json, &settings)).unwrap();
+    assert_eq!(json["hubs"], serde_json::json!([{"type": "WebSub", "url": hub.as_str()}]));
+    assert!(!rss.contains("xml-stylesheet") && !atom.contains("xml-stylesheet"));
+
+    let deep = Url::parse("https://example.org/blog/tag/a/rss.xml").unwrap();
+    let rss = String::from_utf8(write(&nasty(), Format::Rss, &deep, &Settings::default()).unwrap()).unwrap();
+    assert!(rss.contains("<?xml-stylesheet type=\"text/css\" href=\"../../feeds/feed.css\"?>"), "{rss}");
+}
+
+#[test]
 fn a_feed_holds_no_more_than_its_limit_in_the_given_order() {
     let entries: Vec<_> =
         (1..9).map(|n| Entry::new(tag(n), DateTime::UNIX_EPOCH, &post(n, "T"), &Content::default())).collect();

@@ -83,6 +83,7 @@ fn at(page: &Url, id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn notes_and_headings_of_posts_do_not_meet() {
@@ -107,5 +108,36 @@ mod tests {
         );
         let plain = "<p>No <b>names</b></p>";
         assert_eq!(own(plain), plain);
+    }
+    /// Markup that is full of names and of links to them.
+    fn markup() -> impl Strategy<Value = String> {
+        let name =
+            prop_oneof![Just("a".to_owned()), Just("fn:1".to_owned()), Just("日 &\"<>'".to_owned()), any::<String>()];
+        let piece = (name, 0..4_u8).prop_map(|(name, kind)| {
+            let name = markup::escape(&name);
+            match kind {
+                0 => format!("<h2 id=\"{name}\" title=\" id=&quot;x&quot;\">T</h2>"),
+                1 => format!("<a class=\"footnote\" href=\"#{name}\" id=\"{name}\">1</a>"),
+                2 => format!("<td headers=\"{name} b\">2</td> id=\"{name}\""),
+                _ => format!("<img alt=\"{name}\" id={name}>"),
+            }
+        });
+        proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn it_stays_clean_and_every_name_is_the_post_s_own(html in markup()) {
+            let page: Url = "https://a.example/p/".parse().expect("a URL");
+            let clean = crate::html::clean(&html, &page);
+            let marked = clean.clone().with_ids_of("p1", &page);
+            prop_assert_eq!(&crate::html::clean(marked.as_str(), &page), &marked);
+            prop_assert_eq!(marked.to_words(), clean.to_words());
+            for token in markup::tokens(marked.as_str()) {
+                let Token::Start(tag) = token else { continue };
+                let id = tag.attribute("id");
+                prop_assert!(id.is_none_or(|id| id.starts_with("p1-") || id.starts_with("fn-p1-")));
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ pub struct Ping {
     pub since: DateTime<Utc>,
     /// How often it did not listen.
     pub tries: i64,
-    /// Not before this.
+    /// After a try in vain, not before this.
     pub next: DateTime<Utc>,
 }
 
