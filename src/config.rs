@@ -120,8 +120,7 @@ pub enum Error {
 }
 
 /// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 8] = [
-    ("hub", "WebSub"),
+const LATER: [(&str, &str); 7] = [
     ("feed", "further feeds"),
     ("require_live", "waiting for a post's URL to answer"),
     ("inbox", "reading a mailbox"),
@@ -172,6 +171,12 @@ impl Config {
         }
         if self.feeds.limit == 0 {
             return Err("feeds.limit is 0; use 1 or more, or leave it out for 20".to_owned());
+        }
+        if let Some(hub) = self.feeds.hub.as_ref().filter(|hub| !matches!(hub.scheme(), "http" | "https")) {
+            return Err(format!(
+                "feeds.hub begins with {:?}; use the https:// address that the hub names",
+                hub.scheme()
+            ));
         }
         if let Some(url) = self.web.public_url.as_ref().filter(|u| !matches!(u.scheme(), "http" | "https")) {
             return Err(format!("web.public_url begins with {:?}; use https://", url.scheme()));
@@ -357,6 +362,13 @@ mod tests {
         assert!(error("[posts]\n[[digest]]\nname = \"a\"\nschedule = \"0 9 * * MON\"").contains("no [mail]"));
         assert!(error("[posts]\n[[digest]]\nname = \"A b\"\nschedule = \"0 9 * * MON\"").contains("config.toml:3: "));
         assert!(error("[posts]\n[[digest]]\nname = \"a\"\nschedule = \"0 9 31 2 *\"").contains("config.toml:4: "));
+    }
+
+    #[test]
+    fn a_hub_is_reached_over_http() {
+        assert!(parse("[feeds]\nhub = 'https://hub.example/'").is_ok());
+        let error = parse("[feeds]\nhub = 'mailto:a@b.example'").unwrap_err().to_string();
+        assert!(error.contains("feeds.hub begins with \"mailto\""), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Publishing: every post gets its identity, and the newest go into the feeds.
 
 use crate::config::Config;
-use crate::feed::{self, Entry, Feed, Format};
+use crate::feed::{self, Entry, Feed, Format, Listed};
 use crate::output::{self, Change as Written};
 use crate::post::identity::{Assigned, Change, Known, Rules, assign};
 use crate::post::{Post, Problem, Site};
@@ -76,6 +76,8 @@ pub struct Published {
     pub identities: Vec<Assigned>,
     /// The feeds.
     pub feeds: Vec<report::Feed>,
+    /// The same for people and hubs: what each is called, and where it lies.
+    pub listed: Vec<Listed>,
     /// What rendering found wrong.
     pub problems: Vec<Problem>,
 }
@@ -85,7 +87,8 @@ impl Publisher<'_> {
     pub fn run(&self, mode: Mode) -> Result<Published, Error> {
         let identities = self.identify()?;
         let (feeds, problems) = self.feeds(&identities, mode)?;
-        Ok(Published { identities, feeds, problems })
+        let listed = vec![Listed::of_site(self.site, &self.config.feeds)];
+        Ok(Published { identities, feeds, listed, problems })
     }
 
     fn identify(&self) -> Result<Vec<Assigned>, Error> {

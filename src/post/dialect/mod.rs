@@ -16,6 +16,7 @@ use super::generator::{self, Generator, Rules};
 use super::identity::Body;
 use super::kramdown::Flavour;
 use super::markdown;
+use super::media::{self, Media};
 use super::permalink;
 use super::shortcode::Syntax;
 use super::{Image, Person, Post, Problem, SUMMARY_LENGTH, Site, text};
@@ -233,10 +234,11 @@ fn document<'a>(reading: Reading<'_>, source: Source<'a>, facts: Facts) -> Docum
     let summary = facts.summary.as_deref().map(text::plain).filter(|said| !said.is_empty());
     let summary = summary.map(|said| text::shorten(&said, SUMMARY_LENGTH));
     let image = image(&front, &title, &url, context.base);
+    let media = media::of(&front, &url, context.base);
     let remembered = Body::of(&body);
     let post = Post {
         path: file.path.to_owned(),
-        fingerprint: fingerprint(&title, &remembered.hash, summary.as_deref(), image.as_ref()),
+        fingerprint: fingerprint(&title, &remembered.hash, summary.as_deref(), image.as_ref(), &media),
         slug: permalink::slugify(&facts.slug, permalink::Mode::Pretty, true),
         published: facts.published,
         updated: facts.updated,
@@ -349,25 +351,17 @@ fn image(front: &Yaml, title: &str, url: &Url, base: &Url) -> Option<Image> {
         Yaml::Map(_) => ["path", "feature", "url", "src"].iter().find_map(|key| image.get(key).and_then(Yaml::text))?,
         one => one.text()?,
     };
-    if place.contains("{{") {
-        return None;
-    }
-    let found = match place.strip_prefix('/').filter(|rest| !rest.starts_with('/')) {
-        Some(rest) => {
-            let prefix = base.path().trim_matches('/');
-            let below = rest.strip_prefix(prefix).filter(|below| !prefix.is_empty() && below.starts_with('/'));
-            base.join(below.map_or(rest, |below| &below[1..])).ok()?
-        }
-        None => url.join(place).ok()?,
-    };
+    let url = media::located(place, url, base)?;
     let alt = ["alt", "description", "caption"].iter().find_map(|key| image.get(key).and_then(Yaml::text));
     let alt = alt.map_or_else(|| title.to_owned(), text::plain);
-    matches!(found.scheme(), "http" | "https").then_some(Image { url: found, alt, measured: None })
+    Some(Image { url, alt, measured: None })
 }
 
-fn fingerprint(title: &str, body_hash: &str, summary: Option<&str>, image: Option<&Image>) -> String {
+fn fingerprint(title: &str, body_hash: &str, summary: Option<&str>, image: Option<&Image>, media: &[Media]) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
-    for part in [title, body_hash, summary.unwrap_or_default(), image.map_or("", |image| image.url.as_str())] {
+    let image = image.map_or("", |image| image.url.as_str());
+    let media = media.iter().map(|media| media.url.as_str());
+    for part in [title, body_hash, summary.unwrap_or_default(), image].into_iter().chain(media) {
         // With lengths: a word that moves from one part to the next is a change.
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part.as_bytes());
