@@ -148,7 +148,7 @@ mod tests {
         let config = config(folder.path(), "hub = 'https://hub.example/'");
         let feeds = [
             Listed::of_site(&site(), &config.feeds),
-            Listed::new("C++ & co", None, site().url, "tag/c%2B%2B/", &site(), &config.feeds),
+            Listed::new("C++ & co", None, site().url, "tag/c%2B%2B", &site(), &config.feeds),
         ];
         write(&config, &site(), &Templates::embedded(), &feeds).expect("written");
         let (page, list) = (written(folder.path(), "feeds/index.html"), written(folder.path(), "feeds/feeds.opml"));
@@ -186,7 +186,7 @@ mod tests {
     fn thousands_of_feeds_have_few_rules_and_a_page_of_bounded_length() {
         let folder = tempfile::tempdir().expect("a folder");
         let config = config(folder.path(), "");
-        let tag = |n: u32| Listed::new("T", None, site().url, &format!("tag/{n}/"), &site(), &config.feeds);
+        let tag = |n: u32| Listed::new("T", None, site().url, &format!("tag/{n}"), &site(), &config.feeds);
         let feeds: Vec<_> = (0..2000).map(tag).collect();
         write(&config, &site(), &Templates::embedded(), &feeds).expect("written");
         let headers = written(folder.path(), "_headers");

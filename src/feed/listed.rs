@@ -43,7 +43,7 @@ impl Listed {
         Listed::new(&site.title, description, site.url.clone(), "", site, settings)
     }
 
-    /// The feed that lies in `folder` below `feeds.dir`: a path with `/` at its end where it is not empty.
+    /// The feed that lies in `folder` below `feeds.dir`, `tag/rust`; the site's own lies in none.
     pub fn new(
         title: &str,
         description: Option<String>,
@@ -53,7 +53,10 @@ impl Listed {
         settings: &Settings,
     ) -> Listed {
         let file = |format: &Format| {
-            let name = format!("{folder}{}", format.file_name());
+            let name = match folder {
+                "" => format.file_name().to_owned(),
+                folder => format!("{folder}/{}", format.file_name()),
+            };
             let url = site.url.join(&name).unwrap_or_else(|_| site.url.clone());
             File { format: *format, path: settings.dir.join(&name), url }
         };

@@ -40,7 +40,7 @@ mod tests {
             author: None,
         };
         let json = Settings { formats: vec![Format::Json], ..Settings::default() };
-        let tag = Listed::new("日本", None, site.url.clone(), "tag/日本/", &site, &json);
+        let tag = Listed::new("日本", None, site.url.clone(), "tag/日本", &site, &json);
         let written = write(&site.title, &[Listed::of_site(&site, &Settings::default()), tag]);
         assert_eq!(xml::well_formed(&written), Ok(()));
         assert_eq!(
