@@ -144,6 +144,8 @@ pub(super) fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
+            // As the standard serialises it.
+            '\u{a0}' => escaped.push_str("&nbsp;"),
             c => escaped.push(c),
         }
     }
