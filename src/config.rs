@@ -21,6 +21,9 @@ pub struct Config {
     /// `[feeds]`
     #[serde(default)]
     pub feeds: feed::Settings,
+    /// `[[feed]]`, in order.
+    #[serde(default, rename = "feed")]
+    pub named_feeds: Vec<feed::Named>,
     /// `[mail]`
     pub mail: Option<message::Settings>,
     /// `[delivery]`
@@ -120,9 +123,8 @@ pub enum Error {
 }
 
 /// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 8] = [
+const LATER: [(&str, &str); 7] = [
     ("hub", "WebSub"),
-    ("feed", "further feeds"),
     ("require_live", "waiting for a post's URL to answer"),
     ("inbox", "reading a mailbox"),
     ("theme", "themes"),
@@ -172,6 +174,15 @@ impl Config {
         }
         if self.feeds.limit == 0 {
             return Err("feeds.limit is 0; use 1 or more, or leave it out for 20".to_owned());
+        }
+        for (at, named) in self.named_feeds.iter().enumerate() {
+            let name = named.name.as_str();
+            if self.named_feeds[..at].iter().any(|other| other.name == named.name) {
+                return Err(format!("two [[feed]] tables are named {name:?}; give each its own name"));
+            }
+            if named.limit == Some(0) {
+                return Err(format!("feed {name:?}: limit is 0; use 1 or more, or leave it out for that of [feeds]"));
+            }
         }
         if let Some(url) = self.web.public_url.as_ref().filter(|u| !matches!(u.scheme(), "http" | "https")) {
             return Err(format!("web.public_url begins with {:?}; use https://", url.scheme()));

@@ -1,5 +1,6 @@
 //! RSS 2.0, after the RSS Best Practices Profile.
 
+use super::history::{self, NAMESPACE};
 use super::{ContentKind, Entry, Error, Feed, Format, Found, FoundEntry, GENERATOR, Settings, mail_and_name, xml};
 use ::rss::extension::atom::{AtomExtension, Link};
 use ::rss::extension::dublincore::DublinCoreExtension;
@@ -16,6 +17,13 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         mime_type: Some(Format::Rss.media_type().to_owned()),
         ..Link::default()
     };
+    let mark = feed.history.mark();
+    let rest = feed.history.links(self_url, Format::Rss).into_iter().map(|(rel, url)| Link {
+        href: xml::uri(&url),
+        rel: rel.to_owned(),
+        mime_type: Some(Format::Rss.media_type().to_owned()),
+        ..Link::default()
+    });
     let channel = Channel {
         title: feed.title.clone(),
         link: xml::uri(&feed.home),
@@ -25,13 +33,15 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         managing_editor: feed.author.as_ref().and_then(mail_and_name),
         last_build_date: Some(date(&feed.updated)),
         generator: Some(GENERATOR.to_owned()),
-        atom_ext: Some(AtomExtension { links: vec![itself] }),
+        atom_ext: Some(AtomExtension { links: [itself].into_iter().chain(rest).collect() }),
+        namespaces: mark.iter().map(|_| ("fh".to_owned(), NAMESPACE.to_owned())).collect(),
         items: feed.entries.iter().map(|entry| item(entry, settings.content)).collect(),
         ..Channel::default()
     };
     let unwritable = |reason: String| Error::Unwritable { format: Format::Rss, reason };
     let bytes = channel.pretty_write_to(Vec::new(), b' ', 2).map_err(|error| unwritable(error.to_string()))?;
     let document = String::from_utf8(bytes).map_err(|error| unwritable(error.to_string()))?;
+    let document = history::marked(document, mark, "\n    <atom:link ");
     Ok((xml::hex_references(&document) + "\n").into_bytes())
 }
 

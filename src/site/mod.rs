@@ -7,6 +7,7 @@ mod pages;
 mod pictures;
 mod reader;
 mod render;
+mod section;
 mod sources;
 mod survey;
 mod walk;
@@ -107,6 +108,7 @@ pub fn read(
         permalink: settings.permalink.clone(),
         people: sources::people(&folders),
         now,
+        dirs: settings.dir.iter().map(|dir| walk::shown(dir)).collect(),
         files,
     };
     let mut blog = read_all(&reader, known);
@@ -166,6 +168,11 @@ impl Blog {
     /// When the post's file was taken away or hidden since the blog was read.
     pub fn render(&self, post: &Post) -> Result<(Content, Vec<Problem>), Problem> {
         self.renderer.render(post)
+    }
+
+    /// The section in which one of its posts lies.
+    pub fn section(&self, post: &Post) -> Option<String> {
+        self.renderer.section(post).map(str::to_owned)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::pages::Pages;
 use super::pictures::Pictures;
 use super::reader::Reader;
-use super::sources;
+use super::{section, sources};
 use crate::html::{self, CleanHtml, Slip};
 use crate::post::dialect::{Document, Templating, eleventy, pelican, plain, stamp};
 use crate::post::front_matter::Yaml;
@@ -31,6 +31,11 @@ impl Renderer {
     pub(super) fn new(reader: Arc<Reader>, posts: Arc<Vec<Post>>) -> Self {
         let pictures = Pictures::new(&reader.generator, reader.base.clone());
         Renderer { reader, posts, engine: OnceLock::new(), pages: OnceLock::new(), pictures }
+    }
+
+    /// The section in which it lies.
+    pub(super) fn section<'a>(&'a self, post: &'a Post) -> Option<&'a str> {
+        section::of(&post.path, &self.reader)
     }
 
     /// `post` is one of the blog's.

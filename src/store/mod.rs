@@ -1,7 +1,7 @@
 //! The store: what Postrider remembers. One SQL text for a SQLite file and for PostgreSQL.
 //!
 //! * [`sql`] alone knows the drivers and what differs between them.
-//! * [`posts`], [`subscribers`], [`editions`] are the tables by subject; [`numbers`] and [`story`] read them for people.
+//! * [`posts`], [`feeds`], [`subscribers`], [`editions`] are the tables by subject; [`numbers`] and [`story`] read them for people.
 //! * [`ledger`] is what delivery works on: claim, begin, settle, recover.
 //! * [`lock`] tells who is alive.
 //!
@@ -9,6 +9,7 @@
 //! parameter. An unreadable store is an error, never a first run (P6).
 
 pub mod editions;
+pub mod feeds;
 pub mod ledger;
 pub mod lock;
 pub mod numbers;
@@ -25,8 +26,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 /// The migrations, in order. Never changed once released; a new one is a new file.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
+];
 
 /// What becomes of a delivery that waits when it is withdrawn. One that may have been taken already is not called cancelled.
 const WITHDRAW: &str = "state = CASE WHEN state = 'uncertain' OR resends > 0 THEN 'held' ELSE 'cancelled' END, worker = NULL, lease = NULL";
