@@ -368,6 +368,9 @@ mod tests {
         assert!(error("[posts]\n[[digest]]\nname = \"a\"\nschedule = \"0 9 * * MON\"").contains("no [mail]"));
         assert!(error("[posts]\n[[digest]]\nname = \"A b\"\nschedule = \"0 9 * * MON\"").contains("config.toml:3: "));
         assert!(error("[posts]\n[[digest]]\nname = \"a\"\nschedule = \"0 9 31 2 *\"").contains("config.toml:4: "));
+        assert!(error("[posts]\n[[feed]]\nname = \"a\"\n[[feed]]\nname = \"a\"").contains("two [[feed]] tables"));
+        assert!(error("[posts]\n[[feed]]\nname = \"a\"\nlimit = 0").contains("feed \"a\": limit is 0"));
+        assert!(error("[posts]\n[[feed]]\nname = \"tag\"").contains("config.toml:3: \"tag\" cannot name a feed"));
     }
 
     #[test]

@@ -319,6 +319,50 @@ fn own(words: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn plan_says_what_readers_of_each_feed_would_see() {
+    let blog =
+        Blog::new("limit = 2\narchives = true\nfor = [\"tag\"]\n[[feed]]\nname = \"birds\"\ntags = [\"herons\"]\n");
+    let post = |number: u32, more: &str| {
+        let front = format!("title: Post {number}\ndate: 2026-11-0{number}\nguid: urn:example:{number}\n{more}");
+        blog.post(number, &front);
+    };
+    post(1, "tags: [herons]");
+    post(2, "tags: [snow]");
+    post(3, "tags: [herons]");
+    blog.build();
+    post(1, "tags: [snow]");
+    post(3, "tags: [herons]\nsummary: In other words.");
+    post(4, "");
+    let plan = blog.command(&["plan"]);
+    let seen: BTreeMap<&str, String> = plan["feeds"]
+        .as_array()
+        .expect("feeds")
+        .iter()
+        .filter_map(|feed| Some((feed["path"].as_str()?.strip_suffix("/atom.xml")?, feed)))
+        .map(|(path, feed)| {
+            let ids = |key: &str| feed[key].to_string().replace("urn:example:", "");
+            (path, format!("+{} ~{} -{} {}", ids("new"), ids("updated"), ids("gone"), feed["changed"]))
+        })
+        .collect();
+    let expected = [
+        ("public", r#"+["4"] ~["3"] -["2"] true"#),
+        ("public/archive/1", r#"+["4"] ~["1","3"] -[] true"#),
+        ("public/birds", r#"+[] ~["3"] -["1"] true"#),
+        ("public/tag/herons", r#"+[] ~["3"] -["1"] true"#),
+        ("public/tag/snow", r#"+["1"] ~[] -[] true"#),
+    ];
+    assert_eq!(seen, expected.map(|(path, what)| (path, what.to_owned())).into());
+    blog.build();
+    // Of pages only those that change are told.
+    let quiet = blog.command(&["plan"]);
+    let told: Vec<&Value> = quiet["feeds"].as_array().expect("feeds").iter().collect();
+    assert_eq!(told.len(), 4 * FORMATS.len());
+    for feed in told {
+        assert_eq!((&feed["changed"], &feed["new"], &feed["gone"]), (&json!(false), &json!([]), &json!([])), "{feed}");
+    }
+}
+
+#[test]
 fn too_many_old_posts_are_told_by_example() {
     let blog = Blog::new("");
     blog.grow(100..101);
