@@ -134,7 +134,12 @@ impl Publisher<'_> {
         let names: BTreeMap<_, _> = written.iter().map(|(folder, row)| (folder.clone(), row.name.clone())).collect();
         let Config { feeds: settings, named_feeds: named, .. } = self.config;
         let wanted = Wanted { site: self.site, settings, named, written: &names };
-        let scopes = wanted.scopes(&self.blog.posts, |post| self.blog.section(post));
+        let mut scopes = wanted.scopes(&self.blog.posts, |post| self.blog.section(post));
+        for scope in &mut scopes {
+            if let (Role::For(kind), false) = (scope.role, scope.posts.is_empty()) {
+                scope.home = self.blog.listing(kind, &scope.name);
+            }
+        }
 
         let mut told: Vec<(usize, Vec<report::Feed>)> = Vec::new();
         let (mut pages, mut documents) = (Vec::new(), Vec::new());

@@ -286,6 +286,15 @@ fn every_tag_has_a_feed_of_its_own_that_keeps_its_place() {
     assert_eq!(blog.json("tag/c/")["items"][0]["id"], blog.json("")["items"][1]["id"], "a post has one id");
     assert_eq!(blog.json("language/de/")["language"], "de");
 
+    // In words, many feeds are one line.
+    let output = Command::new(env!("CARGO_BIN_EXE_postrider"))
+        .current_dir(blog.folder.path())
+        .args(["build", "--now", "2027-01-02T00:00:00Z"])
+        .output()
+        .expect("the program starts");
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(said, "3 posts read, 3 published\n33 feeds, unchanged\n");
+
     // Names that look like those that are there take nobody's place.
     blog.post(4, "title: Four\ndate: 2026-11-04\ntags: [c-plus-plus, c-sharp, 日 本]\nlang: de");
     let folders = blog.changes();
@@ -316,6 +325,50 @@ fn every_tag_has_a_feed_of_its_own_that_keeps_its_place() {
 
 fn own(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[test]
+fn a_feed_leads_to_the_page_that_lists_its_posts_where_hugo_makes_one() {
+    let blog = Blog::new("");
+    blog.write("hugo.toml", "baseURL = \"https://example.org/blog/\"\ntitle = \"Notes\"\n");
+    let config = "[posts]\ndir = \"content\"\n[feeds]\nfor = [\"tag\", \"category\", \"author\", \"section\"]\n";
+    blog.write("postrider.toml", config);
+    blog.write(
+        "content/Travel_Notes/a.md",
+        "---\ntitle: A\ndate: 2026-11-01\ntags: [C#, Machine Learning, 日本, R&D, a / b, 🎉]\ncategories: [Notes]\nauthors: [Ada]\n---\nx\n",
+    );
+    let homes = || {
+        let mut homes = BTreeMap::new();
+        let run = blog.build();
+        for path in run["feeds"].as_array().expect("feeds").iter().filter_map(|feed| feed["path"].as_str()) {
+            let Some(folder) = path.strip_prefix("public/").and_then(|path| path.strip_suffix("feed.json")) else {
+                continue;
+            };
+            let home = blog.json(folder)["home_page_url"].as_str().expect("a home").to_owned();
+            let folder = folder.split('~').next().unwrap_or_default().trim_end_matches('/').to_owned();
+            homes.insert(folder, home.strip_prefix("https://example.org/blog/").expect("below the site").to_owned());
+        }
+        homes
+    };
+    let expected = [
+        ("", ""),
+        ("author/ada", ""),
+        ("category/notes", "categories/notes/"),
+        ("section/travel-notes", "travel_notes/"),
+        ("tag/a_b", ""),
+        ("tag/c-sharp", "tags/c%23/"),
+        ("tag/machine_learning", "tags/machine-learning/"),
+        ("tag/r-andd", "tags/rd/"),
+        ("tag/日本", "tags/%E6%97%A5%E6%9C%AC/"),
+        ("tag/🎉", ""),
+    ];
+    assert_eq!(homes(), expected.map(|(folder, home)| (folder.to_owned(), home.to_owned())).into());
+    // What the site does in its own way is not guessed.
+    blog.write(
+        "hugo.toml",
+        "baseURL = \"https://example.org/blog/\"\ntitle = \"Notes\"\ndisableKinds = [\"section\"]\n[taxonomies]\nkey = \"tags\"\n[permalinks]\ntags = \"/t/:slug/\"\n",
+    );
+    assert!(homes().values().all(String::is_empty));
 }
 
 #[test]

@@ -33,8 +33,12 @@ fn tell_feeds(feeds: &[report::Feed], rehearsal: bool) {
     }
     let left = feeds.len() - shown.len();
     if left > 0 {
-        let more = feeds.iter().filter(|feed| feed.changed).count() - shown.iter().filter(|feed| feed.changed).count();
-        say::line(format!("{left} more feeds: {more} {changed}, {} unchanged", left - more));
+        let others = if shown.is_empty() { "feeds" } else { "more feeds" };
+        let unchanged = feeds.iter().filter(|feed| !feed.changed).count();
+        say::line(match left - unchanged {
+            0 => format!("{left} {others}, unchanged"),
+            more => format!("{left} {others}: {more} {changed}, {unchanged} unchanged"),
+        });
     }
 }
 

@@ -163,6 +163,7 @@ impl Feed {
         let whole = Feed::new(site, entries);
         Feed {
             title: scope.title.clone(),
+            home: scope.home.clone().unwrap_or_else(|| whole.home.clone()),
             // What the site says of itself is not true of a part of it.
             description: whole.description.clone().filter(|_| scope.role == scope::Role::Site),
             language: scope.language.clone().unwrap_or_else(|| whole.language.clone()),

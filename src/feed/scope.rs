@@ -4,6 +4,7 @@ use super::settings::{ContentKind, Kind, Named, Settings};
 use super::{Format, language, slug, xml};
 use crate::post::{Post, Site};
 use std::collections::BTreeMap;
+use url::Url;
 
 /// A feed that the site has.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +17,8 @@ pub struct Scope {
     pub name: String,
     /// Plain text on one line.
     pub title: String,
+    /// The page that lists its posts; the site's own where that is not known.
+    pub home: Option<Url>,
     /// Of its posts, where they have one in common.
     pub language: Option<String>,
     /// How many posts it holds at most.
@@ -76,6 +79,7 @@ impl Wanted<'_> {
             folder: String::new(),
             name: String::new(),
             title: xml::line(&self.site.title),
+            home: None,
             language: None,
             limit,
             content,
@@ -86,6 +90,7 @@ impl Wanted<'_> {
             folder: named.name.as_str().to_owned(),
             name: named.name.as_str().to_owned(),
             title: named.title.as_ref().map_or_else(|| self.title(named.name.as_str()), |title| xml::line(title)),
+            home: None,
             language: None,
             limit: named.limit.unwrap_or(limit),
             content: named.content.unwrap_or(content),
@@ -143,6 +148,7 @@ impl Wanted<'_> {
             role: Role::For(kind),
             folder,
             title: self.title(&name),
+            home: None,
             language: (kind == Kind::Language).then(|| name.clone()),
             limit: self.settings.limit,
             content: self.settings.content,

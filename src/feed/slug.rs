@@ -32,7 +32,7 @@ pub(super) fn slug(name: &str) -> String {
             _ => readable.push('-'),
         }
     }
-    let readable = readable.replace("_-", "_");
+    let readable = readable.replace("_-", "_").replace("__", "_");
     let mut readable = readable.trim_matches(['-', '.', '_']);
     if let Some((end, _)) = readable.char_indices().find(|(at, c)| at + c.len_utf8() > LONGEST) {
         readable = &readable[..end];

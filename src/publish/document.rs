@@ -40,7 +40,7 @@ impl Publisher<'_> {
         let mut context = Context::new(&SHA256);
         let site = (self.site, &self.config.feeds.authority);
         context.update(format!("{FORM}{site:?}").as_bytes());
-        let feed = (&scope.title, &scope.language, scope.content, folder, history);
+        let feed = (&scope.title, &scope.home, &scope.language, scope.content, folder, history);
         context.update(format!("{feed:?}").as_bytes());
         // A page of an archive stays as it is; what changes anyway is to be as good as it can.
         if !matches!(history, History::Page { closed: true, .. }) {

@@ -14,6 +14,7 @@ mod walk;
 
 pub use beside::{open_list, overrides};
 
+use crate::feed::Kind;
 use crate::post::dialect::{Document, Found};
 pub use crate::post::generator::{Generator, Rules};
 use crate::post::identity::Known;
@@ -173,6 +174,11 @@ impl Blog {
     /// The section in which one of its posts lies.
     pub fn section(&self, post: &Post) -> Option<String> {
         self.renderer.section(post).map(str::to_owned)
+    }
+
+    /// The page of the site that lists the posts of a tag, a category or a section, where it has one for sure.
+    pub fn listing(&self, kind: Kind, name: &str) -> Option<Url> {
+        self.renderer.listing(kind, name)
     }
 }
 

@@ -1,8 +1,24 @@
 //! The section of a post: the first folder below the site's sources, as Hugo and Zola count; elsewhere, below the folder of
-//! posts.
+//! posts. And the pages that list posts, where a generator makes them unasked.
 
 use super::reader::Reader;
+use crate::feed::Kind;
 use crate::post::generator::Rules;
+use url::Url;
+
+/// The page that lists the posts of a tag, a category or a section. Only Hugo's are told, since nobody else has them without
+/// a theme's doing, and no address is better than one that leads nowhere.
+pub(super) fn listing(kind: Kind, name: &str, reader: &Reader) -> Option<Url> {
+    let Rules::Hugo(hugo) = &reader.generator.rules else { return None };
+    let all = &reader.generator.all;
+    let path = match kind {
+        Kind::Tag => hugo.term_page(all, "tags", name),
+        Kind::Category => hugo.term_page(all, "categories", name),
+        Kind::Section => hugo.section_page(all, name),
+        Kind::Author | Kind::Language => None,
+    }?;
+    reader.base.join(path.trim_start_matches('/')).ok()
+}
 
 /// The section in which the file at that path lies; `None` right in the folder.
 pub(super) fn of<'a>(path: &'a str, reader: &'a Reader) -> Option<&'a str> {
