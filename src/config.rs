@@ -123,8 +123,7 @@ pub enum Error {
 }
 
 /// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 7] = [
-    ("hub", "WebSub"),
+const LATER: [(&str, &str); 6] = [
     ("require_live", "waiting for a post's URL to answer"),
     ("inbox", "reading a mailbox"),
     ("theme", "themes"),
@@ -183,6 +182,12 @@ impl Config {
             if named.limit == Some(0) {
                 return Err(format!("feed {name:?}: limit is 0; use 1 or more, or leave it out for that of [feeds]"));
             }
+        }
+        if let Some(hub) = self.feeds.hub.as_ref().filter(|hub| !matches!(hub.scheme(), "http" | "https")) {
+            return Err(format!(
+                "feeds.hub begins with {:?}; use the https:// address that the hub names",
+                hub.scheme()
+            ));
         }
         if let Some(url) = self.web.public_url.as_ref().filter(|u| !matches!(u.scheme(), "http" | "https")) {
             return Err(format!("web.public_url begins with {:?}; use https://", url.scheme()));
@@ -371,6 +376,13 @@ mod tests {
         assert!(error("[posts]\n[[feed]]\nname = \"a\"\n[[feed]]\nname = \"a\"").contains("two [[feed]] tables"));
         assert!(error("[posts]\n[[feed]]\nname = \"a\"\nlimit = 0").contains("feed \"a\": limit is 0"));
         assert!(error("[posts]\n[[feed]]\nname = \"tag\"").contains("config.toml:3: \"tag\" cannot name a feed"));
+    }
+
+    #[test]
+    fn a_hub_is_reached_over_http() {
+        assert!(parse("[feeds]\nhub = 'https://hub.example/'").is_ok());
+        let error = parse("[feeds]\nhub = 'mailto:a@b.example'").unwrap_err().to_string();
+        assert!(error.contains("feeds.hub begins with \"mailto\""), "{error}");
     }
 
     #[test]

@@ -26,8 +26,8 @@
 //! ```layers
 //! base   address clock random token
 //! nouns  html schedule reply post feed template subscriber edition delivery message report config
-//! world  keys site output store transport
-//! work   check publish freeze dispatch subscribe notify
+//! world  keys site output hub store transport
+//! work   check publish catalogue websub freeze dispatch subscribe notify
 //! faces  web daemon cli
 //! ```
 //!
@@ -75,6 +75,7 @@ pub mod config;
 pub mod keys;
 pub mod output;
 pub mod site;
+pub mod hub;
 pub mod store;
 pub mod transport;
 
@@ -83,6 +84,8 @@ pub mod dispatch;
 pub mod freeze;
 pub mod notify;
 pub mod publish;
+pub mod catalogue;
+pub mod websub;
 pub mod subscribe;
 
 pub mod web;

@@ -8,7 +8,7 @@ mod entries;
 use crate::config::Config;
 use crate::feed::history::{self, PAGE};
 use crate::feed::scope::{Role, Wanted, below};
-use crate::feed::{self, Feed, History, Scope};
+use crate::feed::{self, Feed, History, Listed, Scope};
 use crate::output;
 use crate::post::identity::{Assigned, Change, Known, Rules, assign};
 use crate::post::{Post, PostId, Problem, Site};
@@ -20,7 +20,8 @@ use chrono::{DateTime, Utc};
 use document::Document;
 use entries::Entries;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// As many posts are rendered at once: enough for all cores, little enough for the memory.
 const AT_ONCE: usize = 400;
@@ -78,7 +79,7 @@ pub struct Publisher<'a> {
     /// The store.
     pub store: &'a Store,
     /// What it remembered of posts when they were read.
-    pub known: &'a [Known],
+    pub known: &'a [Arc<Known>],
     /// Now.
     pub now: DateTime<Utc>,
     /// Whether more old posts than the flood limit may appear as new.
@@ -91,6 +92,8 @@ pub struct Published {
     pub identities: Vec<Assigned>,
     /// The feeds.
     pub feeds: Vec<report::Feed>,
+    /// The same for people and hubs: what each is called, and where it lies.
+    pub listed: Vec<Listed>,
     /// What rendering found wrong.
     pub problems: Vec<Problem>,
 }
@@ -99,8 +102,12 @@ impl Publisher<'_> {
     /// Gives every post its identity and writes the feeds that changed.
     pub fn run(&self, mode: Mode) -> Result<Published, Error> {
         let identities = self.identify()?;
-        let (feeds, problems) = self.feeds(&identities, mode)?;
-        Ok(Published { identities, feeds, problems })
+        let scopes = self.scopes()?;
+        let (feeds, problems) = self.feeds(&scopes, &identities, mode)?;
+        // Nobody need find the feed of a tag that no post has any more.
+        let listed = scopes.iter().filter(|scope| !matches!(scope.role, Role::For(_)) || !scope.posts.is_empty());
+        let listed = listed.map(|scope| self.listed(scope)).collect();
+        Ok(Published { identities, feeds, listed, problems })
     }
 
     fn identify(&self) -> Result<Vec<Assigned>, Error> {
@@ -109,7 +116,7 @@ impl Publisher<'_> {
         let hidden = self.blog.hidden.iter().map(|hidden| hidden.path.as_str());
         let present = hidden.chain(self.blog.problems.iter().map(|problem| problem.path.as_str())).collect();
         let rules = Rules { ids: self.config.feeds.ids, authority, site: self.site, now: self.now, present: &present };
-        self.store.remember_posts(self.now, self.known, |known: &[Known]| {
+        self.store.remember_posts(self.now, self.known, |known: &[Arc<Known>]| {
             let assigned = assign(known, &self.blog.posts, &rules);
             // Nobody floods whose store is new: minted ids are the same again.
             let old = |(a, p): &(&Assigned, &Post)| {
@@ -129,18 +136,36 @@ impl Publisher<'_> {
         })
     }
 
-    fn feeds(&self, identities: &[Assigned], mode: Mode) -> Result<(Vec<report::Feed>, Vec<Problem>), Error> {
-        let written = self.store.written_feeds()?;
-        let names: BTreeMap<_, _> = written.iter().map(|(folder, row)| (folder.clone(), row.name.clone())).collect();
+    fn listed(&self, scope: &Scope) -> Listed {
+        let (site, settings) = (self.site, &self.config.feeds);
+        let home = || scope.home.clone().unwrap_or_else(|| site.url.clone());
+        match scope.role {
+            Role::Site => Listed::of_site(site, settings),
+            _ => Listed::new(&scope.title, None, home(), &scope.folder, site, settings),
+        }
+    }
+
+    /// All feeds of the site; its own is the first.
+    fn scopes(&self) -> Result<Vec<Scope>, Error> {
+        let written = self.store.written_feeds()?.into_iter().map(|(folder, row)| (folder, row.name)).collect();
         let Config { feeds: settings, named_feeds: named, .. } = self.config;
-        let wanted = Wanted { site: self.site, settings, named, written: &names };
+        let wanted = Wanted { site: self.site, settings, named, written: &written };
         let mut scopes = wanted.scopes(&self.blog.posts, |post| self.blog.section(post));
         for scope in &mut scopes {
             if let (Role::For(kind), false) = (scope.role, scope.posts.is_empty()) {
                 scope.home = self.blog.listing(kind, &scope.name);
             }
         }
+        Ok(scopes)
+    }
 
+    fn feeds(
+        &self,
+        scopes: &[Scope],
+        identities: &[Assigned],
+        mode: Mode,
+    ) -> Result<(Vec<report::Feed>, Vec<Problem>), Error> {
+        let written = self.store.written_feeds()?;
         let mut told: Vec<(usize, Vec<report::Feed>)> = Vec::new();
         let (mut pages, mut documents) = (Vec::new(), Vec::new());
         for (place, scope) in scopes.iter().enumerate() {

@@ -17,6 +17,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["src/store/sql.rs"]),
     ("postgres", &["src/store/sql.rs"]),
     ("anyhow", &["src/cli/", "src/daemon.rs"]),
+    ("quick_xml", &["src/feed/xml.rs"]),
+    ("ureq", &["src/hub.rs"]),
 ];
 /// Macros, and the only places that may call them.
 const MACROS: &[(&str, &[&str])] = &[

@@ -28,7 +28,7 @@ impl Blog {
     }
 
     fn configure(&self, feeds: &str) {
-        let site = "[site]\ntitle = \"Notes\"\nurl = \"https://example.org/\"\n[feeds]\n";
+        let site = "[site]\ntitle = \"Notes\"\nurl = \"https://example.org/\"\n[feeds]\npage = false\n";
         self.write("postrider.toml", &format!("{site}{feeds}"));
     }
 

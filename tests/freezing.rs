@@ -77,7 +77,7 @@ impl Blog {
         seen(&decisions);
         let render = |candidate: &Candidate<'_>| {
             let html = clean(&format!("<p>All about {}.</p>", candidate.post.slug), &site.url);
-            Ok(Content { excerpt: html.clone(), summary: candidate.post.title.clone(), html, image: None })
+            Ok(Content { excerpt: html.clone(), summary: candidate.post.title.clone(), html, ..Content::default() })
         };
         let mail = config.mail.as_ref().expect("[mail]");
         decisions.iter().try_for_each(|decision| desk.carry_out(decision, &Templates::embedded(), mail, &render))

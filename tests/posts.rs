@@ -9,6 +9,7 @@ use postrider::site::{self, Blog};
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use url::Url;
 
 #[test]
@@ -50,7 +51,7 @@ fn a_file_that_did_not_change_is_as_it_was_read() {
     let now = "2100-01-01T00:00:00Z".parse().expect("a date");
     let mut stamped = 0;
     for blog in folders(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/posts")) {
-        let read = |known: &[Known]| read_at(&settings_of("."), &blog, known, now);
+        let read = |known: &[Arc<Known>]| read_at(&settings_of("."), &blog, known, now);
         let first = read(&[]);
         let known = remembered(&first);
         stamped += known.iter().filter(|row| row.stamp.is_some()).count();
@@ -59,7 +60,8 @@ fn a_file_that_did_not_change_is_as_it_was_read() {
         assert_eq!((second.hidden, second.problems), (first.hidden, first.problems));
 
         // What is remembered is believed, else nothing was gained; but of another day or by other rules it is not.
-        let marked: Vec<Known> = known.into_iter().map(|row| Known { title: "Remembered".into(), ..row }).collect();
+        let marked: Vec<Arc<Known>> =
+            known.into_iter().map(|row| Arc::new(Known { title: "Remembered".into(), ..(*row).clone() })).collect();
         let believed = |blog: &Blog| blog.posts.iter().filter(|post| post.title == "Remembered").count();
         assert_eq!(believed(&read(&marked)), marked.iter().filter(|row| row.stamp.is_some()).count());
         let other = Settings { permalink: Some("/x/:title/".into()), ..settings_of(".") };
@@ -75,7 +77,7 @@ fn a_file_that_changed_is_read_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("2024-01-01-x.md");
     let now = "2100-01-01T00:00:00Z".parse().expect("a date");
-    let title = |known: &[Known]| {
+    let title = |known: &[Arc<Known>]| {
         let blog = read_at(&settings_of("."), folder.path(), known, now);
         (blog.posts[0].title.clone(), remembered(&blog))
     };
@@ -403,7 +405,7 @@ fn read_with(settings: &Settings, root: &Path) -> Blog {
 }
 
 /// What a store would remember of a blog.
-fn remembered(blog: &Blog) -> Vec<Known> {
+fn remembered(blog: &Blog) -> Vec<Arc<Known>> {
     let site = site_of(None);
     let present = HashSet::new();
     let now = "2026-11-23T12:00:00Z".parse().expect("a date");
@@ -411,11 +413,12 @@ fn remembered(blog: &Blog) -> Vec<Known> {
     assign(&[], &blog.posts, &rules).into_iter().map(|assigned| assigned.known).collect()
 }
 
-fn read_at(settings: &Settings, root: &Path, known: &[Known], now: DateTime<Utc>) -> Blog {
+fn read_at(settings: &Settings, root: &Path, known: &[Arc<Known>], now: DateTime<Utc>) -> Blog {
     let generator = site::generator(settings, root).expect("a sound configuration");
     let mut site = site_of(generator.url.clone());
     site.timezone = generator.timezone.unwrap_or_default();
-    site::read(settings, &site, &generator, root, known, now).expect("a readable folder")
+    let files = site::find(settings, &generator, root).expect("a readable folder");
+    site::read(files, settings, &site, &generator, root, known, now)
 }
 
 fn site_of(url: Option<Url>) -> Site {

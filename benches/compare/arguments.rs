@@ -1,6 +1,7 @@
 //! What can be typed after `cargo bench --bench compare --`.
 
 use crate::delay;
+use crate::reading;
 use crate::rows::Group;
 use crate::sink;
 use clap::{Parser, Subcommand};
@@ -44,7 +45,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) keep: bool,
     /// cargo bench says so
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, global = true)]
     pub(crate) bench: bool,
     /// Another part of the machinery, in a process of its own
     #[command(subcommand)]
@@ -58,4 +59,6 @@ pub(crate) enum Command {
     ServeSink(sink::Settings),
     /// A way to a server that takes its time
     ServeDelay(delay::Settings),
+    /// Measures reading beside Hugo
+    Feeds(reading::Settings),
 }

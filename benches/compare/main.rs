@@ -1,4 +1,4 @@
-//! Sending, side by side: postrider's release binary as its users run it, beside what they would use instead, against a sink
+//! Sending and reading, side by side: postrider's release binary as its users run it, beside what they would use instead, against a sink
 //! that counts. `benches/README.md` says how to run and read it.
 //!
 //! The binary is also its own sink and its own delay: it starts itself again with `serve-sink` or `serve-delay`.
@@ -12,6 +12,7 @@ mod measure;
 mod ours;
 mod peers;
 mod profile;
+mod reading;
 mod rows;
 mod runs;
 mod sink;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let done = match &arguments.command {
         Some(Command::ServeSink(settings)) => sink::serve(settings).map(|()| true),
         Some(Command::ServeDelay(settings)) => delay::serve(settings).map(|()| true),
+        Some(Command::Feeds(settings)) => reading::make(&arguments, settings),
         None => table::make(&arguments),
     };
     match done {

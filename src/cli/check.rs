@@ -14,7 +14,8 @@ pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
     let (site, generator) = setup.site()?;
     setup.templates()?;
     let root = &setup.config.root;
-    let blog = site::read(&setup.config.posts, &site, &generator, root, &[], setup.clock.now())?;
+    let posts = &setup.config.posts;
+    let blog = site::read(site::find(posts, &generator, root)?, posts, &site, &generator, root, &[], setup.clock.now());
     let only: Vec<String> = files.iter().map(|file| below(file, root)).collect();
     let found = check::posts(&blog, &generator, root, &only);
     if global.json {

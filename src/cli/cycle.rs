@@ -4,9 +4,11 @@ use super::arguments::Global;
 use super::setup::{Setup, stop_flag};
 use super::tell::{self, Told};
 use super::{Exit, notice, progress, say};
+use crate::catalogue;
 use crate::clock::Span;
 use crate::dispatch::{Dispatch, End, Progress};
 use crate::edition::select::Candidate;
+use crate::feed::Listed;
 use crate::freeze::{Decision, Desk, Verdict};
 use crate::notify::By;
 use crate::post::identity::{Assigned, Known};
@@ -18,9 +20,11 @@ use crate::site::{self, Blog, Generator};
 use crate::store::numbers::Edition;
 use crate::store::{Mode, Store};
 use crate::subscribe;
+use crate::websub::Websub;
 use anyhow::Result;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `postrider build`
@@ -123,7 +127,7 @@ struct Cycle<'a> {
     generator: Generator,
     blog: Blog,
     store: Store,
-    known: Vec<Known>,
+    known: Vec<Arc<Known>>,
     now: DateTime<Utc>,
 }
 
@@ -134,8 +138,10 @@ impl<'a> Cycle<'a> {
         // First what only looks: a wrong folder leaves no store behind.
         site::look(&setup.config.posts, &setup.config.root)?;
         let store = setup.store(mode)?;
-        let known = store.known_posts()?;
-        let blog = site::read(&setup.config.posts, &site, &generator, &setup.config.root, &known, now)?;
+        let (posts, root) = (&setup.config.posts, &setup.config.root);
+        let (files, known) = rayon::join(|| site::find(posts, &generator, root), || store.known_posts());
+        let (files, known) = (files?, known?);
+        let blog = site::read(files, posts, &site, &generator, root, &known, now);
         Ok(Cycle { global, setup, site, generator, blog, store, known, now })
     }
 
@@ -155,7 +161,23 @@ impl<'a> Cycle<'a> {
             now: self.now,
             accept_new: self.global.accept_new,
         };
-        Ok(publisher.run(mode)?)
+        let published = publisher.run(mode)?;
+        if mode == publish::Mode::Publish {
+            self.announce(&published.listed)?;
+        }
+        Ok(published)
+    }
+
+    /// What stands beside the feeds, and the hub's news of them.
+    fn announce(&self, feeds: &[Listed]) -> Result<()> {
+        let Setup { config, clock, .. } = self.setup;
+        catalogue::write(config, &self.site, &self.setup.templates()?, feeds)?;
+        if let Some(hub) = &config.feeds.hub {
+            for remark in (Websub { hub, config, store: &self.store, clock }).tell(feeds)? {
+                say::remark(self.global, remark);
+            }
+        }
+        Ok(())
     }
 
     fn desk(&'a self, identities: &'a [Assigned]) -> Result<Desk<'a>> {

@@ -31,7 +31,8 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
     }
     let (site, generator) = setup.site()?;
     let now = setup.clock.now();
-    let blog = site::read(&setup.config.posts, &site, &generator, &setup.config.root, &[], now)?;
+    let (posts, root) = (&setup.config.posts, &setup.config.root);
+    let blog = site::read(site::find(posts, &generator, root)?, posts, &site, &generator, root, &[], now);
     let newest: Vec<(&Post, Content, PostId)> = blog
         .posts
         .iter()

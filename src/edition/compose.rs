@@ -372,7 +372,7 @@ pub(crate) mod sample {
                 stamp: None,
             };
             let html = CleanHtml::for_tests(&self.html);
-            let content = Content { excerpt: html.clone(), html, summary: self.summary.clone(), image: None };
+            let content = Content { excerpt: html.clone(), html, summary: self.summary.clone(), ..Content::default() };
             (PostId(self.url.to_string()), post, content)
         }
     }

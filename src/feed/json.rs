@@ -1,7 +1,7 @@
 //! JSON Feed 1.1 (<https://www.jsonfeed.org/version/1.1/>).
 
 use super::{ContentKind, Entry, Error, Feed, Format, Found, FoundEntry, Settings, xml};
-use crate::post::Person;
+use crate::post::{Media, Person};
 use chrono::SecondsFormat;
 use serde::Serialize;
 use serde_json::Value;
@@ -23,7 +23,16 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     authors: Vec<Author<'a>>,
     language: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hubs: Vec<Hub>,
     items: Vec<Item<'a>>,
+}
+
+#[derive(Serialize)]
+struct Hub {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    url: String,
 }
 
 #[derive(Serialize)]
@@ -52,6 +61,18 @@ struct Item<'a> {
     tags: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment<'a>>,
+}
+
+#[derive(Serialize)]
+struct Attachment<'a> {
+    url: String,
+    mime_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_in_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_in_seconds: Option<u64>,
 }
 
 /// One of the two is required, so a summary alone is the content as well.
@@ -74,6 +95,7 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         description: feed.description.as_deref(),
         authors: feed.author.iter().map(author).collect(),
         language: &feed.language,
+        hubs: settings.hub.iter().map(|hub| Hub { kind: "WebSub", url: xml::uri(hub) }).collect(),
         items: feed.entries.iter().map(|entry| item(entry, settings.content)).collect(),
     };
     let mut bytes = serde_json::to_vec_pretty(&document)
@@ -98,6 +120,16 @@ fn item(entry: &Entry, content: ContentKind) -> Item<'_> {
         authors: entry.authors.iter().map(author).collect(),
         tags: &entry.categories,
         language: entry.language.as_deref(),
+        attachments: entry.media.iter().map(attachment).collect(),
+    }
+}
+
+fn attachment(media: &Media) -> Attachment<'_> {
+    Attachment {
+        url: xml::uri(&media.url),
+        mime_type: &media.media_type,
+        size_in_bytes: media.length,
+        duration_in_seconds: media.seconds,
     }
 }
 

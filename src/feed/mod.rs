@@ -4,24 +4,29 @@
 //! [`reread`] proves that what was written is read as what was meant, before it replaces anything (P5).
 
 pub mod history;
+pub mod listed;
+pub mod opml;
 pub mod scope;
 pub mod settings;
 
 mod atom;
 mod json;
+mod picture;
 mod rss;
 mod slug;
 mod xml;
 
 use crate::address::EmailAddress;
 use crate::html::CleanHtml;
-use crate::post::{Content, Image, Person, Post, PostId, Site};
+use crate::post::{Content, Image, Media, Person, Post, PostId, Site};
+use aws_lc_rs::digest;
 use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
 use serde::Deserialize;
 use std::fmt;
 use url::Url;
 
 pub use history::History;
+pub use listed::Listed;
 pub use scope::Scope;
 pub use settings::{ContentKind, Kind, Named, Settings};
 
@@ -95,6 +100,8 @@ pub struct Entry {
     pub html: CleanHtml,
     /// The picture that stands for it.
     pub image: Option<Image>,
+    /// What it offers beside its text. RSS has room for the first alone.
+    pub media: Vec<Media>,
 }
 
 impl Entry {
@@ -102,6 +109,7 @@ impl Entry {
     pub fn new(id: PostId, updated: DateTime<Utc>, post: &Post, content: &Content) -> Entry {
         let published = whole_minutes(post.published.trunc_subsecs(0));
         Entry {
+            html: content.html.clone().with_ids_of(&mark(&id), &post.url),
             id: PostId(xml::line(&id.0)),
             title: xml::line(&post.title),
             url: post.url.clone(),
@@ -111,8 +119,8 @@ impl Entry {
             categories: without_doubles(post.categories.iter().chain(&post.tags)),
             language: post.language.as_deref().map(language),
             summary: xml::text(&content.summary).trim().to_owned(),
-            html: content.html.clone(),
             image: content.image.clone().or_else(|| post.image.clone()),
+            media: content.media.clone(),
         }
     }
 
@@ -139,6 +147,8 @@ pub struct Feed {
     pub updated: DateTime<Utc>,
     /// Where the document stands in the history of the feed.
     pub history: History,
+    /// What browsers show it with, where that is written.
+    pub stylesheet: Option<Url>,
     /// In the order in which they are written.
     pub entries: Vec<Entry>,
 }
@@ -154,6 +164,7 @@ impl Feed {
             author: site.author.as_ref().and_then(person),
             updated: entries.iter().map(|entry| entry.updated).max().unwrap_or_default(),
             history: History::Untold,
+            stylesheet: site.url.join(listed::STYLESHEET).ok(),
             entries,
         }
     }
@@ -237,6 +248,9 @@ pub fn reread(bytes: &[u8], format: Format, feed: &Feed) -> Result<(), Error> {
         true => Ok(()),
         false => Err(Error::Differs { format, what, read: read.to_owned(), meant: meant.to_owned() }),
     };
+    if format != Format::Json {
+        xml::well_formed(text).map_err(|reason| Error::Unreadable { format, reason })?;
+    }
     let found = read(bytes, format)?;
     same("the title", &found.title, &feed.title)?;
     same("the number of entries", &found.entries.len().to_string(), &feed.entries.len().to_string())?;
@@ -297,6 +311,12 @@ fn without_doubles<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
         }
     }
     kept
+}
+
+/// What the names inside a post begin with: as permanent as its id, so that no entry changes because of another.
+fn mark(id: &PostId) -> String {
+    let hash = digest::digest(&digest::SHA256, id.0.as_bytes());
+    format!("p{}", data_encoding::HEXLOWER.encode(&hash.as_ref()[..4]))
 }
 
 /// A language tag of RFC 5646, also from the locale that some generators want (`en_US`).

@@ -1,11 +1,16 @@
 //! RSS 2.0, after the RSS Best Practices Profile.
 
 use super::history::{self, NAMESPACE};
-use super::{ContentKind, Entry, Error, Feed, Format, Found, FoundEntry, GENERATOR, Settings, mail_and_name, xml};
+use super::{
+    ContentKind, Entry, Error, Feed, Format, Found, FoundEntry, GENERATOR, Settings, mail_and_name, picture, xml,
+};
+use crate::post::Media;
 use ::rss::extension::atom::{AtomExtension, Link};
 use ::rss::extension::dublincore::DublinCoreExtension;
-use ::rss::{Category, Channel, Guid, Item};
+use ::rss::extension::{Extension, ExtensionMap};
+use ::rss::{Category, Channel, Enclosure, Guid, Item};
 use chrono::{DateTime, TimeZone};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use url::Url;
 
@@ -24,6 +29,8 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         mime_type: Some(Format::Rss.media_type().to_owned()),
         ..Link::default()
     });
+    let hub = settings.hub.as_ref().map(|hub| Link { href: xml::uri(hub), rel: "hub".to_owned(), ..Link::default() });
+    let fh = mark.map(|_| ("fh".to_owned(), NAMESPACE.to_owned()));
     let channel = Channel {
         title: feed.title.clone(),
         link: xml::uri(&feed.home),
@@ -33,8 +40,8 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         managing_editor: feed.author.as_ref().and_then(mail_and_name),
         last_build_date: Some(date(&feed.updated)),
         generator: Some(GENERATOR.to_owned()),
-        atom_ext: Some(AtomExtension { links: [itself].into_iter().chain(rest).collect() }),
-        namespaces: mark.iter().map(|_| ("fh".to_owned(), NAMESPACE.to_owned())).collect(),
+        namespaces: picture::namespaces(&feed.entries).into_iter().chain(fh).collect(),
+        atom_ext: Some(AtomExtension { links: std::iter::once(itself).chain(hub).chain(rest).collect() }),
         items: feed.entries.iter().map(|entry| item(entry, settings.content)).collect(),
         ..Channel::default()
     };
@@ -42,7 +49,8 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
     let bytes = channel.pretty_write_to(Vec::new(), b' ', 2).map_err(|error| unwritable(error.to_string()))?;
     let document = String::from_utf8(bytes).map_err(|error| unwritable(error.to_string()))?;
     let document = history::marked(document, mark, "\n    <atom:link ");
-    Ok((xml::hex_references(&document) + "\n").into_bytes())
+    let document = xml::hex_references(&document) + "\n";
+    Ok(xml::with_stylesheet(document, feed, self_url, settings).into_bytes())
 }
 
 fn item(entry: &Entry, content: ContentKind) -> Item {
@@ -70,9 +78,30 @@ fn item(entry: &Entry, content: ContentKind) -> Item {
             ContentKind::Full => Some(entry.markup()),
             ContentKind::Summary => None,
         },
+        enclosure: entry.media.first().map(enclosure),
+        extensions: pictures(entry, content),
         dublin_core_ext: Some(dublin_core),
         ..Item::default()
     }
+}
+
+/// The Best Practices Profile allows one per item, and wants 0 where the length is not known. A picture is never one: readers
+/// would take the feed for a podcast, or show the picture twice.
+fn enclosure(media: &Media) -> Enclosure {
+    Enclosure {
+        url: xml::uri(&media.url),
+        length: media.length.unwrap_or(0).to_string(),
+        mime_type: media.media_type.clone(),
+    }
+}
+
+fn pictures(entry: &Entry, content: ContentKind) -> ExtensionMap {
+    let element = |(name, attrs): picture::Element| {
+        let extension = Extension { name: format!("{}:{name}", picture::PREFIX), attrs, ..Extension::default() };
+        (name.to_owned(), vec![extension])
+    };
+    let elements: BTreeMap<_, _> = picture::elements(entry, content).into_iter().map(element).collect();
+    if elements.is_empty() { ExtensionMap::new() } else { BTreeMap::from([(picture::PREFIX.to_owned(), elements)]) }
 }
 
 /// RFC 822 with the four-digit year of RFC 2822. chrono's own `to_rfc2822` panics beyond the year 9999.

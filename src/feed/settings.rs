@@ -5,6 +5,7 @@ use crate::post::identity::Ids;
 use crate::post::{Post, glob};
 use serde::Deserialize;
 use std::path::PathBuf;
+use url::Url;
 
 /// Which feeds are written, where, and how much they hold.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -24,6 +25,10 @@ pub struct Settings {
     pub authority: Option<String>,
     /// More old posts than this appearing as new in one run stop it.
     pub flood_limit: usize,
+    /// Where the feeds' WebSub hub is, which is told when they change.
+    pub hub: Option<Url>,
+    /// Whether `feeds/index.html` and what else stands beside the feeds is written.
+    pub page: bool,
     /// Further feeds: one for each tag, author, and so on.
     #[serde(rename = "for")]
     pub further: Vec<Kind>,
@@ -41,6 +46,8 @@ impl Default for Settings {
             ids: Ids::default(),
             authority: None,
             flood_limit: 10,
+            hub: None,
+            page: true,
             further: Vec::new(),
             archives: false,
         }

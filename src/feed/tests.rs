@@ -1,6 +1,7 @@
 //! Whole feeds of nasty posts as snapshots, and what two independent readers make of them.
 
 use super::*;
+use crate::post::Measured;
 use crate::post::identity::Body;
 use chrono::TimeZone;
 use chrono_tz::Tz;
@@ -60,7 +61,7 @@ fn content(html: &str, summary: &str) -> Content {
         html: CleanHtml::for_tests(html),
         excerpt: CleanHtml::default(),
         summary: summary.to_owned(),
-        image: None,
+        ..Content::default()
     }
 }
 
@@ -203,6 +204,101 @@ fn dates_are_of_the_post_and_never_of_the_run() {
     }
 }
 
+/// An entry with everything that can stand beside its text.
+fn rich() -> Feed {
+    let media = |url: &str, media_type: &str, length, seconds| Media {
+        url: Url::parse(url).unwrap(),
+        media_type: media_type.to_owned(),
+        length,
+        seconds,
+    };
+    let measured = Measured { length: 5120, media_type: "image/webp".to_owned(), size: Some((640, 480)) };
+    let url = Url::parse("https://example.org/p.webp?a=1&b=2").unwrap();
+    let image = Some(Image { url, alt: "Hills".to_owned(), measured: Some(measured) });
+    let offered = vec![
+        media("https://example.org/talk é.mp3?a=1&b=2", "audio/mpeg", Some(12_345_678), Some(3723)),
+        media("https://cdn.example/slides", "application/pdf", None, None),
+    ];
+    let beside = Content { image: image.clone(), media: offered, ..content("<p>Words</p>", "Words") };
+    let inside = Content { image, ..content("<p><img src=\"https://example.org/p.webp?a=1&amp;b=2\"></p>", "Words") };
+    let unknown = Content { media: beside.media[1..].to_vec(), ..content("<p>Words</p>", "Words") };
+    let entries = [beside, inside, unknown];
+    let entries =
+        (1..).zip(&entries).map(|(n, content)| Entry::new(tag(n), DateTime::UNIX_EPOCH, &post(n, "T"), content));
+    Feed::new(&site(), entries.collect())
+}
+
+#[test]
+fn files_and_pictures_stand_beside_the_text_in_all_formats() {
+    let feed = rich();
+    let rss = written(&feed, Format::Rss, &Settings::default());
+    let channel = ::rss::Channel::read_from(rss.as_bytes()).unwrap();
+    let enclosures = channel.items.iter().map(|item| item.enclosure.clone().map(|e| (e.url, e.length, e.mime_type)));
+    let owned = |url: &str, length: &str, kind: &str| Some((url.to_owned(), length.to_owned(), kind.to_owned()));
+    assert_eq!(
+        enclosures.collect::<Vec<_>>(),
+        [
+            owned("https://example.org/talk%20%C3%A9.mp3?a=1&b=2", "12345678", "audio/mpeg"),
+            None,
+            owned("https://cdn.example/slides", "0", "application/pdf"),
+        ]
+    );
+    let pictures = |item: &::rss::Item, name: &str| {
+        let named = item.extensions.get("media").and_then(|media| media.get(name));
+        named.map(|found| found[0].attrs.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" "))
+    };
+    let (first, second) = (&channel.items[0], &channel.items[1]);
+    let thumbnail = "height=480 url=https://example.org/p.webp?a=1&b=2 width=640";
+    assert_eq!(pictures(first, "thumbnail").as_deref(), Some(thumbnail));
+    let whole =
+        "fileSize=5120 height=480 medium=image type=image/webp url=https://example.org/p.webp?a=1&b=2 width=640";
+    assert_eq!(pictures(first, "content").as_deref(), Some(whole));
+    assert_eq!(pictures(second, "thumbnail").as_deref(), Some(thumbnail));
+    assert_eq!(pictures(second, "content"), None, "its text shows it");
+
+    let summary = Settings { content: ContentKind::Summary, ..Settings::default() };
+    let channel = ::rss::Channel::read_from(written(&feed, Format::Rss, &summary).as_bytes()).unwrap();
+    assert_eq!(pictures(&channel.items[1], "content").as_deref(), Some(whole), "a summary does not");
+
+    let atom = written(&feed, Format::Atom, &Settings::default()).parse::<atom_syndication::Feed>().unwrap();
+    let enclosures: Vec<_> = atom.entries[0].links.iter().filter(|link| link.rel == "enclosure").collect();
+    assert_eq!(enclosures.len(), 2);
+    assert_eq!((enclosures[0].length.as_deref(), enclosures[1].length.as_deref()), (Some("12345678"), None));
+    assert!(atom.entries[0].extensions["media"].contains_key("content"));
+
+    let json: serde_json::Value = serde_json::from_str(&written(&feed, Format::Json, &Settings::default())).unwrap();
+    assert_eq!(
+        json["items"][0]["attachments"],
+        serde_json::json!([
+            {"url": "https://example.org/talk%20%C3%A9.mp3?a=1&b=2", "mime_type": "audio/mpeg", "size_in_bytes": 12_345_678, "duration_in_seconds": 3723},
+            {"url": "https://cdn.example/slides", "mime_type": "application/pdf"},
+        ])
+    );
+    assert_eq!(json["items"][1]["image"], "https://example.org/p.webp?a=1&b=2");
+    assert_eq!(json["items"][1]["attachments"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_hub_and_a_style_are_named_where_there_are_any() {
+    let hub = Url::parse("https://hub.example/?a=1&b=2").unwrap();
+    let settings = Settings { hub: Some(hub.clone()), page: false, ..Settings::default() };
+    let links = |links: Vec<(String, String)>| links.into_iter().find(|(rel, _)| rel == "hub").map(|(_, href)| href);
+    let rss = written(&nasty(), Format::Rss, &settings);
+    let channel = ::rss::Channel::read_from(rss.as_bytes()).unwrap();
+    let found = channel.atom_ext.unwrap().links.into_iter().map(|link| (link.rel, link.href)).collect();
+    assert_eq!(links(found).as_deref(), Some(hub.as_str()));
+    let atom = written(&nasty(), Format::Atom, &settings);
+    let found = atom.parse::<atom_syndication::Feed>().unwrap().links.into_iter().map(|link| (link.rel, link.href));
+    assert_eq!(links(found.collect()).as_deref(), Some(hub.as_str()));
+    let json: serde_json::Value = serde_json::from_str(&written(&nasty(), Format::Json, &settings)).unwrap();
+    assert_eq!(json["hubs"], serde_json::json!([{"type": "WebSub", "url": hub.as_str()}]));
+    assert!(!rss.contains("xml-stylesheet") && !atom.contains("xml-stylesheet"));
+
+    let deep = Url::parse("https://example.org/blog/tag/a/rss.xml").unwrap();
+    let rss = String::from_utf8(write(&nasty(), Format::Rss, &deep, &Settings::default()).unwrap()).unwrap();
+    assert!(rss.contains("<?xml-stylesheet type=\"text/css\" href=\"../../feeds/feed.css\"?>"), "{rss}");
+}
+
 #[test]
 fn a_document_says_where_in_the_history_of_its_feed_it_stands() {
     let site = Site { title: "Field Notes".to_owned(), ..site() };
@@ -310,6 +406,9 @@ fn what_is_not_the_feed_that_was_meant_is_refused() {
 
         // Cut anywhere, it is never taken for whole.
         for end in (0..good.trim_end().len()).filter(|end| good.is_char_boundary(*end)).step_by(7) {
+            refused(&good[..end]);
+        }
+        if let Some(end) = good.rfind("</") {
             refused(&good[..end]);
         }
         refused(&good[..good.trim_end().len() - 1]);

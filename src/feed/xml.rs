@@ -1,6 +1,46 @@
 //! What XML 1.0 may hold, and how text is brought into it. JSON gets the same text, so that all formats agree.
 
+use super::{Feed, Settings};
+use quick_xml::NsReader;
+use quick_xml::events::Event;
+use quick_xml::name::ResolveResult;
 use url::Url;
+
+/// References that XML knows without a declaration (section 4.6).
+const ENTITIES: &[&[u8]] = &[b"amp", b"lt", b"gt", b"quot", b"apos"];
+
+/// Checks what the writers and readers of feeds let pass: that the document ends where its root does, that every prefix is
+/// declared (Namespaces in XML, section 5), that no attribute stands twice and that no reference needs a DTD.
+pub(super) fn well_formed(document: &str) -> Result<(), String> {
+    let mut reader = NsReader::from_str(document);
+    let mut depth = 0_usize;
+    let mut roots = 0;
+    loop {
+        let (resolved, event) = reader.read_resolved_event().map_err(|error| error.to_string())?;
+        if let ResolveResult::Unknown(prefix) = resolved {
+            return Err(format!("the prefix {:?} is not declared", String::from_utf8_lossy(&prefix)));
+        }
+        match &event {
+            Event::Start(element) | Event::Empty(element) => {
+                roots += usize::from(depth == 0);
+                depth += usize::from(matches!(event, Event::Start(_)));
+                for attribute in element.attributes() {
+                    let attribute = attribute.map_err(|error| error.to_string())?;
+                    if let (ResolveResult::Unknown(prefix), _) = reader.resolver().resolve_attribute(attribute.key) {
+                        return Err(format!("the prefix {:?} is not declared", String::from_utf8_lossy(&prefix)));
+                    }
+                }
+            }
+            Event::End(_) => depth = depth.saturating_sub(1),
+            Event::GeneralRef(name) if !name.is_char_ref() && !ENTITIES.contains(&&**name) => {
+                return Err(format!("the entity {:?} is not declared", String::from_utf8_lossy(name)));
+            }
+            Event::Eof if depth == 0 && roots == 1 => return Ok(()),
+            Event::Eof => return Err("it ends in the middle".to_owned()),
+            _ => {}
+        }
+    }
+}
 
 /// Whether a feed may hold the character: what XML 1.0 section 2.2 allows, less what it discourages (DEL, C1 and
 /// the noncharacters), since some readers drop a whole feed for one of those.
@@ -44,6 +84,23 @@ pub(super) fn uri(url: &Url) -> String {
     uri
 }
 
+/// The document with the feed's stylesheet named behind its declaration, where that is written
+/// (<https://www.w3.org/TR/xml-stylesheet/>); by a path, so that it also works on a copy of the site.
+pub(super) fn with_stylesheet(document: String, feed: &Feed, self_url: &Url, settings: &Settings) -> String {
+    let (Some(stylesheet), Some(end)) = (feed.stylesheet.as_ref().filter(|_| settings.page), document.find("?>\n"))
+    else {
+        return document;
+    };
+    let path = self_url.make_relative(stylesheet).unwrap_or_else(|| uri(stylesheet));
+    let (declaration, rest) = document.split_at(end + 3);
+    format!("{declaration}<?xml-stylesheet type=\"text/css\" href=\"{}\"?>\n{rest}", attribute(&path))
+}
+
+/// Plain text for an attribute between double quotes, in XML and in HTML.
+pub(super) fn attribute(plain: &str) -> String {
+    as_html(plain).replace('"', "&quot;")
+}
+
 /// The document with `&lt;` and `&amp;` as `&#x3C;` and `&#x26;`, as the RSS Best Practices Profile advises for titles:
 /// readers that unescape twice then still show `Vec<T>`. To an XML parser both are the same wherever a reference is
 /// recognised at all, so only CDATA sections must be left alone. Expects no comments and no processing instructions.
@@ -77,6 +134,26 @@ mod tests {
         assert_eq!(text("a\0\u{b}\u{1b}\u{7f}\u{85}\u{9f}\u{fdd0}\u{fffe}\u{ffff}\u{1ffff}b"), "ab");
         assert_eq!(text("\tשלום 👩‍👩‍👧 \u{a0}é\r\nx\ry\n"), "\tשלום 👩‍👩‍👧 \u{a0}é\nx\ny\n");
         assert_eq!(line(" a \r\n\tb\u{a0}? "), "a b\u{a0}?");
+    }
+
+    #[test]
+    fn a_document_is_whole_and_its_prefixes_are_declared() {
+        assert_eq!(well_formed("<?xml version=\"1.0\"?>\n<a xmlns:b=\"u\" b:c=\"&amp;\">&#x3C;<b:d/></a>\n"), Ok(()));
+        for broken in [
+            "",
+            "<a>",
+            "<a><b></a>",
+            "<a/><a/>",
+            "<b:a/>",
+            "<a><b:c/></a>",
+            "<a b:c=\"\"/>",
+            "<a b=\"\" b=\"\"/>",
+            "<a>&nbsp;</a>",
+            "<a",
+            "<a><![CDATA[ ]]",
+        ] {
+            assert!(well_formed(broken).is_err(), "{broken}");
+        }
     }
 
     #[test]

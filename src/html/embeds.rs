@@ -85,12 +85,16 @@ pub(super) fn repair(html: &str) -> String {
     out
 }
 
-/// A link to what a frame shows, named by its title, else by its address.
+/// A link to what a frame shows, named by its title, else by its address; with the film's picture where that is known.
 fn link_to(target: &str, title: Option<String>) -> String {
-    let target = watch_page(target);
+    let (target, picture) = watch_page(target);
     let name = title.filter(|title| !title.trim().is_empty());
     let name = name.unwrap_or_else(|| short(&target));
-    format!("<a href=\"{}\">{}</a>", markup::escape(&target), markup::escape(&name))
+    let picture = picture.map_or(String::new(), |url| {
+        // The words below say what it is.
+        format!("<img src=\"{}\" alt=\"\" width=\"480\" height=\"360\"><br>", markup::escape(&url))
+    });
+    format!("<a href=\"{}\">{picture}{}</a>", markup::escape(&target), markup::escape(&name))
 }
 
 /// Host and path, as far as they say something.
@@ -103,15 +107,69 @@ fn short(target: &str) -> String {
     }
 }
 
-/// A player's address shows a bare player, or nothing outside a frame: the page around it is what a reader wants.
-fn watch_page(target: &str) -> Cow<'_, str> {
-    let Ok(url) = Url::parse(target) else { return target.into() };
+/// A player's address shows a bare player, or nothing outside a frame: the page around it is what a reader wants. And the
+/// picture that stands for the film, where its address follows from the player's.
+fn watch_page(target: &str) -> (Cow<'_, str>, Option<String>) {
+    let Ok(url) = Url::parse(target) else { return (target.into(), None) };
     let last = url.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default();
     match url.host_str().unwrap_or_default().trim_start_matches("www.") {
         "youtube.com" | "youtube-nocookie.com" if url.path().starts_with("/embed/") && last != "videoseries" => {
-            format!("https://www.youtube.com/watch?v={last}").into()
+            let start = url.query_pairs().find(|(key, _)| key == "start").and_then(|(_, at)| at.parse::<u32>().ok());
+            let start = start.map_or(String::new(), |at| format!("&t={at}s"));
+            // Of all its names, the one that every film has a picture under.
+            let picture = is_film(last).then(|| format!("https://i.ytimg.com/vi/{last}/hqdefault.jpg"));
+            (format!("https://www.youtube.com/watch?v={last}{start}").into(), picture)
         }
-        "player.vimeo.com" if url.path().starts_with("/video/") => format!("https://vimeo.com/{last}").into(),
-        _ => target.into(),
+        "player.vimeo.com" if url.path().starts_with("/video/") => (format!("https://vimeo.com/{last}").into(), None),
+        _ => (target.into(), None),
+    }
+}
+
+/// Whether it is an id as YouTube gives them.
+fn is_film(id: &str) -> bool {
+    id.len() == 11 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clean;
+
+    #[test]
+    fn what_shows_by_itself_becomes_a_link_and_scripts_leave_nothing() {
+        let base = "https://a.example/p/".parse().expect("a URL");
+        for (given, expected) in [
+            (
+                "<iframe src=\"//www.youtube-nocookie.com/embed/dQw4w9WgXcQ?rel=0&amp;start=90\" title=\"A &amp; B\" onload=\"x()\"></iframe>",
+                "<a href=\"https://www.youtube.com/watch?v=dQw4w9WgXcQ&amp;t=90s\"><img src=\"https://i.ytimg.com/vi/dQw4w9WgXcQ/hqdefault.jpg\" alt=\"\" width=\"480\" height=\"360\"><br>A &amp; B</a>",
+            ),
+            (
+                "<iframe src=\"https://www.youtube.com/embed/videoseries?list=PL1\"></iframe>",
+                "<a href=\"https://www.youtube.com/embed/videoseries?list=PL1\">www.youtube.com/embed/videoseries</a>",
+            ),
+            (
+                "<iframe data-src=\"https://player.vimeo.com/video/12\" src=\"about:blank\"></iframe>",
+                "<a href=\"https://vimeo.com/12\">vimeo.com/12</a>",
+            ),
+            ("<iframe src=\"javascript:x()\">in</iframe>", ""),
+            ("<embed src=\"/m.swf\" title=\"M\">", "<a href=\"https://a.example/m.swf\">M</a>"),
+            (
+                "<object data=\"f.pdf\"><p>No viewer</p></object>",
+                "<a href=\"https://a.example/p/f.pdf\">a.example/p/f.pdf</a>",
+            ),
+            (
+                "<video src=\"v.mp4\" poster=\"/p.jpg\" controls autoplay><track src=\"v.vtt\"></video>",
+                "<video src=\"https://a.example/p/v.mp4\" poster=\"https://a.example/p.jpg\" controls=\"\"><track src=\"https://a.example/p/v.vtt\"></video>",
+            ),
+            (
+                "<audio><source src=\"a.mp3\"></audio>",
+                "<audio controls=\"\"><source src=\"https://a.example/p/a.mp3\"></audio>",
+            ),
+            (
+                "<form action=\"/f\"><label>Mail</label><input name=\"m\"><button>Go</button></form><style>p{}</style><script>x()</script><p style=\"x\" onclick=\"y\">T</p><base href=\"/\"><meta charset=\"x\"><link href=\"/s.css\">",
+                "Mail<p>T</p>",
+            ),
+        ] {
+            assert_eq!(clean(given, &base).as_str(), expected, "{given}");
+        }
     }
 }

@@ -3,14 +3,19 @@
 //! [`clean`] is the one way to a [`CleanHtml`]; [`mail::narrow`] the one way to what mail clients can show.
 
 mod embeds;
+mod ids;
 mod images;
 mod link;
 pub mod mail;
 mod markup;
+mod picture;
 mod sanitise;
 mod text;
 
+use url::Url;
+
 pub use link::{Fault, Slip};
+pub use picture::Picture;
 pub use sanitise::{clean, clean_and_tell};
 
 /// Sanitised HTML with every URL absolute. Its constructor is private to this folder.
@@ -45,6 +50,16 @@ impl CleanHtml {
     /// The same, where images that say neither their width nor their height say both, if `measure` knows them of a `src`.
     pub fn with_sizes(self, measure: &dyn Fn(&str) -> Option<(u32, u32)>) -> Self {
         images::with_sizes(&self.0, measure).map_or(self, CleanHtml)
+    }
+
+    /// The first picture that can stand for the whole: no icon, badge, emoji or tracking pixel. `measure` knows the sizes of a `src`.
+    pub fn picture(&self, measure: &dyn Fn(&str) -> Option<(u32, u32)>) -> Option<Picture> {
+        picture::first(&self.0, measure)
+    }
+
+    /// The same, where every id begins with `mark`, as do the links to notes on the page at `page`: it can stand beside others.
+    pub fn with_ids_of(self, mark: &str, page: &Url) -> Self {
+        ids::own(&self.0, mark, page).map_or(self, CleanHtml)
     }
 
     /// For tests of what takes clean HTML.

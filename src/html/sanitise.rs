@@ -124,7 +124,8 @@ const MATH: &[&str] = &[
 ];
 
 /// Their content means nothing to a reader without them.
-const DROPPED_WHOLE: &[&str] = &["script", "style", "noscript", "template", "select", "textarea", "svg", "title"];
+const DROPPED_WHOLE: &[&str] =
+    &["script", "style", "noscript", "template", "select", "textarea", "button", "svg", "title"];
 
 const EVERYWHERE: &[&str] = &["class", "id", "dir", "lang", "title"];
 
@@ -238,6 +239,9 @@ fn gatekeeper(gate: &Gate, base: &Url, slips: &Slips) -> Builder<'static> {
         .url_schemes(gate.schemes.clone())
         .url_relative(ammonia::UrlRelative::PassThrough)
         .link_rel(None)
+        // What a script was to start shows nothing without them.
+        .set_tag_attribute_value("audio", "controls", "")
+        .set_tag_attribute_value("video", "controls", "")
         .strip_comments(true)
         .attribute_filter(move |_, name, value| match name {
             "href" | "src" | "poster" | "cite" | "longdesc" | "data" | "data-src" | "data-original"

@@ -12,6 +12,7 @@ use matching::Matching;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// How new ids are minted. Ids that are remembered never change with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +104,7 @@ pub enum Change {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assigned {
     /// The row to keep, under its id.
-    pub known: Known,
+    pub known: Arc<Known>,
     /// What became of the post.
     pub change: Change,
 }
@@ -118,7 +119,10 @@ pub struct Assigned {
 ///
 /// `updated` is at first the front matter's own or the date of publication; later the time of the run that saw the
 /// fingerprint change (unless the change is minor), or the front matter's own where that is newer than what is remembered.
-pub fn assign(known: &[Known], posts: &[Post], rules: &Rules) -> Vec<Assigned> {
+pub fn assign(known: &[Arc<Known>], posts: &[Post], rules: &Rules) -> Vec<Assigned> {
+    if let Some(same) = as_remembered(known, posts) {
+        return same;
+    }
     let matching = Matching::of(known, posts, rules);
     let ids: HashSet<&str> = known.iter().map(|row| row.id.0.as_str()).collect();
     let minted = mint::all(&matching, posts, rules, &ids);
@@ -128,13 +132,25 @@ pub fn assign(known: &[Known], posts: &[Post], rules: &Rules) -> Vec<Assigned> {
         .zip(minted)
         .enumerate()
         .map(|(index, (post, minted))| {
-            let row = matching.rows[index].map(|row| &known[row]);
+            let row = matching.rows[index].map(|row| &*known[row]);
             let id = row.map(|row| row.id.clone()).or(minted).expect("what is not known was minted");
             assign_one(id, row, post, matching.guids[index].clone(), rules)
         })
         .collect();
     tell_apart(&mut assigned, known, posts, &matching);
     assigned
+}
+
+/// Where no file changed and none came or went, everything is as it was.
+fn as_remembered(known: &[Arc<Known>], posts: &[Post]) -> Option<Vec<Assigned>> {
+    let by_path: HashMap<&str, &Arc<Known>> =
+        known.iter().filter(|row| !row.gone).map(|row| (row.path.as_str(), row)).collect();
+    if by_path.len() != posts.len() {
+        return None;
+    }
+    let row =
+        |post: &Post| by_path.get(post.path.as_str()).filter(|row| row.stamp == post.stamp && row.stamp.is_some());
+    posts.iter().map(|post| row(post).map(|row| Assigned { known: (*row).clone(), change: Change::Same })).collect()
 }
 
 fn assign_one(id: PostId, row: Option<&Known>, post: &Post, guid: Option<String>, rules: &Rules) -> Assigned {
@@ -173,11 +189,11 @@ fn assign_one(id: PostId, row: Option<&Known>, post: &Post, guid: Option<String>
         stamp: post.stamp.clone(),
         facts: kept::write(post),
     };
-    Assigned { known, change }
+    Assigned { known: Arc::new(known), change }
 }
 
 /// Moves `atom_updated` of those that changed until no two are equal. Who has a remembered one keeps it.
-fn tell_apart(assigned: &mut [Assigned], known: &[Known], posts: &[Post], matching: &Matching) {
+fn tell_apart(assigned: &mut [Assigned], known: &[Arc<Known>], posts: &[Post], matching: &Matching) {
     let mut seconds = Seconds::default();
     for row in matching.vanished() {
         seconds.take(known[row].atom_updated.timestamp());
@@ -188,9 +204,9 @@ fn tell_apart(assigned: &mut [Assigned], known: &[Known], posts: &[Post], matchi
         (remembered != Some(assigned[index].known.atom_updated), &posts[index].path)
     });
     for index in order {
-        let moved = &mut assigned[index].known.atom_updated;
-        let free = seconds.take(moved.timestamp());
-        *moved = Utc.timestamp_opt(free, 0).single().unwrap_or(*moved);
+        let known = Arc::make_mut(&mut assigned[index].known);
+        let free = seconds.take(known.atom_updated.timestamp());
+        known.atom_updated = Utc.timestamp_opt(free, 0).single().unwrap_or(known.atom_updated);
     }
 }
 

@@ -11,6 +11,7 @@ pub mod kept;
 pub mod kramdown;
 pub mod liquid;
 pub mod markdown;
+pub mod media;
 pub mod permalink;
 pub mod problem;
 pub mod settings;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use url::Url;
 
+pub use media::Media;
 pub use problem::Problem;
 pub use settings::Settings;
 
@@ -138,14 +140,14 @@ pub struct Image {
     pub measured: Option<Measured>,
 }
 
-/// What a picture's file says of itself.
+/// What the file of a picture, of sound or of a film says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measured {
     /// Its length in bytes.
     pub length: u64,
     /// Its media type, `image/png`.
     pub media_type: String,
-    /// Width and height in pixels, as it is shown.
+    /// A picture's width and height in pixels, as it is shown.
     pub size: Option<(u32, u32)>,
 }
 
@@ -161,8 +163,10 @@ pub struct Content {
     pub excerpt: CleanHtml,
     /// Plain text of one or a few sentences, at most [`SUMMARY_LENGTH`] characters: the author's own, or the excerpt's.
     pub summary: String,
-    /// The post's own picture, measured.
+    /// The picture that stands for the post, measured: its own, else the first that it shows.
     pub image: Option<Image>,
+    /// What it offers beside its text, measured.
+    pub media: Vec<Media>,
 }
 
 /// A file that is a post but is not published now, and why.

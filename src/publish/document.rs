@@ -1,7 +1,7 @@
 //! Documents of feeds: what each follows from, and how it gets onto the disk.
 
 use super::{Error, Mode, Publisher};
-use crate::feed::{self, Feed, Format, History, Scope, scope};
+use crate::feed::{self, Feed, Format, History, Scope, Settings, scope};
 use crate::output::{self, Change as Written};
 use crate::post::identity::{Assigned, Known};
 use crate::report::{self, Difference};
@@ -38,7 +38,8 @@ impl Publisher<'_> {
     pub(super) fn digest(&self, document: &Document<'_>, identities: &[Assigned]) -> String {
         let Document { scope, folder, history, posts, .. } = document;
         let mut context = Context::new(&SHA256);
-        let site = (self.site, &self.config.feeds.authority);
+        let Settings { authority, hub, page, .. } = &self.config.feeds;
+        let site = (self.site, authority, hub, page);
         context.update(format!("{FORM}{site:?}").as_bytes());
         let feed = (&scope.title, &scope.home, &scope.language, scope.content, folder, history);
         context.update(format!("{feed:?}").as_bytes());
@@ -48,7 +49,7 @@ impl Publisher<'_> {
         }
         for post in posts {
             let Known { id, permalink, title, language, fingerprint, atom_updated, facts, .. } =
-                &identities[*post].known;
+                &*identities[*post].known;
             let row = (id, permalink, title, language, fingerprint, atom_updated.timestamp(), facts);
             context.update(format!("{row:?}").as_bytes());
         }
@@ -93,7 +94,7 @@ impl Publisher<'_> {
         let shown = self.config.feeds.dir.join(&file).display().to_string();
         let malformed = |why| Error::Malformed { path: shown.clone(), why };
         let url = self.site.url.join(&file).unwrap_or_else(|_| self.site.url.clone());
-        let settings = feed::Settings { content: document.scope.content, ..self.config.feeds.clone() };
+        let settings = Settings { content: document.scope.content, ..self.config.feeds.clone() };
         let bytes = feed::write(feed, format, &url, &settings).map_err(malformed)?;
         feed::reread(&bytes, format, feed).map_err(malformed)?;
         let report = |changed, difference| report::Feed {

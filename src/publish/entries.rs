@@ -52,7 +52,7 @@ impl<'a> Entries<'a> {
         let post: &Post = &self.blog.posts[at];
         match self.blog.render(post) {
             Ok((content, problems)) => {
-                let Known { id, atom_updated, .. } = &self.identities[at].known;
+                let Known { id, atom_updated, .. } = &*self.identities[at].known;
                 (Some(Entry::new(id.clone(), *atom_updated, post, &content)), problems)
             }
             Err(problem) => (None, vec![problem]),

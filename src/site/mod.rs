@@ -84,21 +84,30 @@ pub fn look(settings: &Settings, root: &Path) -> Result<(), Error> {
     missing.map_or(Ok(()), |folder| Err(Error::NoFolder(folder)))
 }
 
-/// Reads every post, as it was at `now`. One bad post does not stop it (P8). `known` is what the store remembers: files that
-/// did not change since are not read.
+/// The files that are taken for posts.
+pub struct Files(walk::Walked);
+
+/// Finds what the generator would take for posts. Reads none of it.
 ///
 /// # Errors
 /// When a folder that the settings name is missing or cannot be read.
+pub fn find(settings: &Settings, generator: &Generator, root: &Path) -> Result<Files, Error> {
+    look(settings, root)?;
+    walk::posts(settings, root, generator).map(Files)
+}
+
+/// Reads every post, as it was at `now`. One bad post does not stop it (P8). `known` is what the store remembers: files that
+/// did not change since are not read.
 pub fn read(
+    files: Files,
     settings: &Settings,
     site: &Site,
     generator: &Generator,
     root: &Path,
-    known: &[Known],
+    known: &[Arc<Known>],
     now: DateTime<Utc>,
-) -> Result<Blog, Error> {
-    look(settings, root)?;
-    let walk::Walked { posts: files, unread, problems: mut unreadable } = walk::posts(settings, root, generator)?;
+) -> Blog {
+    let walk::Walked { posts: files, unread, problems: mut unreadable } = files.0;
     let mut folders = vec![generator.source_folder()];
     folders.extend(generator.sources.iter().map(|below| generator.folder.join(below)));
     folders.extend(settings.dir.iter().map(|dir| root.join(dir)));
@@ -114,41 +123,41 @@ pub fn read(
     };
     let mut blog = read_all(&reader, known);
     // Newest first; of the same moment, by path.
-    blog.posts.sort_by(|a, b| b.published.cmp(&a.published).then_with(|| a.path.cmp(&b.path)));
+    blog.posts.par_sort_unstable_by(|a, b| b.published.cmp(&a.published).then_with(|| a.path.cmp(&b.path)));
     find_translations(&mut blog.posts, &site.language);
     blog.problems.append(&mut unreadable);
     blog.problems.sort();
     let Parts { posts, hidden, problems } = blog;
     let (read, posts) = (reader.files.len(), Arc::new(posts));
     let renderer = Renderer::new(Arc::new(reader), posts.clone());
-    Ok(Blog { posts, read, hidden, problems, unread, renderer })
+    Blog { posts, read, hidden, problems, unread, renderer }
 }
 
 /// The posts, hidden files and problems, in the order of the files.
-fn read_all(reader: &Reader, known: &[Known]) -> Parts {
+fn read_all(reader: &Reader, known: &[Arc<Known>]) -> Parts {
     let edition = reader.edition();
     let known: HashMap<&str, &Known> = known
         .iter()
         .filter(|row| !row.gone && row.stamp.as_ref().is_some_and(|stamp| stamp.starts_with(&edition)))
-        .map(|row| (row.path.as_str(), row))
+        .map(|row| (row.path.as_str(), &**row))
         .collect();
     let remembered = |path: &str, stamp: &str| {
         let row = known.get(path).filter(|row| row.stamp.as_deref() == Some(stamp))?;
         // It may be read for an earlier day than before.
         kept::read(row).filter(|post| post.published <= reader.now || reader.generator.future)
     };
-    let read = |buffer: &mut Vec<u8>, file: &walk::PostFile| {
+    let read = |(mut parts, mut buffer): (Parts, Vec<u8>), file: &walk::PostFile| {
         let stamp = reader.stamp(file, &edition);
         if let Some(post) = stamp.as_deref().and_then(|stamp| remembered(&file.path, stamp)) {
-            return Parts { posts: vec![post], ..Parts::default() };
+            parts.posts.push(post);
+            return (parts, buffer);
         }
-        let Outcome { found, problems } = reader.read(file, buffer);
-        let mut parts = Parts { problems, ..Parts::default() };
+        let Outcome { found, mut problems } = reader.read(file, &mut buffer);
         match found {
             Some(Found::Post(document)) => {
                 let Document { mut post, lasting, .. } = *document;
                 // What is wrong with it is said in every run.
-                post.stamp = stamp.filter(|_| lasting && parts.problems.is_empty());
+                post.stamp = stamp.filter(|_| lasting && problems.is_empty());
                 parts.posts.push(post);
             }
             Some(Found::Hidden(reason)) => {
@@ -156,10 +165,11 @@ fn read_all(reader: &Reader, known: &[Known]) -> Parts {
             }
             None => {}
         }
-        parts
+        parts.problems.append(&mut problems);
+        (parts, buffer)
     };
-    let each = reader.files.par_iter().map_init(Vec::new, read);
-    each.fold(Parts::default, Parts::and).reduce(Parts::default, Parts::and)
+    let some = reader.files.par_iter().fold(Default::default, read);
+    some.map(|(parts, _)| parts).reduce(Parts::default, Parts::and)
 }
 
 impl Blog {
@@ -192,9 +202,6 @@ struct Parts {
 
 impl Parts {
     fn and(mut self, mut next: Parts) -> Parts {
-        if self.posts.is_empty() {
-            std::mem::swap(&mut self.posts, &mut next.posts);
-        }
         self.posts.append(&mut next.posts);
         self.hidden.append(&mut next.hidden);
         self.problems.append(&mut next.problems);

@@ -1,8 +1,8 @@
-//! Pictures that lie in the site's own folder: found where its generator takes them from, and measured. Promises: looks at no
+//! Pictures, sound and films that lie in the site's own folder: found where its generator takes them from, and measured. Promises: looks at no
 //! file outside that folder, at none before a post that shows it is rendered, and at its first bytes alone.
 
-use crate::post::Measured;
 use crate::post::generator::{Generator, Rules};
+use crate::post::{Measured, media};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -165,20 +165,7 @@ fn media_type(kind: Option<imagesize::ImageType>, file: &Path) -> Option<&'stati
         Some(ImageType::Webp) => Some("image/webp"),
         _ => None,
     };
-    let ending = file.extension()?.to_str()?.to_ascii_lowercase();
-    by_bytes.or(match &*ending {
-        "png" => Some("image/png"),
-        "jpg" | "jpeg" | "jpe" | "jfif" => Some("image/jpeg"),
-        "gif" => Some("image/gif"),
-        "webp" => Some("image/webp"),
-        "avif" => Some("image/avif"),
-        "svg" => Some("image/svg+xml"),
-        "bmp" => Some("image/bmp"),
-        "ico" => Some("image/vnd.microsoft.icon"),
-        "tif" | "tiff" => Some("image/tiff"),
-        "heic" => Some("image/heic"),
-        _ => None,
-    })
+    by_bytes.or_else(|| media::type_of(file.file_name()?.to_str()?))
 }
 
 /// Whether a JPEG says, as cameras do, that it is to be turned by a quarter (Exif 2.32, tag 0x0112, values 5 to 8): it is shown

@@ -7,6 +7,7 @@ use crate::post::generator::Generator;
 use crate::post::{Problem, Site};
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::borrow::Cow;
 use std::io::Read;
 use url::Url;
 
@@ -34,8 +35,8 @@ pub(super) struct Reader {
 
 /// What came of a file: its post, or why it has none; and what is wrong with it.
 #[derive(Default)]
-pub(super) struct Outcome {
-    pub(super) found: Option<Found>,
+pub(super) struct Outcome<'b> {
+    pub(super) found: Option<Found<'b>>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -51,7 +52,7 @@ impl Reader {
     }
 
     /// Reads a file; `buffer` is room for it.
-    pub(super) fn read(&self, file: &PostFile, buffer: &mut Vec<u8>) -> Outcome {
+    pub(super) fn read<'b>(&self, file: &'b PostFile, buffer: &'b mut Vec<u8>) -> Outcome<'b> {
         let mut problems = Vec::new();
         let found = self.read_into(file, buffer, &mut problems);
         match found {
@@ -67,7 +68,7 @@ impl Reader {
     ///
     /// # Errors
     /// A sentence where it is no post any more: somebody changed it meanwhile.
-    pub(super) fn document(&self, path: &str) -> Result<Document, Problem> {
+    pub(super) fn document(&self, path: &str) -> Result<Document<'static>, Problem> {
         let gone = || Problem {
             path: path.to_owned(),
             line: None,
@@ -77,12 +78,21 @@ impl Reader {
         };
         let file = self.file(path).ok_or_else(gone)?;
         match self.read_into(file, &mut Vec::new(), &mut Vec::new())? {
-            Found::Post(document) => Ok(*document),
+            Found::Post(document) => {
+                let Document { post, body, front, body_line, flavour, templating, lasting } = *document;
+                let body = Cow::Owned(body.into_owned());
+                Ok(Document { post, body, front, body_line, flavour, templating, lasting })
+            }
             Found::Hidden(_) => Err(gone()),
         }
     }
 
-    fn read_into(&self, file: &PostFile, buffer: &mut Vec<u8>, problems: &mut Vec<Problem>) -> Result<Found, Problem> {
+    fn read_into<'b>(
+        &self,
+        file: &'b PostFile,
+        buffer: &'b mut Vec<u8>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Found<'b>, Problem> {
         let problem = |line, message: String, help: &str| Problem {
             path: file.path.clone(),
             line,

@@ -11,7 +11,7 @@ use crate::post::dialect::{Document, Templating, eleventy, pelican, plain, stamp
 use crate::post::front_matter::Yaml;
 use crate::post::generator::Rules;
 use crate::post::liquid::{Engine, Facts, to_value};
-use crate::post::{Content, Image, Post, Problem, SUMMARY_LENGTH, excerpt, markdown, shortcode, summary, text};
+use crate::post::{Content, Image, Post, Problem, SUMMARY_LENGTH, excerpt, markdown, media, shortcode, summary, text};
 use chrono::DateTime;
 use liquid_core::model::{Object, Value};
 use rayon::prelude::*;
@@ -80,7 +80,7 @@ impl Renderer {
                 };
                 shortcode::expand(&source.body, source.body_line, syntax, &facts)
             }
-            Templating::Liquid | Templating::Nunjucks | Templating::None => (source.body.clone(), Vec::new()),
+            Templating::Liquid | Templating::Nunjucks | Templating::None => (source.body.to_string(), Vec::new()),
         };
         let body = match generator.rules {
             Rules::Plain => plain::containers(&body).into_owned(),
@@ -116,12 +116,19 @@ impl Renderer {
         // A picture, a film, a redirect: its title is all there is to say.
         let summary = if summary.is_empty() { post.title.clone() } else { summary };
         let excerpt = marked.unwrap_or_else(|| html.clone());
-        let image = post.image.clone().map(|image| Image { measured: measure(image.url.as_str()), ..image });
-        Ok((Content { html, excerpt, summary, image }, problems))
+        let shown = || html.picture(&size).map(|shown| Image { url: shown.url, alt: shown.alt, measured: None });
+        let image = post.image.clone().or_else(shown);
+        let image = image.map(|image| Image { measured: measure(image.url.as_str()), ..image });
+        let mut media = media::of(&source.front, &post.url, &self.reader.base);
+        for one in &mut media {
+            // What the file itself says is true, whatever was written of it.
+            one.length = measure(one.url.as_str()).map(|measured| measured.length).or(one.length);
+        }
+        Ok((Content { html, excerpt, summary, image, media }, problems))
     }
 
     /// A post's beginning as its generator makes it; `None` where it is the whole post.
-    fn beginning(&self, post: &Post, source: &Document, body: &str, html: &CleanHtml) -> Option<String> {
+    fn beginning(&self, post: &Post, source: &Document<'_>, body: &str, html: &CleanHtml) -> Option<String> {
         // Set to nothing, there are no excerpts.
         let own = source.front.get("excerpt_separator").map(|separator| match separator {
             Yaml::Scalar(separator, _) => separator.as_str(),
@@ -182,7 +189,7 @@ impl Renderer {
 }
 
 /// A URL that leads nowhere, with its place in the source if it is written there.
-fn misled(slip: &Slip, post: &Post, source: &Document) -> Problem {
+fn misled(slip: &Slip, post: &Post, source: &Document<'_>) -> Problem {
     let place = slip.spellings().find_map(|written| source.body.find(&*written));
     let before = place.map(|at| &source.body[..at]);
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);

@@ -311,12 +311,12 @@ impl Samples {
         self.content |= folder.components().any(|part| part.as_os_str() == "content");
         self.posts_folder |= folder.ends_with("_posts") || folder.join("_posts").is_dir();
         let Ok(entries) = std::fs::read_dir(folder) else { return };
-        let mut places: Vec<(PathBuf, bool)> =
-            entries.filter_map(Result::ok).map(|entry| (entry.path(), is_folder(&entry))).collect();
-        places.sort();
-        for (place, is_folder) in places {
-            let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if is_folder {
+        let mut entries: Vec<_> = entries.filter_map(Result::ok).map(|entry| (entry.file_name(), entry)).collect();
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (name, entry) in entries {
+            let name = name.to_str().unwrap_or_default();
+            let place = folder.join(name);
+            if is_folder(&entry) {
                 if depth > 0 && (is_walked(name.as_ref()) || name == "_posts") {
                     self.gather(&place, depth - 1);
                 }

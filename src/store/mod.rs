@@ -1,7 +1,8 @@
 //! The store: what Postrider remembers. One SQL text for a SQLite file and for PostgreSQL.
 //!
 //! * [`sql`] alone knows the drivers and what differs between them.
-//! * [`posts`], [`feeds`], [`subscribers`], [`editions`] are the tables by subject; [`numbers`] and [`story`] read them for people.
+//! * [`posts`], [`feeds`], [`pings`], [`subscribers`], [`editions`] are the tables by subject; [`numbers`] and [`story`] read
+//!   them for people.
 //! * [`ledger`] is what delivery works on: claim, begin, settle, recover.
 //! * [`lock`] tells who is alive.
 //!
@@ -13,6 +14,7 @@ pub mod feeds;
 pub mod ledger;
 pub mod lock;
 pub mod numbers;
+pub mod pings;
 pub mod posts;
 pub mod sql;
 pub mod story;
@@ -26,11 +28,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 /// The migrations, in order. Never changed once released; a new one is a new file.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
     include_str!("migrations/0004.sql"),
+    include_str!("migrations/0005.sql"),
 ];
 
 /// What becomes of a delivery that waits when it is withdrawn. One that may have been taken already is not called cancelled.

@@ -5,7 +5,8 @@ use super::{Error, Store, time};
 use crate::post::PostId;
 use crate::post::identity::{Assigned, Body, Known};
 use chrono::{DateTime, NaiveDate, Utc};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// In the order of [`read`] and [`values`].
 const COLUMNS: &str = "id, path, guid, permalink, slug, day, title, language, body_hash, sketch, body_length, fingerprint, \
@@ -29,7 +30,7 @@ impl Store {
     }
 
     /// What is remembered of each post, by id.
-    pub fn known_posts(&self) -> Result<Vec<Known>, Error> {
+    pub fn known_posts(&self) -> Result<Vec<Arc<Known>>, Error> {
         known(&mut self.connection())
     }
 
@@ -40,8 +41,8 @@ impl Store {
     pub fn remember_posts<E: From<Error>>(
         &self,
         now: DateTime<Utc>,
-        seen: &[Known],
-        assign: impl Fn(&[Known]) -> Result<Vec<Assigned>, E>,
+        seen: &[Arc<Known>],
+        assign: impl Fn(&[Arc<Known>]) -> Result<Vec<Assigned>, E>,
     ) -> Result<Vec<Assigned>, E> {
         let assigned = assign(seen)?;
         let changes = Changes::of(seen, &assigned);
@@ -70,12 +71,14 @@ struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    fn of(known: &'a [Known], assigned: &'a [Assigned]) -> Self {
-        let before: HashMap<&PostId, &Known> = known.iter().map(|row| (&row.id, row)).collect();
+    fn of(known: &'a [Arc<Known>], assigned: &'a [Assigned]) -> Self {
+        let here: HashMap<&PostId, &Arc<Known>> = assigned.iter().map(|a| (&a.known.id, &a.known)).collect();
+        let before: HashMap<&PostId, &Arc<Known>> = known.iter().map(|row| (&row.id, row)).collect();
         let rows = assigned.iter().map(|assigned| &assigned.known);
-        let rows: Vec<&Known> = rows.filter(|row| before.get(&row.id) != Some(row)).collect();
-        let here: HashSet<&PostId> = assigned.iter().map(|assigned| &assigned.known.id).collect();
-        let vanished = known.iter().filter(|row| !row.gone && !here.contains(&row.id)).map(|row| &row.id);
+        // Mostly it is the very row.
+        let is_kept = |row: &Arc<Known>| before.get(&row.id).is_some_and(|kept| Arc::ptr_eq(kept, row) || *kept == row);
+        let rows: Vec<&Known> = rows.filter(|row| !is_kept(row)).map(|row| &**row).collect();
+        let vanished = known.iter().filter(|row| !row.gone && !here.contains_key(&row.id)).map(|row| &row.id);
         Changes { rows, vanished: vanished.collect() }
     }
 
@@ -99,10 +102,10 @@ impl<'a> Changes<'a> {
     }
 }
 
-fn known(c: &mut Connection) -> Result<Vec<Known>, Error> {
+fn known(c: &mut Connection) -> Result<Vec<Arc<Known>>, Error> {
     let mut known = Vec::new();
     c.each(&format!("SELECT {COLUMNS} FROM posts ORDER BY id"), &[], |row| {
-        known.push(read(&row)?);
+        known.push(Arc::new(read(&row)?));
         Ok(())
     })?;
     Ok(known)
@@ -118,8 +121,8 @@ fn values(row: &Known, now: DateTime<Utc>) -> [Value; 18] {
         row.day.to_string().into(),
         row.title.as_str().into(),
         row.language.as_str().into(),
-        row.body.hash.as_str().into(),
-        row.body.sketch.as_str().into(),
+        (&*row.body.hash).into(),
+        (&*row.body.sketch).into(),
         (row.body.length as i64).into(),
         row.fingerprint.as_str().into(),
         row.updated.into(),
@@ -142,7 +145,7 @@ fn read(row: &Row) -> Result<Known, Error> {
         day: day.parse::<NaiveDate>().map_err(|_| Error::Corrupt(format!("{day:?} is not a day")))?,
         title: row.text(6)?,
         language: row.text(7)?,
-        body: Body { hash: row.text(8)?, sketch: row.text(9)?, length: row.int(10)? as usize },
+        body: Body { hash: row.text(8)?.into(), sketch: row.text(9)?.into(), length: row.int(10)? as usize },
         fingerprint: row.text(11)?,
         updated: time(row.int(12)?)?,
         atom_updated: time(row.int(13)?)?,

@@ -132,6 +132,72 @@ pub struct ErrorPage {
     pub message: String,
 }
 
+/// For `feeds/index.html.j2`, the page that lists the feeds, and `feeds/feed.css.j2`, its style and that of an opened feed.
+#[derive(Clone, Debug, Serialize)]
+pub struct FeedsPage {
+    /// The site.
+    pub site: Site,
+    /// The feeds; the first is that of the whole site.
+    pub feeds: Vec<Feed>,
+    /// How many found no room on the page; the OPML file has them.
+    pub more: usize,
+    /// The page's own URL.
+    pub page: String,
+    /// The list of all feeds for feed readers, OPML: a URL relative to the page.
+    pub opml: String,
+    /// The lines for the head of the site's pages by which readers find the first feed; finished HTML.
+    pub autodiscovery: String,
+}
+
+/// A feed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Feed {
+    /// Plain text.
+    pub title: String,
+    /// One sentence about it, or nothing.
+    pub description: Option<String>,
+    /// The page that it is of.
+    pub url: String,
+    /// Its formats; all hold the same.
+    pub formats: Vec<FeedFormat>,
+}
+
+/// A feed in one format.
+#[derive(Clone, Debug, Serialize)]
+pub struct FeedFormat {
+    /// `RSS`, `Atom`, `JSON Feed`.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// Its media type.
+    pub media_type: String,
+}
+
+impl FeedsPage {
+    /// A page to try templates with.
+    pub fn sample() -> Self {
+        let format = FeedFormat {
+            name: "Atom".into(),
+            url: "https://example.org/atom.xml".into(),
+            media_type: "application/atom+xml".into(),
+        };
+        let feed = Feed {
+            title: "Field Notes".into(),
+            description: Some("Walks, waters and what lives in them.".into()),
+            url: "https://example.org/".into(),
+            formats: vec![format],
+        };
+        FeedsPage {
+            site: Site::sample(),
+            feeds: vec![feed],
+            more: 2,
+            page: "https://example.org/feeds/".into(),
+            opml: "feeds.opml".into(),
+            autodiscovery: "<link rel=\"alternate\" type=\"application/atom+xml\" title=\"Field Notes\" href=\"https://example.org/atom.xml\">\n".into(),
+        }
+    }
+}
+
 impl Site {
     /// A site to try templates with.
     pub fn sample() -> Self {

@@ -1,12 +1,12 @@
 //! Templates: embedded, overridable by name, rendered with typed contexts, never able to hang or to reach a file.
 //!
-//! Names are paths: `digest/body.html.j2`. What ends in `.html.j2` is escaped, what ends in `.txt.j2` is not. An
+//! Names are paths: `digest/body.html.j2`. What ends in `.html.j2` is escaped, what ends in `.txt.j2` or `.css.j2` is not. An
 //! override takes the place of the embedded template of that name; any other name can be used by `include` and `extends`.
 
 pub mod context;
 pub mod text;
 
-use context::{Digest, DonePage, ErrorPage, UnsubscribePage};
+use context::{Digest, DonePage, ErrorPage, FeedsPage, UnsubscribePage};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
@@ -17,10 +17,12 @@ use std::collections::BTreeMap;
 pub const DEFAULT_SUBJECT: &str = include_str!("../../templates/digest/subject.txt.j2");
 
 /// Every embedded template: its name and source. `templates list` and `templates copy` read it.
-pub const EMBEDDED: [(&str, &str); 7] = [
+pub const EMBEDDED: [(&str, &str); 9] = [
     ("digest/subject.txt.j2", DEFAULT_SUBJECT),
     ("digest/body.txt.j2", include_str!("../../templates/digest/body.txt.j2")),
     ("digest/body.html.j2", include_str!("../../templates/digest/body.html.j2")),
+    ("feeds/index.html.j2", include_str!("../../templates/feeds/index.html.j2")),
+    ("feeds/feed.css.j2", include_str!("../../templates/feeds/feed.css.j2")),
     ("web/page.html.j2", include_str!("../../templates/web/page.html.j2")),
     ("web/unsubscribe.html.j2", include_str!("../../templates/web/unsubscribe.html.j2")),
     ("web/done.html.j2", include_str!("../../templates/web/done.html.j2")),
@@ -114,6 +116,7 @@ impl Templates {
         let render = |name: &str| match name {
             // The frame of the others: it is rendered with them.
             "web/page.html.j2" => Ok(String::new()),
+            "feeds/index.html.j2" | "feeds/feed.css.j2" => self.render(name, &FeedsPage::sample()),
             "web/unsubscribe.html.j2" => self.render(name, &UnsubscribePage::sample()),
             "web/done.html.j2" => self.render(name, &DonePage::sample()),
             "web/error.html.j2" => self.render(name, &ErrorPage::sample()),

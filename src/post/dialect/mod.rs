@@ -11,11 +11,12 @@ pub mod plain;
 mod reading;
 pub mod zola;
 
-use super::front_matter::{self, Fences, Yaml};
+use super::front_matter::{self, Fences, Source, Yaml};
 use super::generator::{self, Generator, Rules};
 use super::identity::Body;
 use super::kramdown::Flavour;
 use super::markdown;
+use super::media::{self, Media};
 use super::permalink;
 use super::shortcode::Syntax;
 use super::{Image, Person, Post, Problem, SUMMARY_LENGTH, Site, text};
@@ -120,20 +121,20 @@ pub struct Context<'a> {
 
 /// A file that was read.
 #[derive(Clone, Debug)]
-pub enum Found {
+pub enum Found<'a> {
     /// A published post.
-    Post(Box<Document>),
+    Post(Box<Document<'a>>),
     /// Not published now; why.
     Hidden(&'static str),
 }
 
 /// A post, and what rendering it needs.
 #[derive(Clone, Debug)]
-pub struct Document {
+pub struct Document<'a> {
     /// The post.
     pub post: Post,
     /// Its source below the front matter, line ends as `\n`.
-    pub body: String,
+    pub body: Cow<'a, str>,
     /// Its front matter over the defaults of its place.
     pub front: Yaml,
     /// The line of the file on which the body begins.
@@ -167,7 +168,7 @@ pub fn is_dated(file_name: &str) -> bool {
 }
 
 /// Reads a file. A problem that leaves the post readable goes to `problems`; one that does not is the error.
-pub fn read(file: &File<'_>, context: &Context<'_>, problems: &mut Vec<Problem>) -> Result<Found, Problem> {
+pub fn read<'a>(file: &File<'a>, context: &Context<'_>, problems: &mut Vec<Problem>) -> Result<Found<'a>, Problem> {
     if file.draft {
         return Ok(Found::Hidden("draft"));
     }
@@ -199,14 +200,14 @@ pub fn read(file: &File<'_>, context: &Context<'_>, problems: &mut Vec<Problem>)
     };
     problems.append(&mut reading.problems);
     Ok(match found {
-        Ok(facts) => Found::Post(Box::new(document(reading, facts))),
+        Ok(facts) => Found::Post(Box::new(document(reading, source, facts))),
         Err(reason) => Found::Hidden(reason),
     })
 }
 
 /// The post that the facts make of a file.
-fn document(reading: Reading<'_>, facts: Facts) -> Document {
-    let Reading { file, context, source, front, lasting, .. } = reading;
+fn document<'a>(reading: Reading<'_>, source: Source<'a>, facts: Facts) -> Document<'a> {
+    let Reading { file, context, front, lasting, .. } = reading;
     let says = |key: &str, value: bool| front.get(key).and_then(Yaml::truth) == Some(value);
     let file_name = file.path.rsplit('/').next().unwrap_or(file.path);
     let markdown = !matches!(file_name.rsplit('.').next(), Some("html" | "htm"));
@@ -233,10 +234,11 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
     let summary = facts.summary.as_deref().map(text::plain).filter(|said| !said.is_empty());
     let summary = summary.map(|said| text::shorten(&said, SUMMARY_LENGTH));
     let image = image(&front, &title, &url, context.base);
+    let media = media::of(&front, &url, context.base);
     let remembered = Body::of(&body);
     let post = Post {
         path: file.path.to_owned(),
-        fingerprint: fingerprint(&title, &remembered.hash, summary.as_deref(), image.as_ref()),
+        fingerprint: fingerprint(&title, &remembered.hash, summary.as_deref(), image.as_ref(), &media),
         slug: permalink::slugify(&facts.slug, permalink::Mode::Pretty, true),
         published: facts.published,
         updated: facts.updated,
@@ -270,7 +272,7 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
     };
     Document {
         post,
-        body: body.into_owned(),
+        body,
         front,
         body_line,
         flavour: markdown.then(|| context.generator.rules.dialect().flavour()),
@@ -349,25 +351,17 @@ fn image(front: &Yaml, title: &str, url: &Url, base: &Url) -> Option<Image> {
         Yaml::Map(_) => ["path", "feature", "url", "src"].iter().find_map(|key| image.get(key).and_then(Yaml::text))?,
         one => one.text()?,
     };
-    if place.contains("{{") {
-        return None;
-    }
-    let found = match place.strip_prefix('/').filter(|rest| !rest.starts_with('/')) {
-        Some(rest) => {
-            let prefix = base.path().trim_matches('/');
-            let below = rest.strip_prefix(prefix).filter(|below| !prefix.is_empty() && below.starts_with('/'));
-            base.join(below.map_or(rest, |below| &below[1..])).ok()?
-        }
-        None => url.join(place).ok()?,
-    };
+    let url = media::located(place, url, base)?;
     let alt = ["alt", "description", "caption"].iter().find_map(|key| image.get(key).and_then(Yaml::text));
     let alt = alt.map_or_else(|| title.to_owned(), text::plain);
-    matches!(found.scheme(), "http" | "https").then_some(Image { url: found, alt, measured: None })
+    Some(Image { url, alt, measured: None })
 }
 
-fn fingerprint(title: &str, body_hash: &str, summary: Option<&str>, image: Option<&Image>) -> String {
+fn fingerprint(title: &str, body_hash: &str, summary: Option<&str>, image: Option<&Image>, media: &[Media]) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
-    for part in [title, body_hash, summary.unwrap_or_default(), image.map_or("", |image| image.url.as_str())] {
+    let image = image.map_or("", |image| image.url.as_str());
+    let media = media.iter().map(|media| media.url.as_str());
+    for part in [title, body_hash, summary.unwrap_or_default(), image].into_iter().chain(media) {
         // With lengths: a word that moves from one part to the next is a change.
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part.as_bytes());

@@ -3,6 +3,7 @@
 
 mod header;
 mod json;
+mod lines;
 mod toml;
 mod yaml;
 

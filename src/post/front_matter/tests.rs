@@ -145,3 +145,63 @@ fn the_line_of_a_key() {
     assert_eq!(line("{\n \"date\": 2\n}\n", "date"), Some(2));
     assert_eq!(line("no front matter", "date"), None);
 }
+
+/// What [`lines`] reads is what the crate reads.
+fn agree(text: &str) -> bool {
+    let Some(read) = lines::read(text) else { return false };
+    assert_eq!(Ok(read), yaml::by_crate(text, 1), "{text}");
+    true
+}
+
+#[test]
+fn plain_lines_are_read_as_the_crate_reads_them() {
+    for text in [
+        "title: A day: no\n",
+        "layout: post\r\ntitle: “Frost”\r\ndate: 2024-01-01 10:00:00 +0100\r\n",
+        "title: \"A: #1\"\ntags: [a, \"b c\", 'd', 2024, true, Null]\nempty: []\n",
+        "a:\n  - x\n\n  - 7\n# and\nb:\n- \"y\"\nc:\n",
+        "a: /b/c/\nb: 10 things\nc: 007\nd: 12345678901234567890\ne: 1.10\nf: True\ng: nan\nh: ~\n",
+        "null: x\ny: no\n",
+        "a: b\n  c\n",
+        "a: b\na: c\n",
+        "a:\n  - x\n - y\n",
+        "a:\n  b: c\n",
+    ] {
+        agree(text);
+    }
+    assert!(agree("layout: post\ntitle: On frost\ndate: 2024-01-01\ntags: [a, b]\nauthors:\n  - ada\n  - \"B C\"\n"));
+}
+
+#[test]
+fn the_front_matter_of_the_corpus_is_read_as_the_crate_reads_it() {
+    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")];
+    folders.extend(std::env::var_os("POSTRIDER_BLOGS").map(Into::into));
+    let (mut simple, mut all) = (0, 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").filter_map(Result::ok) {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(entry.path());
+            } else if let Ok(text) = std::fs::read_to_string(entry.path())
+                && let Source { front_matter: Some(text), format: Format::Yaml, .. } = split(&text, Fences::Any)
+                && text.len() < MAX_BYTES
+            {
+                all += 1;
+                simple += usize::from(agree(text));
+            }
+        }
+    }
+    assert!(simple * 2 > all, "{simple} of {all} are simple");
+}
+
+proptest::proptest! {
+    #[test]
+    fn lines_of_any_kind_are_read_as_the_crate_reads_them(
+        pieces in proptest::collection::vec(proptest::sample::select(&[
+            "a", "b", "title", "date", ":", ": ", " ", "  ", "- ", "-", "\n", "\n", "\n  - ", "\n- ", "[", "]", ", ", "\"", "'", "#", " #",
+            "x", "Ünï", "日本", "“q”", "7", "0", "1.5", "1e3", "2024-01-01", "T10:00:00Z", "10:00", "true", "Null", "~", "/p/", "&", "*", "!", "|",
+            ">", "%", "{", "}", "\\", "\t", "\r", "\u{85}", "\u{2028}", "---", "...", "<", "<<: ", "?", "@", "`", "+1", ".inf", "nan", "_",
+        ]), 0..24),
+    ) {
+        agree(&pieces.concat());
+    }
+}

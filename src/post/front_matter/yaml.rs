@@ -1,7 +1,7 @@
 //! YAML, in the one place that names a YAML crate. Promises: scalars keep their source text, the last of duplicate keys
 //! wins, `<<` is merged, and hostile input ends in an error soon.
 
-use super::{Error, Kind, Yaml};
+use super::{Error, Kind, Yaml, lines};
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -21,6 +21,11 @@ pub fn parse_file(text: &str) -> Result<Yaml, Error> {
 
 /// Reads YAML that begins on `first_line` of its file.
 pub(super) fn read(text: &str, first_line: u32) -> Result<Yaml, Error> {
+    lines::read(text).map_or_else(|| by_crate(text, first_line), Ok)
+}
+
+/// The same for any YAML.
+pub(super) fn by_crate(text: &str, first_line: u32) -> Result<Yaml, Error> {
     check_characters(text, first_line)?;
     check_nesting(text, first_line)?;
     if text.trim().is_empty() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// How many hashes a sketch holds. Of 64 the likeness is told within six hundredths or so.
 const SKETCH: usize = 64;
@@ -12,9 +13,9 @@ const SHINGLE: usize = 3;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
     /// Hex SHA-256.
-    pub hash: String,
+    pub hash: Arc<str>,
     /// The smallest hashes of its shingles (bottom-k MinHash), eight hex digits each, in order.
-    pub sketch: String,
+    pub sketch: Arc<str>,
     /// In octets.
     pub length: usize,
 }
@@ -23,12 +24,16 @@ impl Body {
     /// Of a text.
     pub fn of(text: &str) -> Self {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-        Body { hash: data_encoding::HEXLOWER.encode(digest.as_ref()), sketch: sketch(text), length: text.len() }
+        Body {
+            hash: data_encoding::HEXLOWER.encode(digest.as_ref()).into(),
+            sketch: sketch(text).into(),
+            length: text.len(),
+        }
     }
 }
 
 fn sketch(text: &str) -> String {
-    let mut shingles = Shingles::default();
+    let mut shingles = Shingles::new();
     words(text.as_bytes(), |word| shingles.add(word));
     let mut sketch = String::with_capacity(shingles.smallest.len() * 8);
     for hash in shingles.smallest {
@@ -37,88 +42,96 @@ fn sketch(text: &str) -> String {
     sketch
 }
 
-/// Gives the hash of each word: letters and digits between others, in lower case where they are ASCII. Scripts that write
-/// without blanks (CJK) have a word for each character. One pass over octets: every new post goes through here.
+/// Gives the hash of each word: letters and digits between others, whatever their case where they are ASCII. Scripts that
+/// write without blanks (CJK) have a word for each character. One pass over octets: every new post goes through here.
 fn words(text: &[u8], mut each: impl FnMut(u64)) {
-    let mut word = FNV_START;
-    let mut at = 0;
-    while let Some(&byte) = text.get(at) {
-        let kind = KINDS[usize::from(byte)];
-        at += 1;
-        match kind {
-            // General Punctuation, and the signs of Latin-1.
-            Kind::Octet(0xe2) if text.get(at) == Some(&0x80) => at += 2,
-            Kind::Octet(0xc2) => at += 1,
-            Kind::Octet(octet) => {
-                word = fnv(word, octet);
+    let (mut start, mut at) = (0, 0);
+    let mut word = |start: usize, end: usize| {
+        if start < end {
+            each(hash(text, start, end));
+        }
+    };
+    while let Some(&octet) = text.get(at) {
+        let length = match octet {
+            _ if IN_WORDS[usize::from(octet)] => {
+                at += 1;
                 continue;
             }
-            Kind::Wide(length) => {
-                if word != FNV_START {
-                    each(std::mem::replace(&mut word, FNV_START));
-                }
-                let end = text.len().min(at + length);
-                // Ideographic blanks and punctuation.
-                if text[at - 1..end] >= *b"\xe3\x81".as_slice() {
-                    each(text[at - 1..end].iter().fold(FNV_START, |hash, octet| fnv(hash, *octet)));
-                }
-                at = end;
+            0..=0x7f => 1,
+            // The signs of Latin-1, General Punctuation.
+            0xc2 => 2,
+            0xe2 if text.get(at + 1) == Some(&0x80) => 3,
+            0x80..=0xdf => {
+                at += 2;
+                continue;
             }
-            Kind::Between => {}
-        }
-        if word != FNV_START {
-            each(std::mem::replace(&mut word, FNV_START));
-        }
-    }
-    if word != FNV_START {
-        each(word);
-    }
-}
-
-/// What an octet of UTF-8 is to words.
-#[derive(Clone, Copy)]
-enum Kind {
-    /// It stands between them.
-    Between,
-    /// It is part of one, as this.
-    Octet(u8),
-    /// It begins a character that is one, which has so many more.
-    Wide(usize),
-}
-
-const KINDS: [Kind; 256] = {
-    let mut kinds = [Kind::Between; 256];
-    let mut octet = 0;
-    while octet < 256 {
-        kinds[octet] = match octet as u8 {
-            byte @ (b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z') => Kind::Octet(byte.to_ascii_lowercase()),
-            byte @ 0x80..=0xe2 => Kind::Octet(byte),
-            0xe3..=0xef => Kind::Wide(2),
-            0xf0..=0xff => Kind::Wide(3),
-            _ => Kind::Between,
+            0xe0..=0xe2 => {
+                at += 3;
+                continue;
+            }
+            0xe3..=0xef => 3,
+            0xf0..=0xff => 4,
         };
+        word(start, at);
+        let end = text.len().min(at + length);
+        // A character beyond ideographic blanks and punctuation.
+        if octet > 0xe3 || octet == 0xe3 && text.get(at + 1) > Some(&0x80) {
+            word(at, end);
+        }
+        (start, at) = (end, end);
+    }
+    word(start, text.len());
+}
+
+const IN_WORDS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0;
+    while octet < 128 {
+        table[octet] = (octet as u8).is_ascii_alphanumeric();
         octet += 1;
     }
-    kinds
+    table
 };
 
-// FNV-1a with MurmurHash3's last step. Hashes are stored, so they must never change; the standard library's may.
-const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+// Hashes are stored, so they must never change; the standard library's may. Steps of MurmurHash3.
+const FIRST: u64 = 0xff51_afd7_ed55_8ccd;
+const SECOND: u64 = 0xc4ce_b9fe_1a85_ec53;
 
-fn fnv(hash: u64, octet: u8) -> u64 {
-    (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3)
+/// Of the word at these places, eight octets at a time. The bit that tells capitals is always set.
+fn hash(text: &[u8], start: usize, end: usize) -> u64 {
+    let length = end - start;
+    let mut hash = length as u64;
+    let mut at = start;
+    while at < end {
+        let octets = match text.get(at..at + 8) {
+            Some(octets) => octets.try_into().map_or(0, u64::from_le_bytes),
+            // At the end of the text.
+            None => text[at..].iter().rev().fold(0, |octets, octet| octets << 8 | u64::from(*octet)),
+        };
+        // What follows the word is no part of it.
+        let beyond = 8_usize.saturating_sub(end - at) as u32 * 8;
+        let octets = octets << beyond >> beyond;
+        hash = (hash ^ (octets | 0x2020_2020_2020_2020)).wrapping_mul(FIRST).rotate_left(31);
+        at += 8;
+    }
+    hash
 }
 
 /// The smallest hashes of the shingles of a text, in order, each once.
-#[derive(Default)]
 struct Shingles {
-    /// The last words.
+    /// The hashes of the last words.
     last: [u64; SHINGLE - 1],
     words: usize,
     smallest: Vec<u32>,
+    /// A greater hash is not among the smallest.
+    most: u32,
 }
 
 impl Shingles {
+    fn new() -> Self {
+        Shingles { last: [0; SHINGLE - 1], words: 0, smallest: Vec::with_capacity(SKETCH + 1), most: u32::MAX }
+    }
+
     fn add(&mut self, word: u64) {
         let [first, second] = self.last;
         self.last = [second, word];
@@ -128,18 +141,21 @@ impl Shingles {
         }
         // Their order counts.
         let mut hash = first.rotate_left(21) ^ second.rotate_left(42) ^ word;
-        hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        hash = (hash ^ (hash >> 33)).wrapping_mul(FIRST);
+        hash = (hash ^ (hash >> 33)).wrapping_mul(SECOND);
         self.keep((hash >> 32) as u32);
     }
 
     fn keep(&mut self, hash: u32) {
-        if self.smallest.len() == SKETCH && self.smallest.last().is_some_and(|largest| hash > *largest) {
+        if hash > self.most {
             return;
         }
         if let Err(place) = self.smallest.binary_search(&hash) {
             self.smallest.insert(place, hash);
             self.smallest.truncate(SKETCH);
+            if let Some(last) = self.smallest.get(SKETCH - 1) {
+                self.most = *last;
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{Known, Rules, language, mint};
 use crate::post::Post;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
+use std::sync::Arc;
 use url::{Position, Url};
 
 /// A shorter body is too likely to be another's too.
@@ -16,7 +17,7 @@ const COMMON_PHRASE: usize = 64;
 
 /// For each post the row that is the same post. One to one.
 pub(super) struct Matching<'a> {
-    known: &'a [Known],
+    known: &'a [Arc<Known>],
     posts: &'a [Post],
     /// The posts' indices in the order of their paths: what is done in it depends on no other order.
     order: Vec<usize>,
@@ -29,7 +30,7 @@ pub(super) struct Matching<'a> {
 }
 
 impl<'a> Matching<'a> {
-    pub(super) fn of(known: &'a [Known], posts: &'a [Post], rules: &Rules) -> Self {
+    pub(super) fn of(known: &'a [Arc<Known>], posts: &'a [Post], rules: &Rules) -> Self {
         let mut order: Vec<usize> = (0..posts.len()).collect();
         order.sort_by_key(|&index| &posts[index].path);
         let mut matching = Matching {
@@ -136,18 +137,18 @@ impl<'a> Matching<'a> {
             |index| Some((day(&posts[index]), posts[index].slug.as_str(), language(&posts[index], rules.site))),
         );
         self.by_key(
-            |row| (row.body.length > LEAST_BODY).then_some(row.body.hash.as_str()),
-            |index| Some(&posts[index].body).filter(|body| body.length > LEAST_BODY).map(|body| body.hash.as_str()),
+            |row| (row.body.length > LEAST_BODY).then_some(&*row.body.hash),
+            |index| Some(&posts[index].body).filter(|body| body.length > LEAST_BODY).map(|body| &*body.hash),
         );
         // Few words may be another's too, but hardly below the same title, when the one goes as the other comes.
         self.by_key(
             |row| {
                 let few = row.body.length > 0 && !row.gone;
-                few.then_some((row.body.hash.as_str(), row.title.as_str(), row.language.as_str()))
+                few.then_some((&*row.body.hash, row.title.as_str(), row.language.as_str()))
             },
             |index| {
                 let body = &posts[index].body;
-                Some((body.hash.as_str(), posts[index].title.as_str(), language(&posts[index], rules.site)))
+                Some((&*body.hash, posts[index].title.as_str(), language(&posts[index], rules.site)))
             },
         );
         self.by_key(

@@ -62,7 +62,7 @@ fn edit(post: &Post, change: impl FnOnce(&mut Post)) -> Post {
     post
 }
 
-fn run(known: &[Known], posts: &[Post], now: &str) -> Vec<Assigned> {
+fn run(known: &[Arc<Known>], posts: &[Post], now: &str) -> Vec<Assigned> {
     let site = site("en");
     assign(
         known,
@@ -71,7 +71,7 @@ fn run(known: &[Known], posts: &[Post], now: &str) -> Vec<Assigned> {
     )
 }
 
-fn rows(assigned: &[Assigned]) -> Vec<Known> {
+fn rows(assigned: &[Assigned]) -> Vec<Arc<Known>> {
     assigned.iter().map(|assigned| assigned.known.clone()).collect()
 }
 
@@ -99,7 +99,7 @@ fn ids_are_minted_by_the_rules() {
     let minted = |kind| {
         let rules =
             Rules { ids: kind, authority: "example.org", site: &site, now: at(FIRST), present: &HashSet::new() };
-        assign(&[], &posts, &rules).into_iter().map(|assigned| assigned.known.id.0).collect::<Vec<_>>()
+        assign(&[], &posts, &rules).into_iter().map(|assigned| assigned.known.id.0.clone()).collect::<Vec<_>>()
     };
     assert_eq!(
         minted(Ids::Tag),
@@ -249,7 +249,7 @@ fn a_post_is_found_again_by_what_is_left_of_it() {
 fn a_file_that_comes_back_is_the_same_post() {
     let (a, b) = (post("a.md", "a", "2026-11-07", 1), post("b.md", "b", "2026-11-08", 2));
     let mut known = rows(&run(&[], &[a.clone(), b.clone()], FIRST));
-    known[0].gone = true;
+    Arc::make_mut(&mut known[0]).gone = true;
     let back = run(&known, &[a, b], LATER);
     assert_eq!(back[0].change, Change::Same);
     assert!(!back[0].known.gone);
@@ -308,7 +308,8 @@ fn no_two_posts_have_one_atom_date_and_it_is_remembered() {
     // The first goes, a new one comes: nobody else moves.
     let mut next = posts[1..].to_vec();
     next.insert(0, post("00.md", "zero", "2026-11-07", 9));
-    let known: Vec<Known> = rows(&first).into_iter().map(|row| Known { gone: row.path == "0.md", ..row }).collect();
+    let known: Vec<Arc<Known>> =
+        rows(&first).into_iter().map(|row| Arc::new(Known { gone: row.path == "0.md", ..(*row).clone() })).collect();
     assert_eq!(seconds(&run(&known, &next, LATER)), [5, 1, 2, 3, 4]);
 }
 
@@ -389,7 +390,7 @@ proptest! {
             proptest::collection::btree_map(0_u32..6, (0_u32..4, 0_u32..3, proptest::option::of(0_u32..3)), 0..6), 1..5,
         ),
     ) {
-        let mut known: Vec<Known> = Vec::new();
+        let mut known: Vec<Arc<Known>> = Vec::new();
         for (n, files) in runs.iter().enumerate() {
             let posts: Vec<Post> = files
                 .iter()
@@ -401,7 +402,7 @@ proptest! {
                 .collect();
             let assigned = run(&known, &posts, &format!("2026-11-2{n}T12:00:00Z"));
             for row in &mut known {
-                row.gone = true;
+                Arc::make_mut(row).gone = true;
             }
             for new in rows(&assigned) {
                 known.retain(|row| row.id != new.id);
@@ -430,7 +431,8 @@ fn a_few_words_under_a_title_are_the_same_post_only_while_it_moves() {
     let moved = run(&rows(&first), &[short("b.md", "b", "2026-11-08")], LATER);
     assert_eq!(ids(&moved), ids(&first));
     // Of one that went long ago nobody thinks any more: the next of its kind is news.
-    let gone: Vec<Known> = rows(&first).into_iter().map(|row| Known { gone: true, ..row }).collect();
+    let gone: Vec<Arc<Known>> =
+        rows(&first).into_iter().map(|row| Arc::new(Known { gone: true, ..(*row).clone() })).collect();
     let next = run(&gone, &[short("b.md", "b", "2026-11-08")], LATER);
     assert_eq!(next[0].change, Change::New);
 }

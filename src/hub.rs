@@ -1,0 +1,70 @@
+//! What is asked of the world about a feed over HTTP: whether it is live, and that a hub take note of it. Promises: no call takes
+//! longer than [`PATIENCE`], no answer is read that is longer than the feed, and every failure is a sentence.
+
+use rustls::crypto::aws_lc_rs;
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Error};
+use url::Url;
+
+/// For all of one call.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Makes the calls; clones share their connections.
+#[derive(Clone)]
+pub struct Client(Agent);
+
+impl Default for Client {
+    fn default() -> Self {
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::WebPki)
+            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+            .build();
+        let agent = Agent::config_builder()
+            .tls_config(tls)
+            .timeout_global(Some(PATIENCE))
+            .http_status_as_error(false)
+            .max_redirects(3)
+            .user_agent(concat!("Postrider/", env!("CARGO_PKG_VERSION")));
+        Client(agent.build().into())
+    }
+}
+
+impl Client {
+    /// Whether `url` answers with exactly these bytes; a sentence where it does not.
+    pub fn is_live(&self, url: &Url, bytes: &[u8]) -> Result<(), String> {
+        let request = self.0.get(url.as_str()).header("Cache-Control", "no-cache");
+        let mut response = request.call().map_err(|error| sentence(&error))?;
+        if response.status() != 200 {
+            return Err(format!("the server answers {}", response.status().as_u16()));
+        }
+        // One byte more tells that it is longer.
+        let found = response.body_mut().with_config().limit(bytes.len() as u64 + 1).read_to_vec();
+        match found {
+            Ok(found) if found == bytes => Ok(()),
+            Ok(_) | Err(Error::BodyExceedsLimit(_)) => Err("the server still has another version".to_owned()),
+            Err(error) => Err(sentence(&error)),
+        }
+    }
+
+    /// Tells the hub that the feed at `url` has changed, as hubs have agreed on (WebSub leaves it open, section 6).
+    pub fn ping(&self, hub: &Url, url: &Url) -> Result<(), String> {
+        let form = [("hub.mode", "publish"), ("hub.url", url.as_str())];
+        let response = self.0.post(hub.as_str()).send_form(form).map_err(|error| sentence(&error))?;
+        match response.status().is_success() {
+            true => Ok(()),
+            false => Err(format!("the hub answers {}", response.status().as_u16())),
+        }
+    }
+}
+
+fn sentence(error: &Error) -> String {
+    match error {
+        Error::HostNotFound => "there is no such host".to_owned(),
+        Error::Timeout(_) => format!("no answer within {} seconds", PATIENCE.as_secs()),
+        Error::TooManyRedirects | Error::RedirectFailed => "it is redirected too often".to_owned(),
+        Error::Io(why) => why.to_string(),
+        other => other.to_string(),
+    }
+}
