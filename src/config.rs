@@ -21,6 +21,9 @@ pub struct Config {
     /// `[feeds]`
     #[serde(default)]
     pub feeds: feed::Settings,
+    /// `[[feed]]`, in order.
+    #[serde(default, rename = "feed")]
+    pub named_feeds: Vec<feed::Named>,
     /// `[mail]`
     pub mail: Option<message::Settings>,
     /// `[delivery]`
@@ -120,8 +123,7 @@ pub enum Error {
 }
 
 /// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 7] = [
-    ("feed", "further feeds"),
+const LATER: [(&str, &str); 6] = [
     ("require_live", "waiting for a post's URL to answer"),
     ("inbox", "reading a mailbox"),
     ("theme", "themes"),
@@ -171,6 +173,15 @@ impl Config {
         }
         if self.feeds.limit == 0 {
             return Err("feeds.limit is 0; use 1 or more, or leave it out for 20".to_owned());
+        }
+        for (at, named) in self.named_feeds.iter().enumerate() {
+            let name = named.name.as_str();
+            if self.named_feeds[..at].iter().any(|other| other.name == named.name) {
+                return Err(format!("two [[feed]] tables are named {name:?}; give each its own name"));
+            }
+            if named.limit == Some(0) {
+                return Err(format!("feed {name:?}: limit is 0; use 1 or more, or leave it out for that of [feeds]"));
+            }
         }
         if let Some(hub) = self.feeds.hub.as_ref().filter(|hub| !matches!(hub.scheme(), "http" | "https")) {
             return Err(format!(
@@ -362,6 +373,9 @@ mod tests {
         assert!(error("[posts]\n[[digest]]\nname = \"a\"\nschedule = \"0 9 * * MON\"").contains("no [mail]"));
         assert!(error("[posts]\n[[digest]]\nname = \"A b\"\nschedule = \"0 9 * * MON\"").contains("config.toml:3: "));
         assert!(error("[posts]\n[[digest]]\nname = \"a\"\nschedule = \"0 9 31 2 *\"").contains("config.toml:4: "));
+        assert!(error("[posts]\n[[feed]]\nname = \"a\"\n[[feed]]\nname = \"a\"").contains("two [[feed]] tables"));
+        assert!(error("[posts]\n[[feed]]\nname = \"a\"\nlimit = 0").contains("feed \"a\": limit is 0"));
+        assert!(error("[posts]\n[[feed]]\nname = \"tag\"").contains("config.toml:3: \"tag\" cannot name a feed"));
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! one; the database decides who was first (P3, P6).
 
 use crate::config::Config;
+use crate::edition;
 use crate::edition::compose::{self, Ingredients, Item, compose};
 use crate::edition::select::{self, Candidate};
 use crate::edition::slot::{self, Memory, Standing};
-use crate::edition::{self, is_about};
 use crate::message::{self, List, skeleton};
 use crate::post::{Content, PostId, Problem, Site};
 use crate::schedule::Schedule;
@@ -369,7 +369,7 @@ impl<'a> Desk<'a> {
 
 /// The positions of the posts that a choice of topics leaves; no choice leaves all.
 pub fn leaves(posts: &[Candidate<'_>], topics: &Choices) -> Vec<usize> {
-    let wanted = |c: &Candidate<'_>| topics.is_empty() || topics.iter().any(|topic| is_about(c.post, topic));
+    let wanted = |c: &Candidate<'_>| topics.is_empty() || topics.iter().any(|topic| c.post.is_about(topic));
     posts.iter().enumerate().filter(|(_, c)| wanted(c)).map(|(at, _)| at).collect()
 }
 

@@ -1,18 +1,32 @@
-//! Publishing: every post gets its identity, and the newest go into the feeds.
+//! Publishing: every post gets its identity, and the newest go into the feeds; all of them into the archives, where those
+//! are wanted. Promises: what did not change is neither rendered nor touched, but for the site's feed and those by name,
+//! which are rendered in every run.
+
+mod document;
+mod entries;
 
 use crate::config::Config;
-use crate::feed::{self, Entry, Feed, Format, Listed};
-use crate::output::{self, Change as Written};
+use crate::feed::history::{self, PAGE};
+use crate::feed::scope::{Role, Wanted, below};
+use crate::feed::{self, Feed, History, Listed, Scope};
+use crate::output;
 use crate::post::identity::{Assigned, Change, Known, Rules, assign};
-use crate::post::{Post, Problem, Site};
-use crate::report::{self, Difference};
+use crate::post::{Post, PostId, Problem, Site};
+use crate::report;
 use crate::site::Blog;
+use crate::store::feeds::Written;
 use crate::store::{self, Store};
 use chrono::{DateTime, Utc};
+use document::Document;
+use entries::Entries;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::HashMap;
 use std::sync::Arc;
+
+/// As many posts are rendered at once: enough for all cores, little enough for the memory.
+const AT_ONCE: usize = 400;
+/// As many posts are named where too many look new.
+const EXAMPLES: usize = 3;
 
 /// Why the feeds could not be published.
 #[derive(Debug, thiserror::Error)]
@@ -22,13 +36,15 @@ pub enum Error {
     Store(#[from] store::Error),
     /// Too many old posts look new.
     #[error(
-        "{count} old posts would appear as new in every feed reader, more than feeds.flood_limit ({limit}) allows: nothing was changed\n  help: look at `plan`; if files were moved and edited at once, put them back or give them a `guid`; if that is what you want, run once with --accept-new"
+        "{count} old posts would appear as new in every feed reader ({examples}), more than feeds.flood_limit ({limit}) allows: nothing was changed\n  help: look at `plan`; if files were moved and edited at once, put them back or give them a `guid`; if that is what you want, run once with --accept-new"
     )]
     Flood {
         /// How many.
         count: usize,
         /// The limit.
         limit: usize,
+        /// Some of them, by path.
+        examples: String,
     },
     /// A feed came out wrong; the old one stays.
     #[error("{path} was not replaced: {why}\n  help: the feed on disk is the one from before; please report this")]
@@ -86,8 +102,11 @@ impl Publisher<'_> {
     /// Gives every post its identity and writes the feeds that changed.
     pub fn run(&self, mode: Mode) -> Result<Published, Error> {
         let identities = self.identify()?;
-        let (feeds, problems) = self.feeds(&identities, mode)?;
-        let listed = vec![Listed::of_site(self.site, &self.config.feeds)];
+        let scopes = self.scopes()?;
+        let (feeds, problems) = self.feeds(&scopes, &identities, mode)?;
+        // Nobody need find the feed of a tag that no post has any more.
+        let listed = scopes.iter().filter(|scope| !matches!(scope.role, Role::For(_)) || !scope.posts.is_empty());
+        let listed = listed.map(|scope| self.listed(scope)).collect();
         Ok(Published { identities, feeds, listed, problems })
     }
 
@@ -101,78 +120,175 @@ impl Publisher<'_> {
             let assigned = assign(known, &self.blog.posts, &rules);
             // Nobody floods whose store is new: minted ids are the same again.
             let old = |(a, p): &(&Assigned, &Post)| {
-                a.change == Change::New && newest.is_some_and(|newest| p.published.to_utc() < newest)
+                a.change == Change::New
+                    && (p.in_feeds || p.in_digests)
+                    && newest.is_some_and(|newest| p.published.to_utc() < newest)
             };
-            let count = assigned.iter().zip(self.blog.posts.iter()).filter(old).count();
-            match count > self.config.feeds.flood_limit && !self.accept_new {
-                true => Err(Error::Flood { count, limit: self.config.feeds.flood_limit }),
+            let old: Vec<&Post> = assigned.iter().zip(self.blog.posts.iter()).filter(old).map(|(_, p)| p).collect();
+            match old.len() > self.config.feeds.flood_limit && !self.accept_new {
+                true => Err(Error::Flood {
+                    count: old.len(),
+                    limit: self.config.feeds.flood_limit,
+                    examples: examples(&old),
+                }),
                 false => Ok(assigned),
             }
         })
     }
 
-    fn feeds(&self, identities: &[Assigned], mode: Mode) -> Result<(Vec<report::Feed>, Vec<Problem>), Error> {
-        let settings = &self.config.feeds;
-        let newest: Vec<_> = identities
-            .iter()
-            .zip(self.blog.posts.iter())
-            .filter(|(_, p)| p.in_feeds && p.translates.is_none())
-            .take(settings.limit)
-            .collect();
-        let rendered: Vec<(Option<Entry>, Vec<Problem>)> = newest
-            .into_par_iter()
-            .map(|(identity, post)| match self.blog.render(post) {
-                Ok((content, problems)) => {
-                    let Known { id, atom_updated, .. } = &*identity.known;
-                    (Some(Entry::new(id.clone(), *atom_updated, post, &content)), problems)
-                }
-                Err(problem) => (None, vec![problem]),
-            })
-            .collect();
-        let (entries, problems): (Vec<Option<Entry>>, Vec<Vec<Problem>>) = rendered.into_iter().unzip();
-        let feed = Feed::new(self.site, settings, entries.into_iter().flatten().collect());
-        let feeds = settings.formats.iter().map(|format| self.feed(&feed, *format, mode)).collect::<Result<_, _>>()?;
-        Ok((feeds, problems.into_iter().flatten().collect()))
+    fn listed(&self, scope: &Scope) -> Listed {
+        let (site, settings) = (self.site, &self.config.feeds);
+        let home = || scope.home.clone().unwrap_or_else(|| site.url.clone());
+        match scope.role {
+            Role::Site => Listed::of_site(site, settings),
+            _ => Listed::new(&scope.title, None, home(), &scope.folder, site, settings),
+        }
     }
 
-    /// Writes one feed, which is read again before it replaces the old one (P5).
-    fn feed(&self, feed: &Feed, format: Format, mode: Mode) -> Result<report::Feed, Error> {
-        let shown = self.config.feeds.dir.join(format.file_name());
-        let path: PathBuf = self.config.path_of(&shown);
-        let shown = shown.display().to_string();
-        let malformed = |why| Error::Malformed { path: shown.clone(), why };
-        let url = self.site.url.join(format.file_name()).unwrap_or_else(|_| self.site.url.clone());
-        let bytes = feed::write(feed, format, &url, &self.config.feeds).map_err(malformed)?;
-        feed::reread(&bytes, format, feed).map_err(malformed)?;
-        let report = |changed, difference| report::Feed {
-            path: shown.clone(),
-            entries: feed.entries.len(),
-            changed,
-            difference,
-        };
-        match mode {
-            Mode::Publish => Ok(report(output::replace(&path, &bytes)? == Written::Written, None)),
-            Mode::Rehearse => {
-                let before = output::read(&path)?.unwrap_or_default();
-                Ok(report(before != bytes, Some(difference(&before, &bytes, format))))
+    /// All feeds of the site; its own is the first.
+    fn scopes(&self) -> Result<Vec<Scope>, Error> {
+        let written = self.store.written_feeds()?.into_iter().map(|(folder, row)| (folder, row.name)).collect();
+        let Config { feeds: settings, named_feeds: named, .. } = self.config;
+        let wanted = Wanted { site: self.site, settings, named, written: &written };
+        let mut scopes = wanted.scopes(&self.blog.posts, |post| self.blog.section(post));
+        for scope in &mut scopes {
+            if let (Role::For(kind), false) = (scope.role, scope.posts.is_empty()) {
+                scope.home = self.blog.listing(kind, &scope.name);
             }
         }
+        Ok(scopes)
+    }
+
+    fn feeds(
+        &self,
+        scopes: &[Scope],
+        identities: &[Assigned],
+        mode: Mode,
+    ) -> Result<(Vec<report::Feed>, Vec<Problem>), Error> {
+        let written = self.store.written_feeds()?;
+        let mut told: Vec<(usize, Vec<report::Feed>)> = Vec::new();
+        let (mut pages, mut documents) = (Vec::new(), Vec::new());
+        for (place, scope) in scopes.iter().enumerate() {
+            let history = self.history(scope, scopes.len(), identities, &mut pages)?;
+            let posts = scope.posts.iter().take(scope.limit).copied().collect();
+            let mut document = Document { scope, folder: scope.folder.clone(), history, posts, digest: None, place };
+            if let Role::For(_) = scope.role {
+                document.digest = Some(self.digest(&document, identities));
+            }
+            documents.push(document);
+        }
+        // The site's own comes last: what it links to is there by then.
+        documents.reverse();
+        let is_as_remembered = |document: &Document<'_>| {
+            let remembered = written.get(&document.folder).map(|row| &row.digest);
+            document.digest.is_some() && document.digest.as_ref() == remembered && self.is_there(document)
+        };
+        let mut due = Vec::new();
+        for document in pages.into_iter().chain(documents) {
+            match is_as_remembered(&document) {
+                false => due.push(document),
+                // Of ten thousand pages only those that change are worth a word.
+                true if document.place >= scopes.len() => {}
+                true => told.push((document.place, self.unchanged(&document, mode))),
+            }
+        }
+        let problems = self.write_all(due, identities, mode, &mut told)?;
+        told.sort_by_key(|(place, _)| *place);
+        Ok((told.into_iter().flat_map(|(_, feeds)| feeds).collect(), problems))
+    }
+
+    /// Where a feed stands in its history; adds the pages of that to `pages`, whose places begin at `place`.
+    fn history<'s>(
+        &self,
+        scope: &'s Scope,
+        place: usize,
+        identities: &[Assigned],
+        pages: &mut Vec<Document<'s>>,
+    ) -> Result<History, Error> {
+        if !self.config.feeds.archives || matches!(scope.role, Role::For(_)) {
+            return Ok(History::Untold);
+        }
+        if scope.posts.len() <= scope.limit && self.store.archived(&scope.folder)? == 0 {
+            return Ok(History::Complete);
+        }
+        let id_of = |post: usize| &identities[post].known.id;
+        let members: Vec<_> =
+            scope.posts.iter().map(|post| (id_of(*post), identities[*post].known.published)).collect();
+        let places = self.store.archive_posts(&scope.folder, &members)?;
+        let posts: HashMap<&PostId, usize> = scope.posts.iter().map(|post| (id_of(*post), *post)).collect();
+        let count = places.len().div_ceil(PAGE);
+        for (at, ids) in places.chunks(PAGE).enumerate() {
+            let number = at + 1;
+            // What was withdrawn leaves a gap. The blog's order is that of feeds.
+            let mut posts: Vec<usize> = ids.iter().filter_map(|id| posts.get(id).copied()).collect();
+            posts.sort_unstable();
+            let mut page = Document {
+                scope,
+                folder: below(&scope.folder, &history::folder(number)),
+                history: History::Page { number, closed: number < count },
+                posts,
+                digest: None,
+                place: place + pages.len(),
+            };
+            page.digest = Some(self.digest(&page, identities));
+            pages.push(page);
+        }
+        Ok(History::Subscription { pages: count })
+    }
+
+    /// Writes documents in their order, some at a time, and remembers what they were written from.
+    fn write_all(
+        &self,
+        documents: Vec<Document<'_>>,
+        identities: &[Assigned],
+        mode: Mode,
+        told: &mut Vec<(usize, Vec<report::Feed>)>,
+    ) -> Result<Vec<Problem>, Error> {
+        let all = documents.iter().flat_map(|document| document.posts.iter().copied());
+        let mut entries = Entries::new(self.blog, identities, all);
+        let mut rest = documents.as_slice();
+        while !rest.is_empty() {
+            let mut posts = 0;
+            let fits = |document: &&Document<'_>| {
+                posts += document.posts.len().max(1);
+                posts <= AT_ONCE
+            };
+            let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+            rest = later;
+            entries.prepare(now.iter().flat_map(|document| document.posts.iter().copied()));
+            let feeds: Vec<Feed> = now.iter().map(|document| self.feed(document, &mut entries)).collect();
+            let reports: Vec<_> = now
+                .par_iter()
+                .zip(&feeds)
+                .map(|(document, feed)| self.write(document, feed, mode))
+                .collect::<Result<_, _>>()?;
+            let whole = |(document, feed): (&Document<'_>, &Feed)| document.posts.len() == feed.entries.len();
+            let done = now.iter().zip(&feeds).filter(|pair| whole(*pair)).filter_map(|(document, _)| {
+                let digest = document.digest.clone()?;
+                Some((document.folder.as_str(), Written { name: document.scope.name.clone(), digest }))
+            });
+            if mode == Mode::Publish {
+                self.store.remember_feeds(&done.collect::<Vec<_>>())?;
+            }
+            told.extend(now.iter().map(|document| document.place).zip(reports));
+        }
+        Ok(entries.into_problems())
+    }
+
+    fn feed(&self, document: &Document<'_>, entries: &mut Entries<'_>) -> Feed {
+        let found: Vec<_> = document.posts.iter().filter_map(|post| entries.take(*post)).collect();
+        let history = match document.history {
+            History::Complete if found.len() < document.posts.len() => History::Untold,
+            history => history,
+        };
+        Feed::of(self.site, document.scope, history, found)
     }
 }
 
-/// What a reader of the feed would see change. A feed that cannot be read had nothing.
-fn difference(before: &[u8], after: &[u8], format: Format) -> Difference {
-    let entries = |bytes: &[u8]| -> BTreeMap<String, String> {
-        feed::entries_in(bytes, format).unwrap_or_default().into_iter().collect()
-    };
-    let (before, after) = (entries(before), entries(after));
-    Difference {
-        new: after.keys().filter(|id| !before.contains_key(*id)).cloned().collect(),
-        updated: after
-            .iter()
-            .filter(|(id, text)| before.get(*id).is_some_and(|old| old != *text))
-            .map(|(id, _)| id.clone())
-            .collect(),
-        gone: before.keys().filter(|id| !after.contains_key(*id)).cloned().collect(),
-    }
+/// Some of the posts, for people to see which are meant.
+fn examples(posts: &[&Post]) -> String {
+    let named: Vec<&str> = posts.iter().take(EXAMPLES).map(|post| post.path.as_str()).collect();
+    let more = posts.len().saturating_sub(EXAMPLES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", named.join(", "))
 }

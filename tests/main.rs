@@ -12,6 +12,7 @@ mod disk;
 mod dispatch;
 mod dkim;
 mod faults;
+mod feeds;
 mod freezing;
 mod identity;
 mod keys;

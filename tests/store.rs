@@ -4,7 +4,9 @@ use crate::support::database::{Base, every_store};
 use crate::support::edition::*;
 use chrono::TimeDelta;
 use postrider::config::Config;
+use postrider::post::PostId;
 use postrider::random::Random;
+use postrider::store::feeds::Written;
 use postrider::store::subscribers::{Added, SyncError, Synced};
 use postrider::store::{Error, Mode, Place, Store};
 use postrider::subscribe;
@@ -41,6 +43,53 @@ fn with_status(email: &str, status: Status) -> Row {
 
 fn numbered(range: std::ops::Range<usize>) -> Vec<Row> {
     range.map(|n| row(&format!("r{n}@example.org"))).collect()
+}
+
+// ---- feeds
+
+/// Posts that were first seen at those times; only what archives ask for.
+fn seen(base: &Base, posts: &[(&str, i64)]) {
+    for (id, first_seen) in posts {
+        base.change(&format!(
+            "INSERT INTO posts (id, path, permalink, slug, day, title, language, body_hash, sketch, body_length, fingerprint, updated, \
+             atom_updated, published, first_seen, gone) VALUES ('{id}', '{id}', '', '', '2026-11-23', '', '', '', '', 0, '', 0, 0, 0, {first_seen}, 0)"
+        ));
+    }
+}
+
+#[test]
+fn a_post_gets_its_place_in_an_archive_once() {
+    every_store(|base| {
+        let store = base.open();
+        seen(base, &[("a", 1), ("b", 1), ("c", 2), ("d", 0), ("e", 9)]);
+        let ids = ["a", "b", "c", "d", "e"].map(|id| PostId(id.to_owned()));
+        let [a, b, c, d, e] = &ids;
+        let hour = |hours| monday() + TimeDelta::hours(hours);
+        let archive = |feed: &str, members: &[(&PostId, _)]| -> String {
+            store.archive_posts(feed, members).unwrap().iter().map(|id| id.0.as_str()).collect()
+        };
+        assert_eq!(store.archived("").unwrap(), 0);
+        // By when they were first seen, then by date, then by id, in whatever order they come.
+        assert_eq!(archive("", &[(c, hour(0)), (b, hour(1)), (a, hour(2))]), "bac");
+        // Later ones come behind, also those that were seen long ago; who is withdrawn keeps the place.
+        assert_eq!(archive("", &[(e, hour(9)), (d, hour(-9)), (a, hour(2))]), "bacde");
+        assert_eq!(archive("", &[(b, hour(1))]), "bacde");
+        assert_eq!(archive("birds", &[(e, hour(0))]), "e", "each feed has its own");
+        assert_eq!((store.archived("").unwrap(), store.archived("birds").unwrap()), (5, 1));
+    });
+}
+
+#[test]
+fn what_a_feed_was_written_from_is_remembered_under_its_first_name() {
+    every_store(|base| {
+        let store = base.open();
+        let row = |name: &str, digest: &str| Written { name: name.to_owned(), digest: digest.to_owned() };
+        store.remember_feeds(&[("tag/日本", row("日本", "1")), ("tag/c", row("C", "1"))]).unwrap();
+        store.remember_feeds(&[("tag/c", row("c", "2"))]).unwrap();
+        store.remember_feeds(&[]).unwrap();
+        let written: Vec<_> = store.written_feeds().unwrap().into_iter().collect();
+        assert_eq!(written, [("tag/c".to_owned(), row("C", "2")), ("tag/日本".to_owned(), row("日本", "1"))]);
+    });
 }
 
 // ---- people

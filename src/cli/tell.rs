@@ -16,6 +16,32 @@ pub(super) struct Told<'a> {
     pub(super) route: &'a Route,
 }
 
+/// So many feeds have a line of their own each, whatever became of them, and so many of those that changed.
+const FEEDS_SHOWN: usize = 20;
+
+/// A line for each feed; where there are many, for those that changed.
+fn tell_feeds(feeds: &[report::Feed], rehearsal: bool) {
+    let few = feeds.len() <= FEEDS_SHOWN;
+    let shown: Vec<&report::Feed> = feeds.iter().filter(|feed| few || feed.changed).take(FEEDS_SHOWN).collect();
+    let changed = if rehearsal { "would change" } else { "written" };
+    for feed in &shown {
+        let what = if feed.changed { changed } else { "unchanged" };
+        let changes = feed.difference.as_ref().filter(|_| feed.changed).map_or(String::new(), |d| {
+            format!(" ({} new, {} updated, {} gone)", d.new.len(), d.updated.len(), d.gone.len())
+        });
+        say::line(format!("{:<28} {:>3} entries  {what}{changes}", feed.path, feed.entries));
+    }
+    let left = feeds.len() - shown.len();
+    if left > 0 {
+        let others = if shown.is_empty() { "feeds" } else { "more feeds" };
+        let unchanged = feeds.iter().filter(|feed| !feed.changed).count();
+        say::line(match left - unchanged {
+            0 => format!("{left} {others}, unchanged"),
+            more => format!("{left} {others}: {more} {changed}, {unchanged} unchanged"),
+        });
+    }
+}
+
 /// The result in words: what was read, written, sent; what comes next.
 pub(super) fn tell(site: &Site, store: &Store, run: &report::Run, told: Option<&Told<'_>>) -> Result<()> {
     let posts = &run.posts;
@@ -34,17 +60,7 @@ pub(super) fn tell(site: &Site, store: &Store, run: &report::Run, told: Option<&
         let formats: Vec<String> = posts.unread.iter().map(|(format, count)| format!("{count} .{format}")).collect();
         say::line(format!("not read, for only Markdown and HTML are: {}", formats.join(", ")));
     }
-    for feed in &run.feeds {
-        let what = match (feed.changed, rehearsal) {
-            (true, false) => "written",
-            (true, true) => "would change",
-            (false, _) => "unchanged",
-        };
-        let changes = feed.difference.as_ref().filter(|_| feed.changed).map_or(String::new(), |d| {
-            format!(" ({} new, {} updated, {} gone)", d.new.len(), d.updated.len(), d.gone.len())
-        });
-        say::line(format!("{:<28} {:>3} entries  {what}{changes}", feed.path, feed.entries));
-    }
+    tell_feeds(&run.feeds, rehearsal);
     for edition in run.editions.iter().flatten() {
         say::line(edition_line(edition, rehearsal));
         if let Some(not) = &edition.not {

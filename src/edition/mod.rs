@@ -84,7 +84,7 @@ impl Layout {
 impl Settings {
     /// Whether a post belongs into this digest: its tags and categories, its own `digest: false`, and whether another stands for it.
     pub fn takes(&self, post: &Post) -> bool {
-        let has = |wanted: &[String]| wanted.iter().any(|w| is_about(post, w));
+        let has = |wanted: &[String]| wanted.iter().any(|w| post.is_about(w));
         let own = post.in_digests && post.translates.is_none();
         own && (self.tags.is_empty() || has(&self.tags)) && !has(&self.exclude_tags)
     }
@@ -93,12 +93,6 @@ impl Settings {
     pub fn zone(&self, site: Tz) -> Tz {
         self.timezone.unwrap_or(site)
     }
-}
-
-/// Whether a post has that tag or category, whatever the case.
-pub fn is_about(post: &Post, topic: &str) -> bool {
-    let topic = topic.trim().to_lowercase();
-    post.tags.iter().chain(&post.categories).any(|t| t.to_lowercase() == topic)
 }
 
 /// A digest's name: `[a-z0-9][a-z0-9-]*`, at most 32. It stands in edition ids, file names, List-Ids.

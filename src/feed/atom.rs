@@ -1,5 +1,6 @@
 //! Atom 1.0 (RFC 4287).
 
+use super::history::{self, NAMESPACE};
 use super::{ContentKind, Entry, Error, Feed, Format, Found, FoundEntry, GENERATOR, Settings, picture, xml};
 use crate::post::{Media, Person};
 use atom_syndication as atom;
@@ -19,16 +20,26 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
     let hub = settings.hub.as_ref().map(|hub| Link { href: xml::uri(hub), rel: "hub".to_owned(), ..Link::default() });
     // Required where an entry names no author (section 4.1.1), and never blank.
     let author = feed.author.clone().unwrap_or_else(|| Person { name: feed.title.clone(), ..Person::default() });
+    // A page is a document of the feed that it is of.
+    let current = feed.history.link("current", self_url, Format::Atom);
+    let mark = feed.history.mark();
+    let rest = feed.history.links(self_url, Format::Atom).into_iter().map(|(rel, url)| Link {
+        href: xml::uri(&url),
+        rel: rel.to_owned(),
+        mime_type: Some(Format::Atom.media_type().to_owned()),
+        ..Link::default()
+    });
+    let fh = mark.map(|_| ("fh".to_owned(), NAMESPACE.to_owned()));
     let document = atom::Feed {
         title: Text::plain(feed.title.clone()),
-        id: id(self_url, settings.authority.as_deref()),
+        id: id(&current.unwrap_or_else(|| self_url.clone()), settings.authority.as_deref()),
         updated: feed.updated.fixed_offset(),
         authors: vec![person(&author)],
         generator: Some(Generator { value: GENERATOR.to_owned(), ..Generator::default() }),
-        links: [itself, alternate(&feed.home, Some(&feed.language))].into_iter().chain(hub).collect(),
+        links: [itself, alternate(&feed.home, Some(&feed.language))].into_iter().chain(hub).chain(rest).collect(),
         subtitle: feed.description.clone().map(Text::plain),
         entries: feed.entries.iter().map(|entry| self::entry(entry, settings.content)).collect(),
-        namespaces: picture::namespaces(&feed.entries),
+        namespaces: picture::namespaces(&feed.entries).into_iter().chain(fh).collect(),
         lang: Some(feed.language.clone()),
         ..atom::Feed::default()
     };
@@ -36,11 +47,10 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
     let declaration = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n".to_owned();
     let declaration = xml::with_stylesheet(declaration, feed, self_url, settings).into_bytes();
     let config = WriteConfig { write_document_declaration: false, indent_size: Some(2) };
-    let mut bytes = document
-        .write_with_config(declaration, config)
-        .map_err(|error| Error::Unwritable { format: Format::Atom, reason: error.to_string() })?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    let unwritable = |reason: String| Error::Unwritable { format: Format::Atom, reason };
+    let bytes = document.write_with_config(declaration, config).map_err(|error| unwritable(error.to_string()))?;
+    let document = String::from_utf8(bytes).map_err(|error| unwritable(error.to_string()))?;
+    Ok((history::marked(document, mark, "\n  <link ") + "\n").into_bytes())
 }
 
 /// The feed's own address, at the domain that the site keeps when it moves.

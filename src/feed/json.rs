@@ -17,6 +17,8 @@ struct Document<'a> {
     home_page_url: String,
     feed_url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    next_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     authors: Vec<Author<'a>>,
@@ -89,6 +91,7 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         title: &feed.title,
         home_page_url: xml::uri(&feed.home),
         feed_url: xml::uri(self_url),
+        next_url: feed.history.link("prev-archive", self_url, Format::Json).as_ref().map(xml::uri),
         description: feed.description.as_deref(),
         authors: feed.author.iter().map(author).collect(),
         language: &feed.language,

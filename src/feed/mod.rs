@@ -3,14 +3,17 @@
 //! The same feed gives the same bytes, whenever it is written. What the model holds is fit for XML from the start; and
 //! [`reread`] proves that what was written is read as what was meant, before it replaces anything (P5).
 
+pub mod history;
 pub mod listed;
 pub mod opml;
+pub mod scope;
 pub mod settings;
 
 mod atom;
 mod json;
 mod picture;
 mod rss;
+mod slug;
 mod xml;
 
 use crate::address::EmailAddress;
@@ -22,8 +25,10 @@ use serde::Deserialize;
 use std::fmt;
 use url::Url;
 
+pub use history::History;
 pub use listed::Listed;
-pub use settings::{ContentKind, Settings};
+pub use scope::Scope;
+pub use settings::{ContentKind, Kind, Named, Settings};
 
 /// What the program calls itself in a feed. Without its version: a newer one must not change every feed.
 const GENERATOR: &str = "Postrider";
@@ -140,6 +145,8 @@ pub struct Feed {
     pub author: Option<Person>,
     /// When its newest change was, never when it was built; the epoch for a feed without entries.
     pub updated: DateTime<Utc>,
+    /// Where the document stands in the history of the feed.
+    pub history: History,
     /// What browsers show it with, where that is written.
     pub stylesheet: Option<Url>,
     /// In the order in which they are written.
@@ -147,9 +154,8 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// The site's feed: as many of the entries as `settings` allows, in the given order, which is newest first.
-    pub fn new(site: &Site, settings: &Settings, mut entries: Vec<Entry>) -> Feed {
-        entries.truncate(settings.limit);
+    /// The site's own feed of these entries, which are in the order in which they are written.
+    pub fn new(site: &Site, entries: Vec<Entry>) -> Feed {
         Feed {
             title: xml::line(&site.title),
             home: site.url.clone(),
@@ -157,8 +163,23 @@ impl Feed {
             language: language(&site.language),
             author: site.author.as_ref().and_then(person),
             updated: entries.iter().map(|entry| entry.updated).max().unwrap_or_default(),
+            history: History::Untold,
             stylesheet: site.url.join(listed::STYLESHEET).ok(),
             entries,
+        }
+    }
+
+    /// A document of that feed of the site.
+    pub fn of(site: &Site, scope: &Scope, history: History, entries: Vec<Entry>) -> Feed {
+        let whole = Feed::new(site, entries);
+        Feed {
+            title: scope.title.clone(),
+            home: scope.home.clone().unwrap_or_else(|| whole.home.clone()),
+            // What the site says of itself is not true of a part of it.
+            description: whole.description.clone().filter(|_| scope.role == scope::Role::Site),
+            language: scope.language.clone().unwrap_or_else(|| whole.language.clone()),
+            history,
+            ..whole
         }
     }
 }

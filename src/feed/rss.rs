@@ -1,5 +1,6 @@
 //! RSS 2.0, after the RSS Best Practices Profile.
 
+use super::history::{self, NAMESPACE};
 use super::{
     ContentKind, Entry, Error, Feed, Format, Found, FoundEntry, GENERATOR, Settings, mail_and_name, picture, xml,
 };
@@ -21,7 +22,15 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         mime_type: Some(Format::Rss.media_type().to_owned()),
         ..Link::default()
     };
+    let mark = feed.history.mark();
+    let rest = feed.history.links(self_url, Format::Rss).into_iter().map(|(rel, url)| Link {
+        href: xml::uri(&url),
+        rel: rel.to_owned(),
+        mime_type: Some(Format::Rss.media_type().to_owned()),
+        ..Link::default()
+    });
     let hub = settings.hub.as_ref().map(|hub| Link { href: xml::uri(hub), rel: "hub".to_owned(), ..Link::default() });
+    let fh = mark.map(|_| ("fh".to_owned(), NAMESPACE.to_owned()));
     let channel = Channel {
         title: feed.title.clone(),
         link: xml::uri(&feed.home),
@@ -31,14 +40,15 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         managing_editor: feed.author.as_ref().and_then(mail_and_name),
         last_build_date: Some(date(&feed.updated)),
         generator: Some(GENERATOR.to_owned()),
-        namespaces: picture::namespaces(&feed.entries),
-        atom_ext: Some(AtomExtension { links: std::iter::once(itself).chain(hub).collect() }),
+        namespaces: picture::namespaces(&feed.entries).into_iter().chain(fh).collect(),
+        atom_ext: Some(AtomExtension { links: std::iter::once(itself).chain(hub).chain(rest).collect() }),
         items: feed.entries.iter().map(|entry| item(entry, settings.content)).collect(),
         ..Channel::default()
     };
     let unwritable = |reason: String| Error::Unwritable { format: Format::Rss, reason };
     let bytes = channel.pretty_write_to(Vec::new(), b' ', 2).map_err(|error| unwritable(error.to_string()))?;
     let document = String::from_utf8(bytes).map_err(|error| unwritable(error.to_string()))?;
+    let document = history::marked(document, mark, "\n    <atom:link ");
     let document = xml::hex_references(&document) + "\n";
     Ok(xml::with_stylesheet(document, feed, self_url, settings).into_bytes())
 }

@@ -2,6 +2,7 @@
 
 use super::Format;
 use crate::post::identity::Ids;
+use crate::post::{Post, glob};
 use serde::Deserialize;
 use std::path::PathBuf;
 use url::Url;
@@ -28,26 +29,11 @@ pub struct Settings {
     pub hub: Option<Url>,
     /// Whether `feeds/index.html` and what else stands beside the feeds is written.
     pub page: bool,
-    /// Further feeds, one for each tag, author…: none can be made yet.
-    #[serde(rename = "for", deserialize_with = "none_yet")]
-    pub further: [(); 0],
-    /// RFC 5005 archives: not yet.
-    #[serde(deserialize_with = "not_yet")]
-    pub archives: (),
-}
-
-fn none_yet<'de, D: serde::Deserializer<'de>>(from: D) -> Result<[(); 0], D::Error> {
-    match Vec::<String>::deserialize(from)?.is_empty() {
-        true => Ok([]),
-        false => Err(serde::de::Error::custom("feeds per tag, author and the like are not made yet; write for = []")),
-    }
-}
-
-fn not_yet<'de, D: serde::Deserializer<'de>>(from: D) -> Result<(), D::Error> {
-    match bool::deserialize(from)? {
-        false => Ok(()),
-        true => Err(serde::de::Error::custom("archives are not written yet; write archives = false")),
-    }
+    /// Further feeds: one for each tag, author, and so on.
+    #[serde(rename = "for")]
+    pub further: Vec<Kind>,
+    /// Whether the whole history of the site's feed and of those by name is published (RFC 5005).
+    pub archives: bool,
 }
 
 impl Default for Settings {
@@ -62,8 +48,8 @@ impl Default for Settings {
             flood_limit: 10,
             hub: None,
             page: true,
-            further: [],
-            archives: (),
+            further: Vec::new(),
+            archives: false,
         }
     }
 }
@@ -79,6 +65,102 @@ pub enum ContentKind {
     Summary,
 }
 
+/// What the posts of a further feed share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A tag.
+    Tag,
+    /// A category.
+    Category,
+    /// An author, by name.
+    Author,
+    /// The language they are written in, translations included.
+    Language,
+    /// The folder they lie in, as the generator counts sections.
+    Section,
+}
+
+impl Kind {
+    /// The folder of these feeds.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Kind::Tag => "tag",
+            Kind::Category => "category",
+            Kind::Author => "author",
+            Kind::Language => "language",
+            Kind::Section => "section",
+        }
+    }
+}
+
+/// A `[[feed]]`: one more feed, of the posts that all of it asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Named {
+    /// Its folder below `feeds.dir`.
+    pub name: Name,
+    /// Its title; else the site's, and the name.
+    pub title: Option<String>,
+    /// Only posts with one of these tags or categories.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// No posts with one of these.
+    #[serde(default)]
+    pub exclude_tags: Vec<String>,
+    /// Only posts by one of these people.
+    #[serde(default)]
+    pub authors: Vec<String>,
+    /// Only posts whose path matches this pattern, `posts/travel/**`.
+    pub path: Option<String>,
+    /// As `feeds.limit`.
+    pub limit: Option<usize>,
+    /// As `feeds.content`.
+    pub content: Option<ContentKind>,
+}
+
+impl Named {
+    /// Whether it takes a post, of those that go into feeds.
+    pub fn takes(&self, post: &Post) -> bool {
+        let is = |person: &str, name: &str| person.trim().to_lowercase() == name.trim().to_lowercase();
+        let by = |name: &String| post.authors.iter().any(|person| is(&person.name, name));
+        let about = |wanted: &[String]| wanted.iter().any(|tag| post.is_about(tag));
+        (self.tags.is_empty() || about(&self.tags))
+            && !about(&self.exclude_tags)
+            && (self.authors.is_empty() || self.authors.iter().any(by))
+            && self.path.as_ref().is_none_or(|pattern| glob::matches(pattern, &post.path))
+    }
+}
+
+/// The name of a `[[feed]]`: a folder that no other feed and nothing else of ours has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name(String);
+
+impl Name {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What stands beside the feeds by name.
+const TAKEN: [&str; 7] = ["tag", "category", "author", "language", "section", "archive", "feeds"];
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let good = (1..=64).contains(&name.len()) && name.bytes().all(fits) && !name.starts_with('-');
+        match good && !TAKEN.contains(&name.as_str()) {
+            true => Ok(Name(name)),
+            false => Err(serde::de::Error::custom(format!(
+                "{name:?} cannot name a feed, which is its folder; use lower-case letters, digits and hyphens, and none of {}",
+                TAKEN.join(", ")
+            ))),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,12 +173,24 @@ mod tests {
         for bad in [
             "format = ['rss']",
             "formats = ['rdf']",
-            "for = ['tag']",
-            "archives = true",
+            "for = ['tags']",
+            "archives = 'yes'",
             "content = 'some'",
             "limit = -1",
         ] {
             assert!(toml::from_str::<Settings>(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_name_is_a_folder_of_its_own() {
+        let named = |name: &str| toml::from_str::<Named>(&format!("name = {name:?}"));
+        assert_eq!(named("bird-notes").unwrap().name.as_str(), "bird-notes");
+        for bad in ["", "-a", "Birds", "a/b", "..", "日本", "tag", "archive"] {
+            let error = named(bad).unwrap_err().to_string();
+            assert!(error.contains("cannot name a feed"), "{bad}: {error}");
+        }
+        assert!(toml::from_str::<Named>("title = 'x'").is_err());
+        assert!(toml::from_str::<Named>("name = 'x'\ntag = ['y']").is_err());
     }
 }

@@ -6,7 +6,7 @@ use crate::post::identity::Body;
 use chrono::TimeZone;
 use chrono_tz::Tz;
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const FORMATS: [Format; 3] = [Format::Rss, Format::Atom, Format::Json];
 
@@ -113,7 +113,7 @@ fn nasty() -> Feed {
         ),
         Entry::new(link, never, &plain, &content("<p>Plain.</p>\n", "Plain.")),
     ];
-    Feed::new(&site(), &Settings::default(), entries)
+    Feed::new(&site(), entries)
 }
 
 fn address(format: Format) -> Url {
@@ -148,7 +148,7 @@ fn a_summary_stands_alone_where_that_is_wanted() {
 #[test]
 fn a_site_that_says_little_and_has_no_posts_has_a_feed() {
     let site = Site { description: None, author: None, ..site() };
-    let feed = Feed::new(&site, &Settings::default(), Vec::new());
+    let feed = Feed::new(&site, Vec::new());
     assert_eq!(feed.updated, DateTime::UNIX_EPOCH);
     for format in FORMATS {
         insta::assert_snapshot!(format!("empty-{}", format.file_name()), written(&feed, format, &Settings::default()));
@@ -197,7 +197,7 @@ fn dates_are_of_the_post_and_never_of_the_run() {
         let old = Post { published, ..post(1, "Old") };
         let entry = Entry::new(tag(1), DateTime::UNIX_EPOCH, &old, &Content::default());
         assert_eq!(entry.published.to_rfc3339(), expected);
-        let feed = Feed::new(&site(), &Settings::default(), vec![entry]);
+        let feed = Feed::new(&site(), vec![entry]);
         for format in FORMATS {
             let _ = write(&feed, format, &address(format), &Settings::default());
         }
@@ -225,7 +225,7 @@ fn rich() -> Feed {
     let entries = [beside, inside, unknown];
     let entries =
         (1..).zip(&entries).map(|(n, content)| Entry::new(tag(n), DateTime::UNIX_EPOCH, &post(n, "T"), content));
-    Feed::new(&site(), &Settings::default(), entries.collect())
+    Feed::new(&site(), entries.collect())
 }
 
 #[test]
@@ -300,15 +300,75 @@ fn a_hub_and_a_style_are_named_where_there_are_any() {
 }
 
 #[test]
-fn a_feed_holds_no_more_than_its_limit_in_the_given_order() {
-    let entries: Vec<_> =
-        (1..9).map(|n| Entry::new(tag(n), DateTime::UNIX_EPOCH, &post(n, "T"), &Content::default())).collect();
-    let feed = Feed::new(&site(), &Settings { limit: 3, ..Settings::default() }, entries);
-    for format in FORMATS {
-        let text = written(&feed, format, &Settings::default());
-        let ids: Vec<_> = entries_in(text.as_bytes(), format).unwrap().into_iter().map(|(id, _)| id).collect();
-        assert_eq!(ids, [tag(1).0, tag(2).0, tag(3).0]);
+fn a_document_says_where_in_the_history_of_its_feed_it_stands() {
+    let site = Site { title: "Field Notes".to_owned(), ..site() };
+    let settings = Settings::default();
+    let scopes = |posts: &[Post]| {
+        let wanted = scope::Wanted { site: &site, settings: &settings, named: &[], written: &BTreeMap::default() };
+        wanted.scopes(posts, |_| None)
+    };
+    let scope = &scopes(&[post(1, "One")])[0];
+    let entry = Entry::new(tag(1), DateTime::UNIX_EPOCH, &post(1, "One"), &content("<p>One.</p>", "One."));
+    let page = |number, closed| History::Page { number, closed };
+    for (name, history, folder) in [
+        ("complete", History::Complete, ""),
+        ("subscription", History::Subscription { pages: 3 }, ""),
+        ("page", page(2, true), "archive/2/"),
+        ("last-page", page(3, false), "archive/3/"),
+    ] {
+        let feed = Feed::of(&site, scope, history, vec![entry.clone()]);
+        for format in FORMATS {
+            let file = format!("{folder}{}", format.file_name());
+            let url = site.url.join(&file).unwrap();
+            let bytes = write(&feed, format, &url, &settings).unwrap();
+            reread(&bytes, format, &feed).unwrap();
+            feed_rs::parser::parse(bytes.as_slice()).unwrap();
+            let text = String::from_utf8(bytes).unwrap();
+            // The head alone; what follows is as anywhere.
+            let end = ["<item>", "<entry>", "\"items\""].iter().find_map(|start| text.find(start)).unwrap();
+            insta::assert_snapshot!(format!("history-{name}-{}", format.file_name()), text[..end].trim_end());
+        }
     }
+}
+
+#[test]
+fn feeds_are_found_in_what_posts_say() {
+    let all: Settings =
+        toml::from_str("for = ['section', 'tag', 'author', 'category', 'language', 'tag']\nlimit = 2").unwrap();
+    let named: Vec<Named> = [
+        "name = 'birds'\ntitle = 'Of birds'\ntags = ['BIRDS', 'Grey']\nexclude_tags = ['snow']\nlimit = 9",
+        "name = 'by-grace'\nauthors = ['grace hopper']\ncontent = 'summary'",
+        "name = 'travel'\npath = 'posts/travel/**'",
+    ]
+    .map(|table| toml::from_str(table).unwrap())
+    .into();
+    let tagged = |number, tags: &[&str]| Post {
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        authors: Vec::new(),
+        ..post(number, "T")
+    };
+    let posts = [
+        tagged(1, &["Birds", "c++"]),
+        Post { authors: vec![self::named("Grace Hopper")], ..tagged(2, &["birds", "snow"]) },
+        Post { path: "posts/travel/3.md".to_owned(), ..tagged(3, &["BIRDS", "c#"]) },
+        Post { in_feeds: false, ..tagged(4, &["secret"]) },
+        Post { language: Some("de".to_owned()), translates: Some("posts/1.md".to_owned()), ..tagged(5, &["vögel"]) },
+        Post { categories: vec!["grey".to_owned()], ..tagged(6, &[]) },
+    ];
+    let site = Site { title: "Notes".to_owned(), ..site() };
+    let written = BTreeMap::from([
+        ("tag/snow".to_owned(), "SNOW".to_owned()),
+        ("tag/gone".to_owned(), "Gone".to_owned()),
+        ("archive/1".to_owned(), String::new()),
+    ]);
+    let wanted = scope::Wanted { site: &site, settings: &all, named: &named, written: &written };
+    let section = |post: &Post| post.path.split('/').nth(1).filter(|part| !part.contains('.')).map(str::to_owned);
+    let found: Vec<String> = wanted
+        .scopes(&posts, section)
+        .iter()
+        .map(|s| format!("{} | {} | {:?} | {} {:?} {:?}", s.folder, s.title, s.language, s.limit, s.content, s.posts))
+        .collect();
+    insta::assert_snapshot!(found.join("\n"));
 }
 
 #[test]
@@ -423,7 +483,7 @@ proptest! {
         let entry = Entry::new(PostId(format!("tag:{id}")), DateTime::UNIX_EPOCH, &post, &content(&html, &summary));
         let site = Site { title: site_title, description: Some(summary), ..site() };
         let markup = entry.markup();
-        let feed = Feed::new(&site, &Settings::default(), vec![entry]);
+        let feed = Feed::new(&site, vec![entry]);
 
         let rss = ::rss::Channel::read_from(written(&feed, Format::Rss, &Settings::default()).as_bytes()).unwrap();
         prop_assert_eq!(rss.items[0].content.as_deref().unwrap_or_default().trim(), markup.trim());

@@ -120,6 +120,14 @@ pub struct Post {
     pub stamp: Option<String>,
 }
 
+impl Post {
+    /// Whether it has that tag or category, whatever the case.
+    pub fn is_about(&self, topic: &str) -> bool {
+        let topic = topic.trim().to_lowercase();
+        self.tags.iter().chain(&self.categories).any(|t| t.to_lowercase() == topic)
+    }
+}
+
 /// A picture, absolute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {

@@ -7,12 +7,14 @@ mod pages;
 mod pictures;
 mod reader;
 mod render;
+mod section;
 mod sources;
 mod survey;
 mod walk;
 
 pub use beside::{open_list, overrides};
 
+use crate::feed::Kind;
 use crate::post::dialect::{Document, Found};
 pub use crate::post::generator::{Generator, Rules};
 use crate::post::identity::Known;
@@ -116,6 +118,7 @@ pub fn read(
         permalink: settings.permalink.clone(),
         people: sources::people(&folders),
         now,
+        dirs: settings.dir.iter().map(|dir| walk::shown(dir)).collect(),
         files,
     };
     let mut blog = read_all(&reader, known);
@@ -176,6 +179,16 @@ impl Blog {
     /// When the post's file was taken away or hidden since the blog was read.
     pub fn render(&self, post: &Post) -> Result<(Content, Vec<Problem>), Problem> {
         self.renderer.render(post)
+    }
+
+    /// The section in which one of its posts lies.
+    pub fn section(&self, post: &Post) -> Option<String> {
+        self.renderer.section(post).map(str::to_owned)
+    }
+
+    /// The page of the site that lists the posts of a tag, a category or a section, where it has one for sure.
+    pub fn listing(&self, kind: Kind, name: &str) -> Option<Url> {
+        self.renderer.listing(kind, name)
     }
 }
 

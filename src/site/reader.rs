@@ -27,6 +27,8 @@ pub(super) struct Reader {
     /// People by key.
     pub(super) people: Yaml,
     pub(super) now: DateTime<Utc>,
+    /// The folders of posts, as paths of posts begin.
+    pub(super) dirs: Vec<String>,
     /// By path.
     pub(super) files: Vec<PostFile>,
 }

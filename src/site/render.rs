@@ -4,7 +4,8 @@
 use super::pages::Pages;
 use super::pictures::Pictures;
 use super::reader::Reader;
-use super::sources;
+use super::{section, sources};
+use crate::feed::Kind;
 use crate::html::{self, CleanHtml, Slip};
 use crate::post::dialect::{Document, Templating, eleventy, pelican, plain, stamp};
 use crate::post::front_matter::Yaml;
@@ -16,6 +17,7 @@ use liquid_core::model::{Object, Value};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
+use url::Url;
 
 /// Renders the posts of one blog.
 pub(super) struct Renderer {
@@ -31,6 +33,16 @@ impl Renderer {
     pub(super) fn new(reader: Arc<Reader>, posts: Arc<Vec<Post>>) -> Self {
         let pictures = Pictures::new(&reader.generator, reader.base.clone());
         Renderer { reader, posts, engine: OnceLock::new(), pages: OnceLock::new(), pictures }
+    }
+
+    /// The section in which it lies.
+    pub(super) fn section<'a>(&'a self, post: &'a Post) -> Option<&'a str> {
+        section::of(&post.path, &self.reader)
+    }
+
+    /// The page that lists the posts of a tag and the like.
+    pub(super) fn listing(&self, kind: Kind, name: &str) -> Option<Url> {
+        section::listing(kind, name, &self.reader)
     }
 
     /// `post` is one of the blog's.

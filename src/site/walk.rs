@@ -206,7 +206,7 @@ fn unread(file: &str) -> Option<&'static str> {
 }
 
 /// The configured folder as it begins a post's path: with `/`, without `.`.
-fn shown(dir: &Path) -> String {
+pub(super) fn shown(dir: &Path) -> String {
     let parts = dir.components().filter_map(|part| match part {
         Component::CurDir => None,
         Component::RootDir => Some(String::new()),

@@ -1,7 +1,8 @@
 //! The store: what Postrider remembers. One SQL text for a SQLite file and for PostgreSQL.
 //!
 //! * [`sql`] alone knows the drivers and what differs between them.
-//! * [`posts`], [`pings`], [`subscribers`], [`editions`] are the tables by subject; [`numbers`] and [`story`] read them for people.
+//! * [`posts`], [`feeds`], [`pings`], [`subscribers`], [`editions`] are the tables by subject; [`numbers`] and [`story`] read
+//!   them for people.
 //! * [`ledger`] is what delivery works on: claim, begin, settle, recover.
 //! * [`lock`] tells who is alive.
 //!
@@ -9,6 +10,7 @@
 //! parameter. An unreadable store is an error, never a first run (P6).
 
 pub mod editions;
+pub mod feeds;
 pub mod ledger;
 pub mod lock;
 pub mod numbers;

@@ -1,6 +1,8 @@
 //! Where Hugo serves a page: sanitised paths, `permalinks`, `url`, ugly URLs.
 
 use super::Hugo;
+use crate::post::front_matter::Yaml;
+use crate::post::permalink;
 use chrono::{DateTime, Datelike, FixedOffset};
 
 /// What a permalink is made of.
@@ -36,6 +38,31 @@ impl Hugo {
         let last = tokens.slug.unwrap_or(tokens.name);
         let path = self.sanitised(&[&tokens.folders.join("/"), last].join("/"));
         finished(&format!("{prefix}/{path}"), ugly)
+    }
+
+    /// The path, encoded, of the page of a term of the taxonomy `tags` or `categories`, where the configuration leaves no doubt.
+    pub(crate) fn term_page(&self, all: &Yaml, taxonomy: &str, name: &str) -> Option<String> {
+        let known = all.get("taxonomies").map(Yaml::entries);
+        let made = known.is_none_or(|known| known.iter().any(|(_, plural)| plural.text() == Some(taxonomy)));
+        let off = ["taxonomy", "term", "taxonomyterm"].iter().any(|kind| is_disabled(all, kind));
+        let usual = made && !off && !name.contains('/') && all.at(&["permalinks", "term"]).is_none();
+        usual.then(|| self.listing(&format!("{taxonomy}/{name}"), taxonomy)).flatten()
+    }
+
+    /// The path, encoded, of the page of a section.
+    pub(crate) fn section_page(&self, all: &Yaml, section: &str) -> Option<String> {
+        let usual = !is_disabled(all, "section") && all.at(&["permalinks", "section"]).is_none();
+        usual.then(|| self.listing(section, section)).flatten()
+    }
+
+    /// None where the site has ways of its own.
+    fn listing(&self, path: &str, folder: &str) -> Option<String> {
+        let own = self.permalinks.iter().any(|(key, _)| key.trim_matches('/').eq_ignore_ascii_case(folder));
+        let usual = !own && !self.ugly && self.ugly_sections.is_empty();
+        let path = self.sanitised(path);
+        // A name of signs alone has no page.
+        let usual = usual && !path.ends_with('/');
+        usual.then(|| permalink::encode(&finished(&format!("{}/{path}", self.prefix(None)), false)))
     }
 
     /// A path as Hugo makes it: letters, marks and digits of any script, hyphens for blanks, lower case.
@@ -118,6 +145,10 @@ impl Hugo {
 }
 
 /// `[1:]`, `[:2]`, `[0]`, `[last]`: some of the folders.
+fn is_disabled(all: &Yaml, kind: &str) -> bool {
+    super::super::words(all.get("disablekinds")).iter().any(|off| off.eq_ignore_ascii_case(kind))
+}
+
 fn sliced<'a>(folders: &'a [&'a str], slice: Option<&str>) -> Option<&'a [&'a str]> {
     let Some(slice) = slice else { return Some(folders) };
     let place = |text: &str, without: usize| match text {

@@ -1,0 +1,131 @@
+//! Documents of feeds: what each follows from, and how it gets onto the disk.
+
+use super::{Error, Mode, Publisher};
+use crate::feed::{self, Feed, Format, History, Scope, Settings, scope};
+use crate::output::{self, Change as Written};
+use crate::post::identity::{Assigned, Known};
+use crate::report::{self, Difference};
+use aws_lc_rs::digest::{Context, SHA256};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Part of every digest: another one, and all that is remembered is written anew.
+const FORM: u32 = 1;
+
+/// The same entries in every format, in one folder.
+pub(super) struct Document<'a> {
+    /// The feed that it is of.
+    pub(super) scope: &'a Scope,
+    /// Below the folder of all feeds.
+    pub(super) folder: String,
+    pub(super) history: History,
+    /// In the order in which they are written, by their places in the blog.
+    pub(super) posts: Vec<usize>,
+    /// Of what it follows from, where that is remembered.
+    pub(super) digest: Option<String>,
+    /// Its place in what is told.
+    pub(super) place: usize,
+}
+
+impl Document<'_> {
+    fn file(&self, format: Format) -> String {
+        scope::below(&self.folder, format.file_name())
+    }
+}
+
+impl Publisher<'_> {
+    /// The digest of all that a document follows from, less what is the same for all posts of a site in all its time.
+    pub(super) fn digest(&self, document: &Document<'_>, identities: &[Assigned]) -> String {
+        let Document { scope, folder, history, posts, .. } = document;
+        let mut context = Context::new(&SHA256);
+        let Settings { authority, hub, page, .. } = &self.config.feeds;
+        let site = (self.site, authority, hub, page);
+        context.update(format!("{FORM}{site:?}").as_bytes());
+        let feed = (&scope.title, &scope.home, &scope.language, scope.content, folder, history);
+        context.update(format!("{feed:?}").as_bytes());
+        // A page of an archive stays as it is; what changes anyway is to be as good as it can.
+        if !matches!(history, History::Page { closed: true, .. }) {
+            context.update(env!("CARGO_PKG_VERSION").as_bytes());
+        }
+        for post in posts {
+            let Known { id, permalink, title, language, fingerprint, atom_updated, facts, .. } =
+                &*identities[*post].known;
+            let row = (id, permalink, title, language, fingerprint, atom_updated.timestamp(), facts);
+            context.update(format!("{row:?}").as_bytes());
+        }
+        data_encoding::HEXLOWER.encode(&context.finish().as_ref()[..16])
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.config.path_of(&self.config.feeds.dir.join(file))
+    }
+
+    /// Whether its files are there.
+    pub(super) fn is_there(&self, document: &Document<'_>) -> bool {
+        self.config.feeds.formats.iter().all(|format| self.path(&document.file(*format)).is_file())
+    }
+
+    /// What is told of a document that need not be written.
+    pub(super) fn unchanged(&self, document: &Document<'_>, mode: Mode) -> Vec<report::Feed> {
+        let told = |format: &Format| report::Feed {
+            path: self.config.feeds.dir.join(document.file(*format)).display().to_string(),
+            entries: document.posts.len(),
+            changed: false,
+            difference: (mode == Mode::Rehearse).then(Difference::default),
+        };
+        self.config.feeds.formats.iter().map(told).collect()
+    }
+
+    /// Writes a document in all formats. Each is read again before it replaces the old one (P5).
+    pub(super) fn write(&self, document: &Document<'_>, feed: &Feed, mode: Mode) -> Result<Vec<report::Feed>, Error> {
+        let formats = self.config.feeds.formats.iter();
+        formats.map(|format| self.write_as(document, feed, *format, mode)).collect()
+    }
+
+    fn write_as(
+        &self,
+        document: &Document<'_>,
+        feed: &Feed,
+        format: Format,
+        mode: Mode,
+    ) -> Result<report::Feed, Error> {
+        let file = document.file(format);
+        let path = self.path(&file);
+        let shown = self.config.feeds.dir.join(&file).display().to_string();
+        let malformed = |why| Error::Malformed { path: shown.clone(), why };
+        let url = self.site.url.join(&file).unwrap_or_else(|_| self.site.url.clone());
+        let settings = Settings { content: document.scope.content, ..self.config.feeds.clone() };
+        let bytes = feed::write(feed, format, &url, &settings).map_err(malformed)?;
+        feed::reread(&bytes, format, feed).map_err(malformed)?;
+        let report = |changed, difference| report::Feed {
+            path: shown.clone(),
+            entries: feed.entries.len(),
+            changed,
+            difference,
+        };
+        match mode {
+            Mode::Publish => Ok(report(output::replace(&path, &bytes)? == Written::Written, None)),
+            Mode::Rehearse => {
+                let before = output::read(&path)?.unwrap_or_default();
+                Ok(report(before != bytes, Some(difference(&before, &bytes, format))))
+            }
+        }
+    }
+}
+
+/// What a reader of the feed would see change. A feed that cannot be read had nothing.
+fn difference(before: &[u8], after: &[u8], format: Format) -> Difference {
+    let entries = |bytes: &[u8]| -> BTreeMap<String, String> {
+        feed::entries_in(bytes, format).unwrap_or_default().into_iter().collect()
+    };
+    let (before, after) = (entries(before), entries(after));
+    Difference {
+        new: after.keys().filter(|id| !before.contains_key(*id)).cloned().collect(),
+        updated: after
+            .iter()
+            .filter(|(id, text)| before.get(*id).is_some_and(|old| old != *text))
+            .map(|(id, _)| id.clone())
+            .collect(),
+        gone: before.keys().filter(|id| !after.contains_key(*id)).cloned().collect(),
+    }
+}

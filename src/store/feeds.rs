@@ -1,0 +1,91 @@
+//! What was published in feeds: what each folder was written from, and the place of each post in the archives (P5).
+
+use super::sql::{Connection, Write};
+use super::{Error, Store};
+use crate::post::PostId;
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// What a folder of feeds was last written from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The tag, the author…, spelt as it was at first.
+    pub name: String,
+    /// Of all that its documents follow from.
+    pub digest: String,
+}
+
+impl Store {
+    /// What each folder of feeds was last written from.
+    pub fn written_feeds(&self) -> Result<BTreeMap<String, Written>, Error> {
+        let mut written = BTreeMap::new();
+        self.connection().each("SELECT folder, name, digest FROM feeds", &[], |row| {
+            written.insert(row.text(0)?, Written { name: row.text(1)?, digest: row.text(2)? });
+            Ok(())
+        })?;
+        Ok(written)
+    }
+
+    /// Remembers what folders were written from. A name stays as it was at first.
+    pub fn remember_feeds(&self, written: &[(&str, Written)]) -> Result<(), Error> {
+        if written.is_empty() {
+            return Ok(());
+        }
+        self.connection().transaction(Write::Shared, |c| {
+            for (folder, Written { name, digest }) in written {
+                let sql = "INSERT INTO feeds (folder, name, digest) VALUES ($1, $2, $3) \
+                     ON CONFLICT (folder) DO UPDATE SET digest = excluded.digest";
+                c.execute(sql, &[(*folder).into(), name.into(), digest.into()])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// How many posts the archive of a feed holds.
+    pub fn archived(&self, feed: &str) -> Result<i64, Error> {
+        let row = self.connection().query_one("SELECT COUNT(*) FROM archived WHERE feed = $1", &[feed.into()])?;
+        row.map_or(Ok(0), |row| row.int(0))
+    }
+
+    /// The posts in the archive of a feed, in their places, once those of `members` that are not yet in it have got theirs:
+    /// behind all others, in the order in which they were first seen here; then by date and id, so that a post with an
+    /// early date shifts nothing.
+    pub fn archive_posts(&self, feed: &str, members: &[(&PostId, DateTime<Utc>)]) -> Result<Vec<PostId>, Error> {
+        let mut c = self.connection();
+        let places = in_places(&mut c, feed)?;
+        if missing(members, &places).is_empty() {
+            return Ok(places);
+        }
+        c.transaction(Write::Alone, |c| {
+            // Asked again inside: another run may have been faster.
+            let mut places = in_places(c, feed)?;
+            let mut first_seen = HashMap::new();
+            c.each("SELECT id, first_seen FROM posts", &[], |row| {
+                first_seen.insert(PostId(row.text(0)?), row.int(1)?);
+                Ok(())
+            })?;
+            let mut missing = missing(members, &places);
+            missing.sort_by_key(|(id, published)| (first_seen.get(*id).copied(), *published, *id));
+            for (id, _) in missing {
+                let sql = "INSERT INTO archived (feed, post, number) VALUES ($1, $2, $3)";
+                c.execute(sql, &[feed.into(), id.0.as_str().into(), (places.len() as i64).into()])?;
+                places.push(id.clone());
+            }
+            Ok(places)
+        })
+    }
+}
+
+fn in_places(c: &mut Connection, feed: &str) -> Result<Vec<PostId>, Error> {
+    let mut places = Vec::new();
+    c.each("SELECT post FROM archived WHERE feed = $1 ORDER BY number", &[feed.into()], |row| {
+        places.push(PostId(row.text(0)?));
+        Ok(())
+    })?;
+    Ok(places)
+}
+
+fn missing<'a>(members: &[(&'a PostId, DateTime<Utc>)], places: &[PostId]) -> Vec<(&'a PostId, DateTime<Utc>)> {
+    let placed: HashSet<&PostId> = places.iter().collect();
+    members.iter().filter(|(id, _)| !placed.contains(id)).copied().collect()
+}
