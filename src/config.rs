@@ -1,6 +1,7 @@
 //! config.toml: gathers the settings of all nouns. Unknown keys are errors with their line and the nearest known key.
 
 use crate::address::EmailAddress;
+use crate::template::theme;
 use crate::{delivery, edition, feed, message, post, subscriber};
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -29,6 +30,9 @@ pub struct Config {
     /// `[[digest]]`, in order.
     #[serde(default, rename = "digest")]
     pub digests: Vec<edition::Settings>,
+    /// `[theme]`
+    #[serde(default)]
+    pub theme: theme::Settings,
     /// `[subscribers]`
     #[serde(default)]
     pub subscribers: subscriber::Settings,
@@ -120,12 +124,11 @@ pub enum Error {
 }
 
 /// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 8] = [
+const LATER: [(&str, &str); 7] = [
     ("hub", "WebSub"),
     ("feed", "further feeds"),
     ("require_live", "waiting for a post's URL to answer"),
     ("inbox", "reading a mailbox"),
-    ("theme", "themes"),
     ("relay", "several relays"),
     ("hooks", "hooks"),
     ("keep", "retention"),
@@ -164,6 +167,7 @@ impl Config {
         if !self.digests.is_empty() && self.mail.is_none() {
             return Err("there is a [[digest]] but no [mail]; add a [mail] table with `from`".to_owned());
         }
+        self.theme.check()?;
         if let Some(mail) = &self.mail {
             mail.check_dkim().map_err(|e| e.to_string())?;
         }
@@ -328,7 +332,7 @@ mod tests {
     fn an_unknown_key_is_an_error_with_its_line_and_the_nearest() {
         let error = parse("[site]\ntitle = \"x\"\n[feeds]\nlimti = 3\n").unwrap_err().to_string();
         assert_eq!(error, "blog/config.toml:4: the key `limti` is not known\n  help: did you mean `limit`?");
-        let error = parse("[posts]\n[theme]\n").unwrap_err().to_string();
+        let error = parse("[posts]\n[inbox]\n").unwrap_err().to_string();
         assert!(error.contains("does not have that yet"), "{error}");
     }
 

@@ -11,7 +11,7 @@ mod sources;
 mod survey;
 mod walk;
 
-pub use beside::{open_list, overrides};
+pub use beside::{introduction, open_list, overrides};
 
 use crate::post::dialect::{Document, Found};
 pub use crate::post::generator::{Generator, Rules};

@@ -249,6 +249,7 @@ fn document(reading: Reading<'_>, facts: Facts) -> Document {
         work: facts.work,
         translates: None,
         minor: says("minor", true),
+        featured: says("featured", true),
         stamp: None,
         title,
         url,
