@@ -30,4 +30,5 @@ mod refusals_to_start;
 mod smtp;
 mod stopped;
 mod store;
+mod templates;
 mod web;
