@@ -364,6 +364,16 @@ mod tests {
     }
 
     #[test]
+    fn a_theme_that_cannot_be_read_is_refused() {
+        let error = parse("[posts]\n[theme]\ntext = \"#999999\"").unwrap_err().to_string();
+        assert!(
+            error.starts_with("blog/config.toml: theme.text #999999 on theme.background #f4f1ea has a contrast of")
+        );
+        let error = parse("[posts]\n[theme]\naccent = \"red\"").unwrap_err().to_string();
+        assert!(error.starts_with("blog/config.toml:3: \"red\" is no colour"), "{error}");
+    }
+
+    #[test]
     fn the_site_is_ours_over_the_generators() {
         let config = parse("[site]\nurl = \"https://example.org/blog\"\n[posts]\n").unwrap();
         let site = config.site(SiteTable {

@@ -326,6 +326,7 @@ pub(crate) mod sample {
 mod tests {
     use super::sample::Case;
     use super::*;
+    use crate::edition::Layout;
     use crate::template::Templates;
     use std::collections::BTreeMap;
 
@@ -387,6 +388,28 @@ mod tests {
         case.post.extend(vec![first; 2_000]);
         let mail = case.compose(&Templates::embedded(), None).unwrap();
         assert!(mail.html.len() <= HTML_LIMIT && mail.html.contains(" more on the site"), "{}", mail.html.len());
+    }
+
+    #[test]
+    fn every_layout_holds_one_post_and_fifty() {
+        let templates = Templates::embedded();
+        let mut case = Case::read("letter");
+        let first = case.post[0].clone();
+        for count in [1, 50] {
+            case.max_posts = 50;
+            case.post =
+                (0..count).map(|n| sample::CasePost { title: format!("Post {n:02}"), ..first.clone() }).collect();
+            for layout in [Layout::Digest, Layout::Letter, Layout::Headlines, Layout::Full] {
+                case.layout = layout;
+                let mail = case.compose(&templates, None).unwrap();
+                assert!(mail.html.len() <= HTML_LIMIT, "{layout:?}: {}", mail.html.len());
+                for n in 0..count {
+                    for body in [&mail.html, &mail.text] {
+                        assert!(body.contains(&format!("Post {n:02}")), "{layout:?}: {n} of {count}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

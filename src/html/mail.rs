@@ -35,6 +35,8 @@ pub fn narrow(html: &CleanHtml) -> MailHtml {
     let mut out = String::with_capacity(html.as_str().len());
     let mut open: Vec<&'static str> = Vec::new();
     let mut skipped = 0_usize;
+    // Rows of the table so far: the headings of the first speak for columns.
+    let mut rows = 0_usize;
     let html = with_stills(html.as_str());
     for token in markup::tokens(&html) {
         match token {
@@ -49,7 +51,12 @@ pub fn narrow(html: &CleanHtml) -> MailHtml {
                 } else if skipped > 0 || nothing {
                     skipped += 1;
                 } else {
-                    open.push(start(&tag, &mut out));
+                    match tag.name {
+                        "table" => rows = 0,
+                        "tr" => rows += 1,
+                        _ => {}
+                    }
+                    open.push(start(&tag, rows, &mut out));
                 }
             }
             Token::End(name) if markup::is_void(name) => {}
@@ -63,8 +70,8 @@ pub fn narrow(html: &CleanHtml) -> MailHtml {
     MailHtml(out)
 }
 
-/// Writes what stands for a start tag; returns what stands for its end.
-fn start(tag: &Tag<'_>, out: &mut String) -> &'static str {
+/// Writes what stands for a start tag in that row of a table; returns what stands for its end.
+fn start(tag: &Tag<'_>, row: usize, out: &mut String) -> &'static str {
     match tag.name {
         "summary" => {
             out.push_str("<p><strong>");
@@ -91,6 +98,10 @@ fn start(tag: &Tag<'_>, out: &mut String) -> &'static str {
     }
     let Shape::Element(name, attributes) = shape(tag.name) else { return "" };
     element(name, attributes, tag, out);
+    if name == "th" && tag.attribute("scope").is_none() {
+        out.truncate(out.len() - 1);
+        out.push_str(if row <= 1 { " scope=\"col\">" } else { " scope=\"row\">" });
+    }
     END_TAGS.iter().find(|end| &end[2..end.len() - 1] == name).copied().unwrap_or_default()
 }
 
@@ -274,7 +285,7 @@ fn shape(name: &str) -> Shape {
         "tbody" => Element("tbody", &[]),
         "tfoot" => Element("tfoot", &[]),
         "tr" => Element("tr", &[]),
-        "th" => Element("th", &["colspan", "rowspan", "align"]),
+        "th" => Element("th", &["colspan", "rowspan", "align", "scope"]),
         "td" => Element("td", &["colspan", "rowspan", "align"]),
         "caption" => Element("caption", &[]),
         "sub" => Element("sub", &[]),
@@ -302,7 +313,7 @@ mod tests {
         for kept in [
             "<p>a <strong>b</strong> <em>c</em> <code>d</code></p>",
             "<ol start=\"3\"><li>a</li></ol>",
-            "<table><tbody><tr><th colspan=\"2\">a</th><td align=\"right\">b</td></tr></tbody></table>",
+            "<table><tbody><tr><th colspan=\"2\" scope=\"col\">a</th><td align=\"right\">b</td></tr></tbody></table>",
             "<blockquote><p dir=\"rtl\">a</p></blockquote>",
             "<pre><code>a &lt; b\n</code></pre>",
             "<img src=\"https://a.example/i.png\" alt=\"A\" width=\"10\" height=\"20\">",

@@ -93,6 +93,8 @@ pub struct Settings {
     pub logo_alt: Option<String>,
     /// How wide it is shown, in pixels.
     pub logo_width: Option<u16>,
+    /// How high it is then.
+    pub logo_height: Option<u16>,
     /// A sentence at the foot.
     pub footer: Option<String>,
     /// Colours where the reader's mail program is dark.
@@ -176,6 +178,8 @@ pub struct Logo {
     pub alt: String,
     /// In pixels.
     pub width: u16,
+    /// In pixels, where it is known.
+    pub height: Option<u16>,
 }
 
 impl Settings {
@@ -241,6 +245,7 @@ impl Settings {
                 url: url.into(),
                 alt: self.logo_alt.clone().unwrap_or_default(),
                 width: self.logo_width.unwrap_or(120).clamp(16, 520),
+                height: self.logo_height,
             }),
             footer: self.footer.clone().filter(|footer| !footer.trim().is_empty()),
         }
