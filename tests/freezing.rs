@@ -538,7 +538,10 @@ fn a_file_beside_the_posts_introduces_an_edition() {
         blog.run(&store, monday());
         let html = base.look("SELECT html FROM variants");
         assert!(html.contains("It <em>rained</em>, says") && html.contains("https://example.org/gauge/"), "{html}");
-        assert!(base.look("SELECT text FROM variants").contains("It rained, says the gauge <https://"));
+        assert!(
+            base.look("SELECT text FROM variants")
+                .contains("It rained, says the gauge [1].\n\n[1] https://example.org/gauge/")
+        );
     });
 }
 

@@ -170,6 +170,19 @@ impl Page {
         }
     }
 
+    /// A link's number, which does not part from the word before it.
+    fn mark(&mut self, mark: &str) {
+        let last = self.line.rfind(' ').filter(|_| self.tables.is_empty() && self.space && self.width > 0);
+        let prefix: usize = self.indents.iter().take(MAX_INDENTS).map(|indent| indent.rest.chars().count()).sum();
+        if let Some(at) = last.filter(|_| prefix + self.length + 1 + mark.len() > self.width) {
+            let word = self.line.split_off(at);
+            self.write_line(false);
+            self.word(word.trim_start());
+            self.space = true;
+        }
+        self.word(mark);
+    }
+
     /// The number of a link's target.
     fn number(&mut self, target: &str) -> usize {
         let known = self.targets.iter().position(|known| known == target);
@@ -381,7 +394,7 @@ impl Page {
                 {
                     let number = self.number(&target);
                     self.space |= !said.is_empty();
-                    self.word(&format!("[{number}]"));
+                    self.mark(&format!("[{number}]"));
                 }
             }
             "blockquote" => {
@@ -534,6 +547,12 @@ mod tests {
     fn square_characters_break_anywhere_but_before_what_closes() {
         assert_eq!(text("<p>漢字漢字漢字漢字漢字，漢字</p>", 20), "漢字漢字漢字漢字漢字，\n漢字\n");
         assert_eq!(text("<p>See 漢字漢字漢字漢字漢字漢字 now</p>", 20), "See 漢字漢字漢字漢字\n漢字漢字 now\n");
+    }
+
+    #[test]
+    fn a_links_number_stays_with_its_word() {
+        let html = "<p>one two three <a href=/a>four</a> five</p>";
+        assert_eq!(text(html, 20), "one two three\nfour [1] five\n\n[1] https://a.example/a\n");
     }
 
     #[test]
