@@ -1,6 +1,7 @@
 //! config.toml: gathers the settings of all nouns. Unknown keys are errors with their line and the nearest known key.
 
 use crate::address::EmailAddress;
+use crate::template::theme;
 use crate::{delivery, edition, feed, message, post, subscriber};
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -32,6 +33,9 @@ pub struct Config {
     /// `[[digest]]`, in order.
     #[serde(default, rename = "digest")]
     pub digests: Vec<edition::Settings>,
+    /// `[theme]`
+    #[serde(default)]
+    pub theme: theme::Settings,
     /// `[subscribers]`
     #[serde(default)]
     pub subscribers: subscriber::Settings,
@@ -123,10 +127,9 @@ pub enum Error {
 }
 
 /// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 6] = [
+const LATER: [(&str, &str); 5] = [
     ("require_live", "waiting for a post's URL to answer"),
     ("inbox", "reading a mailbox"),
-    ("theme", "themes"),
     ("relay", "several relays"),
     ("hooks", "hooks"),
     ("keep", "retention"),
@@ -165,6 +168,7 @@ impl Config {
         if !self.digests.is_empty() && self.mail.is_none() {
             return Err("there is a [[digest]] but no [mail]; add a [mail] table with `from`".to_owned());
         }
+        self.theme.check()?;
         if let Some(mail) = &self.mail {
             mail.check_dkim().map_err(|e| e.to_string())?;
         }
@@ -344,7 +348,7 @@ mod tests {
     fn an_unknown_key_is_an_error_with_its_line_and_the_nearest() {
         let error = parse("[site]\ntitle = \"x\"\n[feeds]\nlimti = 3\n").unwrap_err().to_string();
         assert_eq!(error, "blog/config.toml:4: the key `limti` is not known\n  help: did you mean `limit`?");
-        let error = parse("[posts]\n[theme]\n").unwrap_err().to_string();
+        let error = parse("[posts]\n[inbox]\n").unwrap_err().to_string();
         assert!(error.contains("does not have that yet"), "{error}");
     }
 
@@ -383,6 +387,16 @@ mod tests {
         assert!(parse("[feeds]\nhub = 'https://hub.example/'").is_ok());
         let error = parse("[feeds]\nhub = 'mailto:a@b.example'").unwrap_err().to_string();
         assert!(error.contains("feeds.hub begins with \"mailto\""), "{error}");
+    }
+
+    #[test]
+    fn a_theme_that_cannot_be_read_is_refused() {
+        let error = parse("[posts]\n[theme]\ntext = \"#999999\"").unwrap_err().to_string();
+        assert!(
+            error.starts_with("blog/config.toml: theme.text #999999 on theme.background #f4f1ea has a contrast of")
+        );
+        let error = parse("[posts]\n[theme]\naccent = \"red\"").unwrap_err().to_string();
+        assert!(error.starts_with("blog/config.toml:3: \"red\" is no colour"), "{error}");
     }
 
     #[test]

@@ -129,6 +129,7 @@ fn post(slug: &str, published: &str) -> Post {
         work: None,
         translates: None,
         minor: false,
+        featured: false,
         body: Body::of(&format!("All about {slug}. {}", format!("{slug} is worth a word. ").repeat(20))),
         fingerprint: slug.to_owned(),
         stamp: None,
@@ -482,6 +483,65 @@ fn readers_get_what_their_topics_leave_and_nothing_where_that_is_nothing() {
         assert_eq!((not.no_posts, not.paused), (1, 1));
         let mails = base.look("SELECT message FROM variants WHERE posts = '1'");
         assert!(mails.contains("On crab") && !mails.contains("oslo"), "{mails}");
+    });
+}
+
+#[test]
+fn readers_are_spoken_to_in_their_language_where_there_are_words_of_it() {
+    every_store(|base| {
+        let store = introduced(base, WEEKLY);
+        let in_language = |email: &str, language: &str, topics: &str| Row {
+            language: Some(language.to_owned()),
+            ..reader(email, "", topics)
+        };
+        add(
+            &store,
+            &[
+                in_language("de@example.org", "de", ""),
+                in_language("at@example.org", "de-AT", ""),
+                in_language("rust@example.org", "de", "rust"),
+                in_language("none@example.org", "de", "chess"),
+                in_language("gb@example.org", "en-GB", ""),
+                in_language("fi@example.org", "fi", ""),
+            ],
+        );
+        let posts = [tagged("crab", "2026-11-20T08:00", "rust"), tagged("oslo", "2026-11-21T08:00", "Travel")];
+        Blog::new(WEEKLY, &posts).run(&store, monday());
+        let got = |email: &str| {
+            base.look(&format!(
+                "SELECT v.posts FROM deliveries d JOIN variants v ON v.id = d.variant WHERE d.address = '{email}@example.org'"
+            ))
+        };
+        assert_eq!((got("r0"), got("gb"), got("fi")), ("0,1".into(), "0,1".into(), "0,1".into()));
+        assert_eq!((got("de"), got("at"), got("rust")), ("0,1 de".into(), "0,1 de".into(), "1 de".into()));
+        assert_eq!(
+            base.look("SELECT COUNT(*) FROM variants"),
+            "4",
+            "the fourth, on rust in English, is for who changes"
+        );
+        let german = base.look("SELECT text FROM variants WHERE posts = '0,1 de'");
+        assert!(german.contains("Abbestellen:") && german.contains("23. November 2026"), "{german}");
+        assert_eq!(base.look("SELECT COUNT(*) FROM deliveries"), "7", "chess leaves nothing in any language");
+    });
+}
+
+#[test]
+fn a_file_beside_the_posts_introduces_an_edition() {
+    every_store(|base| {
+        let store = introduced(base, WEEKLY);
+        let mut blog = Blog::new(WEEKLY, &[post("a", "2026-11-20T08:00")]);
+        let site = tempfile::tempdir().expect("a folder");
+        blog.config.root = site.path().to_owned();
+        let folder = site.path().join("posts/_editions/weekly");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join("2026-11-23.md"), "It *rained*, says [the gauge](/gauge/).").expect("writable");
+        blog.run(&store, monday());
+        let html = base.look("SELECT html FROM variants");
+        assert!(html.contains("It <em>rained</em>, says") && html.contains("https://example.org/gauge/"), "{html}");
+        assert!(
+            base.look("SELECT text FROM variants")
+                .contains("It rained, says the gauge [1].\n\n[1] https://example.org/gauge/")
+        );
     });
 }
 

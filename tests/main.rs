@@ -32,5 +32,6 @@ mod refusals_to_start;
 mod smtp;
 mod stopped;
 mod store;
+mod templates;
 mod web;
 mod websub;

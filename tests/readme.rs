@@ -5,11 +5,12 @@ use postrider::cli::Arguments;
 use postrider::config::Config;
 use std::path::Path;
 
-const TEXTS: [(&str, &str); 6] = [
+const TEXTS: [(&str, &str); 7] = [
     ("README.md", include_str!("../README.md")),
     ("docs/delivery.md", include_str!("../docs/delivery.md")),
     ("docs/dkim.md", include_str!("../docs/dkim.md")),
     ("docs/feeds.md", include_str!("../docs/feeds.md")),
+    ("docs/mails.md", include_str!("../docs/mails.md")),
     ("docs/posts.md", include_str!("../docs/posts.md")),
     ("config.toml", include_str!("../config.toml")),
 ];

@@ -6,7 +6,9 @@ mod posts;
 use crate::post::Problem;
 use crate::post::generator::Generator;
 use crate::site::Blog;
+use crate::template::{self, Templates};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// How much a finding matters.
@@ -53,6 +55,55 @@ impl Finding {
         let Problem { path, line, column, message, help } = problem;
         Finding { path, line, column, severity, message, help, url: None, shown: None }
     }
+}
+
+/// Everything about edited templates: their names and sources. Each is rendered with samples.
+pub fn templates(sources: &BTreeMap<String, String>) -> Vec<Finding> {
+    let of_error = |error: template::Error| match error {
+        template::Error::Broken { name, line, shown, what, help } => {
+            let line = line.and_then(|line| u32::try_from(line).ok());
+            let message = format!("The template cannot be rendered: {what}");
+            Finding { shown, ..Finding::new(&format!("templates/{name}"), line, Severity::Error, message, &help) }
+        }
+        template::Error::NoUnsubscribe { name } => Finding::new(
+            &format!("templates/{}", to_blame(&name, sources)),
+            None,
+            Severity::Error,
+            "The template does not show {{ links.unsubscribe }}".to_owned(),
+            "add the link; a digest without it may not be sent",
+        ),
+        template::Error::Css { name, what } => Finding::new(
+            &format!("templates/{name}"),
+            None,
+            Severity::Error,
+            format!("The styles of the template cannot be inlined: {what}"),
+            "look at its <style>",
+        ),
+    };
+    let templates = match Templates::with_overrides(sources.clone()) {
+        Ok(templates) => templates,
+        Err(error) => return vec![of_error(error)],
+    };
+    let mut found: Vec<Finding> = templates.check().into_iter().map(of_error).collect();
+    found.extend(templates.unused(sources).map(|name| {
+        Finding::new(
+            &format!("templates/{name}"),
+            None,
+            Severity::Warning,
+            "No mail and no page uses this template".to_owned(),
+            "`postrider templates list` names those that can be replaced",
+        )
+    }));
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The edited file that made a template what it is: itself, else what it extends.
+fn to_blame(name: &str, sources: &BTreeMap<String, String>) -> String {
+    let ending = &name[name.find('.').unwrap_or(0)..];
+    let files = [name.to_owned(), format!("mail/base{ending}"), format!("digest/body{ending}")];
+    files.into_iter().find(|file| sources.contains_key(file)).unwrap_or_else(|| name.to_owned())
 }
 
 /// Everything about the posts, by file and line; of `only`, if some are named.

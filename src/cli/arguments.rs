@@ -105,6 +105,12 @@ pub enum Command {
         #[command(subcommand)]
         action: SubscribersAction,
     },
+    /// The templates of mails and pages, and the words of each language
+    Templates {
+        /// What to do with them
+        #[command(subcommand)]
+        action: TemplatesAction,
+    },
     /// Look for what would go wrong: posts, their pictures and links, templates, the configuration
     Check {
         /// Only these files or folders of posts
@@ -155,6 +161,23 @@ pub enum SubscribersAction {
     Export {
         /// One person alone
         address: Option<String>,
+    },
+}
+
+/// What to do with templates.
+#[derive(Debug, Subcommand)]
+pub enum TemplatesAction {
+    /// Name them all, and say which are your own
+    List,
+    /// Print one: your own, else the built-in one (default/NAME: always the built-in one)
+    Show {
+        /// Such as digest/body.html.j2
+        name: String,
+    },
+    /// Copy a built-in one into the folder templates/, to be edited
+    Copy {
+        /// Such as strings/en.toml
+        name: String,
     },
 }
 

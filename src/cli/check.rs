@@ -12,12 +12,15 @@ use std::path::PathBuf;
 pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
     let setup = Setup::load(global)?;
     let (site, generator) = setup.site()?;
-    setup.templates()?;
+    let overrides = setup.overrides()?;
     let root = &setup.config.root;
     let posts = &setup.config.posts;
     let blog = site::read(site::find(posts, &generator, root)?, posts, &site, &generator, root, &[], setup.clock.now());
     let only: Vec<String> = files.iter().map(|file| below(file, root)).collect();
-    let found = check::posts(&blog, &generator, root, &only);
+    let mut found = check::posts(&blog, &generator, root, &only);
+    if only.is_empty() {
+        found.extend(check::templates(&overrides));
+    }
     if global.json {
         say::json(&serde_json::json!({ "findings": found }))?;
     } else if !global.quiet {

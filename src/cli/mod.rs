@@ -13,6 +13,7 @@ mod setup;
 mod status;
 mod subscribers;
 mod tell;
+mod templates;
 mod why;
 mod work;
 
@@ -61,6 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             editions::retry(global, edition, failed_with.as_deref(), *outbox)
         }
         Command::Subscribers { action } => subscribers::run(global, action),
+        Command::Templates { action } => templates::run(global, action),
         Command::Check { files } => check::run(global, files),
         Command::Serve => serve::run(global),
         Command::Work => work::run(global),

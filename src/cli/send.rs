@@ -45,7 +45,7 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
     }
     let items: Vec<Item<'_>> = newest.iter().map(|(post, content, id)| Item { id, post, content }).collect();
     let desk = Desk { config: &setup.config, site: &site, posts: Vec::new(), store: &store, now, accept_new: false };
-    let composition = desk.compose(digest, None, &items, &setup.templates()?, mail)?;
+    let composition = desk.compose(digest, None, &items, None, &setup.templates()?, mail)?;
     let skeleton = skeleton(mail, &desk.list(digest, mail), &composition, &format!("test/{}", digest.name))?;
     let delivery = setup.random.id();
     let mailbox = Mailbox { name: None, address: to.clone() };

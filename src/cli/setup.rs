@@ -15,6 +15,7 @@ use crate::token::Keyring;
 use crate::transport::{Options, Password, Timeouts, Transport};
 use anyhow::{Context, Result, anyhow, bail};
 use chrono::TimeDelta;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -53,10 +54,17 @@ impl Setup {
 
     /// The templates: the embedded ones, and over them those of `templates/` beside the configuration.
     pub(super) fn templates(&self) -> Result<Templates> {
-        let names = crate::template::EMBEDDED.iter().map(|(name, _)| *name);
-        let overrides = site::overrides(&self.config.path_of(Path::new("templates")), names)
-            .context("the templates cannot be read")?;
-        Ok(Templates::with_overrides(overrides)?)
+        Ok(Templates::with_overrides(self.overrides()?)?)
+    }
+
+    /// The folder of edited templates.
+    pub(super) fn templates_folder(&self) -> PathBuf {
+        self.config.path_of(Path::new("templates"))
+    }
+
+    /// Their sources, by name.
+    pub(super) fn overrides(&self) -> Result<BTreeMap<String, String>> {
+        site::overrides(&self.templates_folder()).context("the templates cannot be read")
     }
 
     /// The store.

@@ -2,12 +2,12 @@
 //!
 //! Pure: the same ingredients give the same bytes. The HTML is small enough that no mail program clips it.
 
-use crate::html::mail::narrow;
-use crate::post::{Content, Post, PostId, Site};
-use crate::template::context::{Digest, Edition, Link, Links, Named, Post as Shown, Site as ShownSite};
-use crate::template::text::{COLUMNS, direction, one_line, shorten, wrap};
-use crate::template::{Error, Templates};
-use chrono::{DateTime, FixedOffset};
+use super::view;
+pub use super::view::{ContentKind, GroupBy, Grouping, Ingredients, Item, site};
+use crate::template::Error;
+use crate::template::context::{Digest, Link, Post as Shown};
+use crate::template::text::{COLUMNS, one_line, shorten, wrap};
+use crate::template::words::Words;
 
 /// Stands in a [`Composition`] where each reader's own unsubscribe link goes. It cannot occur in a post.
 pub const UNSUBSCRIBE_LINK: &str = "POSTRIDER-UNSUBSCRIBE-LINK";
@@ -17,53 +17,6 @@ const HTML_LIMIT: usize = 78 * 1024;
 
 /// Longer subjects are cut by every mail program.
 const SUBJECT_LIMIT: usize = 150;
-
-/// A post that the edition holds.
-#[derive(Clone, Copy, Debug)]
-pub struct Item<'a> {
-    /// Its identity.
-    pub id: &'a PostId,
-    /// What its author says of it.
-    pub post: &'a Post,
-    /// What was rendered of it.
-    pub content: &'a Content,
-}
-
-/// How much of each post a digest shows: `digest.content`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ContentKind {
-    /// Title, date, summary, link.
-    #[default]
-    Summary,
-    /// The whole post, as far as the mail stays small enough.
-    Full,
-}
-
-/// All that a mail's content depends on.
-#[derive(Clone, Copy, Debug)]
-pub struct Ingredients<'a> {
-    /// The site.
-    pub site: &'a Site,
-    /// The digest's name.
-    pub digest: &'a str,
-    /// The slot, in the digest's zone.
-    pub date: DateTime<FixedOffset>,
-    /// The folder of its templates: `digest`.
-    pub layout: &'a str,
-    /// The template of the subject; else the layout's `subject.txt.j2`.
-    pub subject: Option<&'a str>,
-    /// How much of each post.
-    pub content: ContentKind,
-    /// Beyond it, posts stand below as title and link. At least one is shown.
-    pub max_posts: usize,
-    /// The posts, in the order in which they stand in the mail. An empty edition has nothing to say and is not composed.
-    pub items: &'a [Item<'a>],
-    /// Where the sender can be reached by post: some laws demand it.
-    pub postal_address: Option<&'a str>,
-    /// The templates.
-    pub templates: &'a Templates,
-}
 
 /// What is stored of a variant, with [`UNSUBSCRIBE_LINK`] in place of the link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,26 +33,17 @@ pub struct Composition {
 
 /// Composes the mail. Posts that would make it larger than 80 KiB are shown shorter, the last first.
 pub fn compose(i: &Ingredients) -> Result<Composition, Error> {
-    let shown = i.max_posts.clamp(1, i.items.len().max(1)).min(i.items.len());
-    let mut view = Digest {
-        site: site(i.site),
-        digest: Named { name: plain(i.digest) },
-        edition: Edition { date: day(&i.date), subject: String::new(), preheader: String::new() },
-        posts: i.items[..shown].iter().map(|item| show(item, i)).collect(),
-        more: i.items[shown..].iter().map(|item| link(item.post)).collect(),
-        unlisted: 0,
-        links: Links { unsubscribe: UNSUBSCRIBE_LINK.to_owned() },
-        postal_address: i.postal_address.map(address).filter(|a| !a.is_empty()),
-    };
+    let mut view = view::of(i);
+    let folder = i.layout.folder();
     let subject = match i.subject {
         Some(source) => i.templates.render_source(&format!("(subject of the digest {})", i.digest), source, &view)?,
-        None => i.templates.render(&format!("{}/subject.txt.j2", i.layout), &view)?,
+        None => i.templates.render(&format!("{folder}/subject.txt.j2"), &view)?,
     };
     let subject = one_line(&subject, SUBJECT_LIMIT);
     view.edition.subject = if subject.is_empty() { shorten(&view.site.title, SUBJECT_LIMIT) } else { subject };
-    view.edition.preheader = preheader(&view);
+    view.edition.preheader = preheader(&view, i.templates.words());
 
-    let (html_name, text_name) = (format!("{}/body.html.j2", i.layout), format!("{}/body.txt.j2", i.layout));
+    let (html_name, text_name) = (format!("{folder}/body.html.j2"), format!("{folder}/body.txt.j2"));
     let html = |view: &Digest| inline(&html_name, i.templates.render(&html_name, view)?);
     let (view, html) = fit(view, html)?;
     let text = tidy(&i.templates.render(&text_name, &view)?);
@@ -158,77 +102,40 @@ fn shortened(view: &Digest, full: usize, steps: usize) -> Digest {
     }
     let links = (steps - summaries).min(view.posts.len().saturating_sub(1));
     let moved = view.posts.split_off(view.posts.len() - links);
-    view.more.splice(0..0, moved.into_iter().map(|post| Link { title: post.title, url: post.url, date: post.date }));
+    let linked = |post: Shown| Link {
+        title: post.title,
+        url: post.url,
+        date: post.date,
+        language: post.language,
+        dir: post.dir,
+    };
+    view.more.splice(0..0, moved.into_iter().map(linked));
     let unlisted = (steps - summaries - links).min(view.more.len());
     view.more.truncate(view.more.len() - unlisted);
     view.unlisted += unlisted;
     view
 }
 
-fn show(item: &Item, i: &Ingredients) -> Shown {
-    let post = item.post;
-    let language = post.language.as_deref().unwrap_or(&i.site.language);
-    let full = i.content == ContentKind::Full && !item.content.html.as_str().trim().is_empty();
-    let Link { title, url, date } = link(post);
-    Shown {
-        title,
-        url,
-        date,
-        author: one_line(&plain(&post.authors.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join(", ")), 200),
-        summary: one_line(&plain(&item.content.summary), 600),
-        html: full.then(|| plain(narrow(&item.content.html).as_str())),
-        text: full.then(|| plain(item.content.html.to_text(COLUMNS).trim_matches('\n'))),
-        language: language.to_owned(),
-        dir: direction(language).to_owned(),
-    }
-}
-
-fn link(post: &Post) -> Link {
-    Link { title: one_line(&plain(&post.title), 300), url: plain(post.url.as_str()), date: day(&post.published) }
-}
-
-/// The site as templates see it.
-pub fn site(site: &Site) -> ShownSite {
-    let address = format!("{}{}", site.url.host_str().unwrap_or_default(), site.url.path().trim_end_matches('/'));
-    ShownSite {
-        title: one_line(&plain(&site.title), 200),
-        url: plain(site.url.as_str()),
-        address,
-        description: site.description.as_deref().map(|d| one_line(&plain(d), 300)).filter(|d| !d.is_empty()),
-        language: site.language.clone(),
-        dir: direction(&site.language).to_owned(),
-    }
-}
-
-/// An address on one line, however many it has in the configuration.
-fn address(text: &str) -> String {
-    let lines = text.lines().map(|line| line.trim().trim_end_matches(',')).filter(|line| !line.is_empty());
-    one_line(&plain(&lines.collect::<Vec<_>>().join(", ")), 300)
-}
-
-/// Breaks up the marker where somebody wrote it into a post: it would be replaced by the reader's link.
-fn plain(text: &str) -> String {
-    text.replace(UNSUBSCRIBE_LINK, "POSTRIDER UNSUBSCRIBE LINK")
-}
-
-fn day(date: &DateTime<FixedOffset>) -> String {
-    date.format("%-d %B %Y").to_string()
-}
-
 /// What stands after the subject in the list of mails: the other titles, or the one post's summary. Shorter than 40
 /// characters, and mail programs fill it up with whatever comes next.
-fn preheader(view: &Digest) -> String {
+fn preheader(view: &Digest, words: &Words) -> String {
+    let said = |key: &str, values: &[(&str, &str)]| {
+        let values: Vec<(String, String)> =
+            values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        words.phrase(&view.language, key, &values).unwrap_or_default()
+    };
     let (first, others) = view.posts.split_first().map_or((None, &[][..]), |(first, others)| (Some(first), others));
     let mut titles: Vec<&str> = others.iter().map(|post| post.title.as_str()).collect();
     titles.extend(view.more.iter().map(|link| link.title.as_str()));
     let summary = first.map(|post| post.summary.as_str()).filter(|summary| !summary.is_empty());
     let mut parts = Vec::new();
     if !titles.is_empty() {
-        parts.push(format!("Also: {}", titles.join(" · ")));
+        parts.push(said("also", &[("titles", &titles.join(" · "))]));
     }
     parts.extend(summary.map(str::to_owned));
     parts.extend(view.site.description.clone());
-    parts.push(format!("New on {}, {}, {}", view.site.title, view.site.address, view.edition.date));
+    let (site, address, date) = (&view.site.title, &view.site.address, &view.edition.date);
+    parts.push(said("new_on", &[("site", site), ("address", address), ("date", date)]));
     let mut said = String::new();
     for part in parts {
         if said.chars().count() >= 40 {
@@ -267,10 +174,17 @@ fn tidy(text: &str) -> String {
 #[cfg(test)]
 pub(crate) mod sample {
     use super::*;
+    use crate::edition::Layout;
     use crate::html::CleanHtml;
-    use crate::post::Person;
+    use crate::post::{Content, Image, Measured, Person, Post, PostId, Site};
+    use crate::template::{Templates, theme};
+    use chrono::{DateTime, FixedOffset};
     use serde::Deserialize;
     use url::Url;
+
+    /// The names of the cases.
+    pub(crate) const CASES: [&str; 11] =
+        ["weekly", "full", "mixed", "cards", "letter", "headlines", "whole", "chinese", "hebrew", "long", "reader"];
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -278,6 +192,13 @@ pub(crate) mod sample {
         pub(crate) digest: String,
         pub(crate) date: DateTime<FixedOffset>,
         pub(crate) subject: Option<String>,
+        #[serde(default)]
+        pub(crate) layout: Layout,
+        pub(crate) group_by: Option<GroupBy>,
+        #[serde(default)]
+        pub(crate) theme: theme::Settings,
+        pub(crate) reader: Option<String>,
+        pub(crate) intro: Option<String>,
         pub(crate) content: ContentKind,
         pub(crate) max_posts: usize,
         pub(crate) public_url: Option<Url>,
@@ -308,6 +229,19 @@ pub(crate) mod sample {
         pub(crate) summary: String,
         pub(crate) html: String,
         pub(crate) language: Option<String>,
+        #[serde(default)]
+        pub(crate) featured: bool,
+        #[serde(default)]
+        pub(crate) tags: Vec<String>,
+        pub(crate) image: Option<Picture>,
+    }
+
+    #[derive(Clone, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Picture {
+        pub(crate) url: Url,
+        pub(crate) alt: String,
+        pub(crate) size: Option<(u32, u32)>,
     }
 
     impl Case {
@@ -330,12 +264,18 @@ pub(crate) mod sample {
                 author: None,
             };
             let posts: Vec<(PostId, Post, Content)> = self.post.iter().map(CasePost::build).collect();
+            let intro = self.intro.as_deref().map(CleanHtml::for_tests);
             let items: Vec<Item> = posts.iter().map(|(id, post, content)| Item { id, post, content }).collect();
             compose(&Ingredients {
                 site: &site,
                 digest: &self.digest,
                 date: self.date,
-                layout: "digest",
+                layout: self.layout,
+                grouping: Grouping { by: self.group_by, tags: &[], folders: &[] },
+                theme: &self.theme,
+                language: self.reader.as_deref().unwrap_or(&site.language),
+                reader: self.reader.as_deref(),
+                intro: intro.as_ref(),
                 subject: self.subject.as_deref(),
                 content: self.content,
                 max_posts: self.max_posts,
@@ -357,22 +297,27 @@ pub(crate) mod sample {
                 url: self.url.clone(),
                 authors: self.authors.iter().map(|name| Person { name: name.clone(), ..Person::default() }).collect(),
                 categories: Vec::new(),
-                tags: Vec::new(),
+                tags: self.tags.clone(),
                 language: self.language.clone(),
                 guid: None,
                 summary: None,
-                image: None,
+                image: self.image.as_ref().map(|p| Image { url: p.url.clone(), alt: p.alt.clone(), measured: None }),
                 in_feeds: true,
                 in_digests: true,
                 work: None,
                 translates: None,
                 minor: false,
+                featured: self.featured,
                 body: crate::post::identity::Body::default(),
                 fingerprint: String::new(),
                 stamp: None,
             };
             let html = CleanHtml::for_tests(&self.html);
-            let content = Content { excerpt: html.clone(), html, summary: self.summary.clone(), ..Content::default() };
+            let measured = |size| Measured { length: 1, media_type: "image/jpeg".into(), size: Some(size) };
+            let size = self.image.as_ref().and_then(|picture| picture.size);
+            let image = post.image.clone().map(|image| Image { measured: size.map(measured), ..image });
+            let content =
+                Content { excerpt: html.clone(), html, summary: self.summary.clone(), image, ..Content::default() };
             (PostId(self.url.to_string()), post, content)
         }
     }
@@ -382,6 +327,8 @@ pub(crate) mod sample {
 mod tests {
     use super::sample::Case;
     use super::*;
+    use crate::edition::Layout;
+    use crate::template::Templates;
     use std::collections::BTreeMap;
 
     #[test]
@@ -442,6 +389,28 @@ mod tests {
         case.post.extend(vec![first; 2_000]);
         let mail = case.compose(&Templates::embedded(), None).unwrap();
         assert!(mail.html.len() <= HTML_LIMIT && mail.html.contains(" more on the site"), "{}", mail.html.len());
+    }
+
+    #[test]
+    fn every_layout_holds_one_post_and_fifty() {
+        let templates = Templates::embedded();
+        let mut case = Case::read("letter");
+        let first = case.post[0].clone();
+        for count in [1, 50] {
+            case.max_posts = 50;
+            case.post =
+                (0..count).map(|n| sample::CasePost { title: format!("Post {n:02}"), ..first.clone() }).collect();
+            for layout in [Layout::Digest, Layout::Letter, Layout::Headlines, Layout::Full] {
+                case.layout = layout;
+                let mail = case.compose(&templates, None).unwrap();
+                assert!(mail.html.len() <= HTML_LIMIT, "{layout:?}: {}", mail.html.len());
+                for n in 0..count {
+                    for body in [&mail.html, &mail.text] {
+                        assert!(body.contains(&format!("Post {n:02}")), "{layout:?}: {n} of {count}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

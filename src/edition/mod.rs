@@ -3,6 +3,7 @@
 pub mod compose;
 pub mod select;
 pub mod slot;
+pub mod view;
 
 use crate::clock::Span;
 use crate::post::Post;
@@ -11,7 +12,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use std::fmt;
 
-pub use compose::ContentKind;
+pub use view::{ContentKind, GroupBy};
 
 /// A `[[digest]]` table.
 #[derive(Clone, Debug, Deserialize)]
@@ -28,9 +29,15 @@ pub struct Settings {
     /// What it looks like.
     #[serde(default)]
     pub layout: Layout,
-    /// Summaries or whole posts.
+    /// Summaries or whole posts, in the layout `digest`; the others have their own way.
     #[serde(default)]
     pub content: ContentKind,
+    /// What its posts are grouped by.
+    #[serde(default)]
+    pub group_by: Option<GroupBy>,
+    /// BCP 47, in which its mails speak to those who chose none; the site's where it is not given.
+    #[serde(default)]
+    pub language: Option<String>,
     /// Fewer new posts than that: the slot passes, they are carried over.
     #[serde(default = "one")]
     pub min_posts: usize,
@@ -67,9 +74,15 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
-    /// One column: each post with its summary, the others as links.
+    /// Cards: each post with its picture and its beginning, the others as links.
     #[default]
     Digest,
+    /// One post in full, as a letter; the others as links.
+    Letter,
+    /// A dense list of titles.
+    Headlines,
+    /// All in full, as far as the mail stays small enough.
+    Full,
 }
 
 impl Layout {
@@ -77,6 +90,9 @@ impl Layout {
     pub fn folder(self) -> &'static str {
         match self {
             Layout::Digest => "digest",
+            Layout::Letter => "letter",
+            Layout::Headlines => "headlines",
+            Layout::Full => "full",
         }
     }
 }

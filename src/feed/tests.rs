@@ -50,6 +50,7 @@ fn post(number: u32, title: &str) -> Post {
         work: None,
         translates: None,
         minor: false,
+        featured: false,
         body: Body::default(),
         fingerprint: String::new(),
         stamp: None,

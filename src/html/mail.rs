@@ -3,7 +3,11 @@
 
 use super::CleanHtml;
 use super::markup::{self, Tag, Token};
+use std::borrow::Cow;
 use std::fmt::Write;
+
+/// The width of a mail's column for text and pictures, in pixels.
+pub const COLUMN: u64 = 520;
 
 /// Clean HTML, narrowed for mail. Its constructor is private to this file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +35,10 @@ pub fn narrow(html: &CleanHtml) -> MailHtml {
     let mut out = String::with_capacity(html.as_str().len());
     let mut open: Vec<&'static str> = Vec::new();
     let mut skipped = 0_usize;
-    for token in markup::tokens(html.as_str()) {
+    // Rows of the table so far: the headings of the first speak for columns.
+    let mut rows = 0_usize;
+    let html = with_stills(html.as_str());
+    for token in markup::tokens(&html) {
         match token {
             Token::Text(text) if skipped == 0 => out.push_str(text),
             Token::Text(_) => {}
@@ -44,7 +51,12 @@ pub fn narrow(html: &CleanHtml) -> MailHtml {
                 } else if skipped > 0 || nothing {
                     skipped += 1;
                 } else {
-                    open.push(start(&tag, &mut out));
+                    match tag.name {
+                        "table" => rows = 0,
+                        "tr" => rows += 1,
+                        _ => {}
+                    }
+                    open.push(start(&tag, rows, &mut out));
                 }
             }
             Token::End(name) if markup::is_void(name) => {}
@@ -58,8 +70,8 @@ pub fn narrow(html: &CleanHtml) -> MailHtml {
     MailHtml(out)
 }
 
-/// Writes what stands for a start tag; returns what stands for its end.
-fn start(tag: &Tag<'_>, out: &mut String) -> &'static str {
+/// Writes what stands for a start tag in that row of a table; returns what stands for its end.
+fn start(tag: &Tag<'_>, row: usize, out: &mut String) -> &'static str {
     match tag.name {
         "summary" => {
             out.push_str("<p><strong>");
@@ -67,15 +79,29 @@ fn start(tag: &Tag<'_>, out: &mut String) -> &'static str {
         }
         "audio" | "video" => {
             out.push_str("<p>");
-            if let Some(target) = tag.attribute("src") {
-                media(&target, out);
+            let source = tag.attribute("src");
+            match tag.attribute("poster").filter(|poster| poster.starts_with("https:")) {
+                Some(poster) => still(source.as_deref(), &poster, &play(tag.attribute("title")), out),
+                None => source.iter().for_each(|target| media(target, out)),
             }
             return "</p>";
+        }
+        "figure" => {
+            out.push_str("<div class=\"figure\">");
+            return "</div>";
+        }
+        "figcaption" => {
+            out.push_str("<div class=\"caption\">");
+            return "</div>";
         }
         _ => {}
     }
     let Shape::Element(name, attributes) = shape(tag.name) else { return "" };
     element(name, attributes, tag, out);
+    if name == "th" && tag.attribute("scope").is_none() {
+        out.truncate(out.len() - 1);
+        out.push_str(if row <= 1 { " scope=\"col\">" } else { " scope=\"row\">" });
+    }
     END_TAGS.iter().find(|end| &end[2..end.len() - 1] == name).copied().unwrap_or_default()
 }
 
@@ -93,8 +119,13 @@ fn void(tag: &Tag<'_>, out: &mut String) {
         "img" => match tag.attribute("src") {
             Some(source) if source.starts_with("https:") => {
                 out.push_str("<img");
+                let size = fitted(tag);
                 for name in ["src", "alt", "title", "width", "height"] {
-                    let value = tag.attribute(name);
+                    let value = match (name, size) {
+                        ("width", Some((width, _))) => Some(width.to_string()),
+                        ("height", Some((_, height))) => Some(height.to_string()),
+                        _ => tag.attribute(name),
+                    };
                     let value = if name == "alt" { value.or(Some(String::new())) } else { value };
                     let measure = matches!(name, "width" | "height");
                     if let Some(value) = value.filter(|value| !measure || value.bytes().all(|b| b.is_ascii_digit())) {
@@ -122,6 +153,61 @@ fn element(name: &str, attributes: &[&str], tag: &Tag<'_>, out: &mut String) {
         }
     }
     out.push('>');
+}
+
+/// A wide picture's size in the column, where both of its sides are known: Outlook knows no `max-width`.
+fn fitted(tag: &Tag<'_>) -> Option<(u64, u64)> {
+    let side = |name: &str| tag.attribute(name)?.parse::<u64>().ok().filter(|side| (1..=100_000).contains(side));
+    let (width, height) = (side("width")?, side("height")?);
+    (width > COLUMN).then(|| (COLUMN, (height * COLUMN).div_ceil(width)))
+}
+
+/// A picture of a film that links to the film.
+fn still(target: Option<&str>, picture: &str, said: &str, out: &mut String) {
+    let picture = format!("<img src=\"{}\" alt=\"{}\">", markup::escape(picture), markup::escape(said));
+    let _ = match target {
+        Some(target) => write!(out, "<a href=\"{}\">{picture}</a> ", markup::escape(target)),
+        None => write!(out, "{picture} "),
+    };
+}
+
+/// What stands for a film's picture where pictures are not shown.
+fn play(title: Option<String>) -> String {
+    match title.filter(|title| !title.trim().is_empty()) {
+        Some(title) => format!("▶ {}", title.trim()),
+        None => "▶".to_owned(),
+    }
+}
+
+/// Paragraphs that hold nothing but a link to a film on YouTube show its picture above the link: such are players that were
+/// made links, and addresses that stand for a film.
+fn with_stills(html: &str) -> Cow<'_, str> {
+    if !html.contains("://www.youtube.com/watch?v=") {
+        return html.into();
+    }
+    let mut out = String::with_capacity(html.len() + 200);
+    let mut rest = html;
+    while let Some(at) = rest.find("<p><a href=\"https://www.youtube.com/watch?v=") {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let end = from.find("</a></p>").filter(|end| !from[3..*end].contains("</a>") && !from[..*end].contains("<img"));
+        let link = &from["<p>".len()..];
+        let opened = &link[..link.find('>').map_or(0, |end| end + 1)];
+        let id: String = from["<p><a href=\"https://www.youtube.com/watch?v=".len()..]
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+            .collect();
+        if end.is_some() && id.len() == 11 {
+            let _ = write!(
+                out,
+                "<p>{opened}<img src=\"https://i.ytimg.com/vi/{id}/hqdefault.jpg\" alt=\"▶\" width=\"480\" height=\"360\"></a></p>"
+            );
+        }
+        out.push_str("<p>");
+        rest = &from["<p>".len()..];
+    }
+    out.push_str(rest);
+    out.into()
 }
 
 fn media(target: &str, out: &mut String) {
@@ -199,15 +285,15 @@ fn shape(name: &str) -> Shape {
         "tbody" => Element("tbody", &[]),
         "tfoot" => Element("tfoot", &[]),
         "tr" => Element("tr", &[]),
-        "th" => Element("th", &["colspan", "rowspan", "align"]),
+        "th" => Element("th", &["colspan", "rowspan", "align", "scope"]),
         "td" => Element("td", &["colspan", "rowspan", "align"]),
         "caption" => Element("caption", &[]),
         "sub" => Element("sub", &[]),
         "sup" => Element("sup", &[]),
         "small" => Element("small", &[]),
         "span" | "abbr" | "bdi" | "bdo" | "mark" | "q" | "time" => Element("span", &["title"]),
-        "div" | "figure" | "figcaption" | "details" | "section" | "article" | "aside" | "header" | "footer"
-        | "main" | "nav" | "center" | "address" => Element("div", &["align"]),
+        "div" | "details" | "section" | "article" | "aside" | "header" | "footer" | "main" | "nav" | "center"
+        | "address" => Element("div", &["align"]),
         "annotation" | "rp" | "track" | "colgroup" => Nothing,
         _ => Content,
     }
@@ -227,7 +313,7 @@ mod tests {
         for kept in [
             "<p>a <strong>b</strong> <em>c</em> <code>d</code></p>",
             "<ol start=\"3\"><li>a</li></ol>",
-            "<table><tbody><tr><th colspan=\"2\">a</th><td align=\"right\">b</td></tr></tbody></table>",
+            "<table><tbody><tr><th colspan=\"2\" scope=\"col\">a</th><td align=\"right\">b</td></tr></tbody></table>",
             "<blockquote><p dir=\"rtl\">a</p></blockquote>",
             "<pre><code>a &lt; b\n</code></pre>",
             "<img src=\"https://a.example/i.png\" alt=\"A\" width=\"10\" height=\"20\">",
@@ -243,7 +329,7 @@ mod tests {
             ("<details><summary>More</summary>inside</details>", "<div><p><strong>More</strong></p>inside</div>"),
             (
                 "<video poster=p.png><source src=v.mp4>No video</video>",
-                "<p><a href=\"https://a.example/v.mp4\">v.mp4</a> No video</p>",
+                "<p><img src=\"https://a.example/p.png\" alt=\"▶\"> <a href=\"https://a.example/v.mp4\">v.mp4</a> No video</p>",
             ),
             ("<audio src=/a.mp3></audio>", "<p><a href=\"https://a.example/a.mp3\">a.mp3</a> </p>"),
             (
@@ -252,7 +338,23 @@ mod tests {
             ),
             (
                 "<figure><img src=a.png alt=A width=50%><figcaption>c</figcaption></figure>",
-                "<div><img src=\"https://a.example/a.png\" alt=\"A\"><div>c</div></div>",
+                "<div class=\"figure\"><img src=\"https://a.example/a.png\" alt=\"A\"><div class=\"caption\">c</div></div>",
+            ),
+            (
+                "<video poster=p.jpg title=Weir src=v.mp4></video>",
+                "<p><a href=\"https://a.example/v.mp4\"><img src=\"https://a.example/p.jpg\" alt=\"▶ Weir\"></a> </p>",
+            ),
+            (
+                "<img src=a.png alt=A width=1041 height=600>",
+                "<img src=\"https://a.example/a.png\" alt=\"A\" width=\"520\" height=\"300\">",
+            ),
+            (
+                "<p><a href=https://www.youtube.com/watch?v=abcdefghijk>A film</a></p>",
+                "<p><a href=\"https://www.youtube.com/watch?v=abcdefghijk\"><img src=\"https://i.ytimg.com/vi/abcdefghijk/hqdefault.jpg\" alt=\"▶\" width=\"480\" height=\"360\"></a></p><p><a href=\"https://www.youtube.com/watch?v=abcdefghijk\">A film</a></p>",
+            ),
+            (
+                "<p>See <a href=https://www.youtube.com/watch?v=abcdefghijk>a film</a></p>",
+                "<p>See <a href=\"https://www.youtube.com/watch?v=abcdefghijk\">a film</a></p>",
             ),
             ("<img src=http://b.example/i.png alt=Words>", "Words"),
             ("<img src=http://b.example/i.png?x=1>", "i.png"),

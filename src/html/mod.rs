@@ -2,6 +2,7 @@
 //!
 //! [`clean`] is the one way to a [`CleanHtml`]; [`mail::narrow`] the one way to what mail clients can show.
 
+pub mod columns;
 mod embeds;
 mod ids;
 mod images;

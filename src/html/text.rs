@@ -1,5 +1,6 @@
 //! Plain text from clean markup: lines that a person would have written in a mail.
 
+use super::columns::{self, Table};
 use super::markup::{self, Tag, Token};
 
 /// Deeper quotes and lists are not indented further, so that a line keeps room for words.
@@ -49,6 +50,7 @@ pub(super) fn with_links(html: &str, width: usize) -> String {
         }
     }
     page.line_break();
+    page.references();
     page.out.trim_matches('\n').to_owned() + if page.out.trim().is_empty() { "" } else { "\n" }
 }
 
@@ -65,7 +67,7 @@ struct Page {
     width: usize,
     out: String,
     line: String,
-    /// Characters in `line`.
+    /// Columns of `line`.
     length: usize,
     /// White space is due before the next word.
     space: bool,
@@ -80,7 +82,10 @@ struct Page {
     raised: usize,
     preformatted: usize,
     hidden: usize,
-    cells: usize,
+    /// Targets of links, in the order of their numbers.
+    targets: Vec<String>,
+    /// Open tables; of one in another only the words are kept.
+    tables: Vec<Table>,
 }
 
 impl Page {
@@ -91,12 +96,13 @@ impl Page {
         if let Some((_, said)) = self.links.last_mut() {
             said.push_str(text);
             if self.raised > 0 {
-                self.line.push_str(&format!("[{}]", text.trim()));
-                self.length += text.trim().chars().count() + 2;
+                let mark = format!("({})", text.trim().trim_matches(['[', ']']));
+                self.space = false;
+                self.word(&mark);
                 return;
             }
         }
-        if self.preformatted > 0 {
+        if self.preformatted > 0 && self.tables.is_empty() {
             let mut lines = text.split('\n');
             self.line.push_str(lines.next().unwrap_or_default());
             for line in lines {
@@ -116,9 +122,22 @@ impl Page {
     }
 
     fn word(&mut self, word: &str) {
-        let length = word.chars().count();
+        if let Some(table) = self.tables.last_mut() {
+            if let Some(cell) = table.cell() {
+                if self.space && !cell.is_empty() {
+                    cell.push(' ');
+                }
+                cell.push_str(word);
+            }
+            self.space = false;
+            return;
+        }
+        let length = columns::of(word);
         let prefix: usize = self.indents.iter().take(MAX_INDENTS).map(|indent| indent.rest.chars().count()).sum();
         let room = self.width.saturating_sub(prefix).max(20);
+        if self.width > 0 && length + self.length > room && word.chars().any(|c| columns::of_char(c) == 2) {
+            return self.characters(word, room);
+        }
         if self.space && self.length > 0 {
             if self.width > 0 && self.length + 1 + length > room {
                 self.write_line(false);
@@ -130,6 +149,93 @@ impl Page {
         self.space = false;
         self.line.push_str(word);
         self.length += length;
+    }
+
+    /// A word of square characters, which breaks between any two of them.
+    fn characters(&mut self, word: &str, room: usize) {
+        if std::mem::take(&mut self.space) && self.length > 0 {
+            self.line.push(' ');
+            self.length += 1;
+        }
+        let mut square = true;
+        for c in word.chars() {
+            let width = columns::of_char(c);
+            let breaks = (square || width == 2) && columns::may_begin(c);
+            if self.length > 0 && self.length + width > room && breaks {
+                self.write_line(false);
+            }
+            self.line.push(c);
+            self.length += width;
+            square = width == 2;
+        }
+    }
+
+    /// A link's number, which does not part from the word before it.
+    fn mark(&mut self, mark: &str) {
+        let last = self.line.rfind(' ').filter(|_| self.tables.is_empty() && self.space && self.width > 0);
+        let prefix: usize = self.indents.iter().take(MAX_INDENTS).map(|indent| indent.rest.chars().count()).sum();
+        if let Some(at) = last.filter(|_| prefix + self.length + 1 + mark.len() > self.width) {
+            let word = self.line.split_off(at);
+            self.write_line(false);
+            self.word(word.trim_start());
+            self.space = true;
+        }
+        self.word(mark);
+    }
+
+    /// The number of a link's target.
+    fn number(&mut self, target: &str) -> usize {
+        let known = self.targets.iter().position(|known| known == target);
+        known.unwrap_or_else(|| {
+            self.targets.push(target.to_owned());
+            self.targets.len() - 1
+        }) + 1
+    }
+
+    /// Where the numbered links lead.
+    fn references(&mut self) {
+        let targets = std::mem::take(&mut self.targets);
+        if !targets.is_empty() {
+            self.separate();
+        }
+        for (at, target) in targets.iter().enumerate() {
+            self.line = format!("[{}] {target}", at + 1);
+            self.write_line(false);
+        }
+    }
+
+    /// A heading has a line under it, as long as its last one.
+    fn end_heading(&mut self) {
+        let length = self.length;
+        self.write_line(false);
+        if length > 0 && self.indents.is_empty() {
+            self.line = "-".repeat(length);
+            self.write_line(false);
+        }
+        self.separate();
+    }
+
+    /// A table is set when it is whole, since the widths of its columns are known only then.
+    fn end_table(&mut self) {
+        let Some(table) = self.tables.pop() else { return };
+        if !self.tables.is_empty() {
+            // Of a table in a cell, the words.
+            for word in table.lines(0).join(" ").split_whitespace() {
+                self.space = true;
+                self.word(word);
+            }
+            return;
+        }
+        let prefix: usize = self.indents.iter().take(MAX_INDENTS).map(|indent| indent.rest.chars().count()).sum();
+        self.separate();
+        for line in table.lines(self.width.saturating_sub(prefix)) {
+            match self.width > 0 && columns::of(&line) > self.width {
+                true => self.text(&line),
+                false => self.line = line,
+            }
+            self.write_line(false);
+        }
+        self.separate();
     }
 
     /// Ends the line, if there is one; `even_empty` lines are those of code.
@@ -180,6 +286,11 @@ impl Page {
     }
 
     fn start(&mut self, tag: &Tag<'_>) {
+        // In a cell, what would begin a line parts words.
+        if !self.tables.is_empty() && (is_block(tag.name) || tag.name == "br") && !is_of_table(tag.name) {
+            self.space = true;
+            return;
+        }
         match tag.name {
             "br" => self.write_line(self.preformatted > 0),
             "hr" => {
@@ -243,15 +354,16 @@ impl Page {
                 self.preformatted += 1;
                 self.indents.push(Indent { first: None, rest: "    ".into() });
             }
-            "tr" => {
-                self.write_line(false);
-                self.cells = 0;
-            }
-            "td" | "th" => {
-                if self.cells > 0 {
-                    self.text(" | ");
+            "table" => {
+                if self.tables.is_empty() {
+                    self.paragraph();
                 }
-                self.cells += 1;
+                self.tables.push(Table::default());
+            }
+            "tr" => self.tables.last_mut().into_iter().for_each(Table::begin_row),
+            "td" | "th" => {
+                let is_head = tag.name == "th";
+                self.tables.last_mut().into_iter().for_each(|table| table.begin_cell(is_head));
             }
             "thead" | "tbody" | "tfoot" | "dt" | "figcaption" | "summary" | "caption" => self.write_line(false),
             name if is_unspoken(name) => self.hidden += 1,
@@ -270,14 +382,19 @@ impl Page {
     }
 
     fn end(&mut self, name: &str) {
+        if !self.tables.is_empty() && is_block(name) && !is_of_table(name) {
+            self.space = true;
+            return;
+        }
         match name {
             "sup" => self.raised = self.raised.saturating_sub(1),
             "a" => {
                 if let Some((target, said)) = self.links.pop()
                     && worth_showing(&target, &said)
                 {
+                    let number = self.number(&target);
                     self.space |= !said.is_empty();
-                    self.word(&format!("<{target}>"));
+                    self.mark(&format!("[{number}]"));
                 }
             }
             "blockquote" => {
@@ -303,9 +420,11 @@ impl Page {
                 self.indents.pop();
                 self.separate();
             }
-            "td" | "th" => {}
+            "td" | "th" => self.space = true,
+            "table" => self.end_table(),
             "thead" | "tbody" | "tfoot" | "tr" | "dt" | "figcaption" | "summary" | "caption" => self.write_line(false),
             name if is_unspoken(name) => self.hidden = self.hidden.saturating_sub(1),
+            name if is_heading(name) && self.tables.is_empty() => self.end_heading(),
             name if is_block(name) => self.paragraph(),
             _ => {}
         }
@@ -323,6 +442,10 @@ fn worth_showing(target: &str, said: &str) -> bool {
 /// Markup beside the text: a formula's source, subtitles of a player.
 fn is_unspoken(name: &str) -> bool {
     matches!(name, "annotation" | "rp")
+}
+
+fn is_of_table(name: &str) -> bool {
+    matches!(name, "table" | "tr" | "td" | "th")
 }
 
 fn is_heading(name: &str) -> bool {
@@ -385,8 +508,8 @@ mod tests {
                     <blockquote><p>g</p><p>h</p></blockquote><pre><code>i {\n  j\n\n}</code></pre>\
                     <table><thead><tr><th>k</th><th>l</th></tr></thead><tr><td>m</td><td>n</td></tr></table>\
                     <p>o<sup><a href=#1>1</a></sup> <img src=i.png alt=Picture></p><hr><dl><dt>p</dt><dd>q</dd></dl>";
-        let expected = "Title\n\nOne link <https://a.example/x> and b.example,\na line.\n\n* a\n  * b\n* c\n\n  d\n\n9. e\n10. f\n\n\
-                        > g\n>\n> h\n\n    i {\n      j\n\n    }\n\nk | l\nm | n\n\no[1] [Picture]\n\n----\n\np\n    q\n";
+        let expected = "Title\n-----\n\nOne link [1] and b.example,\na line.\n\n* a\n  * b\n* c\n\n  d\n\n9. e\n10. f\n\n\
+                        > g\n>\n> h\n\n    i {\n      j\n\n    }\n\nk   l\n-   -\nm   n\n\no(1) [Picture]\n\n----\n\np\n    q\n\n[1] https://a.example/x\n";
         assert_eq!(text(html, 0), expected);
     }
 
@@ -399,10 +522,46 @@ mod tests {
         );
         assert_eq!(
             text("<p>a&nbsp;b <a href=/very/long/path/without/a/place/to/break>x</a></p>", 20),
-            "a\u{a0}b x\n<https://a.example/very/long/path/without/a/place/to/break>\n"
+            "a\u{a0}b x [1]\n\n[1] https://a.example/very/long/path/without/a/place/to/break\n"
         );
         assert_eq!(text("", 20), "");
         assert_eq!(text("<p> </p>", 20), "");
+    }
+
+    #[test]
+    fn tables_stand_in_columns_where_they_fit() {
+        let table = "<table><tr><th>Week</th><th>Eels seen</th></tr><tr><td>46</td><td><p>none <a href=/n>yet</a></p></td></tr>\
+                     <tr><td>漢字</td><td>x</td></tr></table><p>After</p>";
+        let link = "\n\n[1] https://a.example/n\n";
+        assert_eq!(
+            text(table, 40),
+            format!("Week   Eels seen\n----   ------------\n46     none yet [1]\n漢字   x\n\nAfter{link}")
+        );
+        let narrow = "<table><tr><td>one two three four</td><td>five six seven eight</td></tr></table>";
+        assert_eq!(text(narrow, 30), "one two three four | five six\nseven eight\n");
+        assert_eq!(text("<table><tr><td>a<table><tr><td>b</td></tr></table></td></tr></table>", 30), "a b\n");
+        assert_eq!(text("<ul><li>a<table><tr><td>b</td></tr></table></li><li>c</li></ul>", 30), "* a\n\n  b\n* c\n");
+    }
+
+    #[test]
+    fn square_characters_break_anywhere_but_before_what_closes() {
+        assert_eq!(text("<p>漢字漢字漢字漢字漢字，漢字</p>", 20), "漢字漢字漢字漢字漢字，\n漢字\n");
+        assert_eq!(text("<p>See 漢字漢字漢字漢字漢字漢字 now</p>", 20), "See 漢字漢字漢字漢字\n漢字漢字 now\n");
+    }
+
+    #[test]
+    fn a_links_number_stays_with_its_word() {
+        let html = "<p>one two three <a href=/a>four</a> five</p>";
+        assert_eq!(text(html, 20), "one two three\nfour [1] five\n\n[1] https://a.example/a\n");
+    }
+
+    #[test]
+    fn a_link_has_one_number_wherever_it_stands() {
+        let html = "<p><a href=/a>one</a>, <a href=/b>two</a>, <a href=/a>one again</a></p>";
+        assert_eq!(
+            text(html, 72),
+            "one [1], two [2], one again [1]\n\n[1] https://a.example/a\n[2] https://a.example/b\n"
+        );
     }
 
     #[test]

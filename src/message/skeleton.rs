@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn whole_mails() {
-        for name in ["weekly", "full", "mixed"] {
+        for name in crate::edition::compose::sample::CASES {
             let case = Case::read(name);
             let settings: Settings = toml::from_str(&case.mail).unwrap();
             let list =

@@ -36,6 +36,8 @@ struct Facts {
     not_in_digests: bool,
     #[serde(rename = "m", default, skip_serializing_if = "is_false")]
     minor: bool,
+    #[serde(rename = "f", default, skip_serializing_if = "is_false")]
+    featured: bool,
 }
 
 /// Seconds since 1970, nanoseconds, and seconds east of Greenwich: some zones of old were not on the minute.
@@ -86,6 +88,7 @@ pub fn write(post: &Post) -> String {
         not_in_feeds: !post.in_feeds,
         not_in_digests: !post.in_digests,
         minor: post.minor,
+        featured: post.featured,
     };
     serde_json::to_string(&facts).unwrap_or_default()
 }
@@ -116,6 +119,7 @@ pub fn read(known: &Known) -> Option<Post> {
         work: facts.work,
         translates: None,
         minor: facts.minor,
+        featured: facts.featured,
         body: known.body.clone(),
         fingerprint: known.fingerprint.clone(),
         stamp: known.stamp.clone(),

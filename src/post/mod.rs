@@ -112,6 +112,8 @@ pub struct Post {
     pub translates: Option<String>,
     /// A change of it is not worth announcing (`minor: true`).
     pub minor: bool,
+    /// It leads the mail that holds it (`featured: true`).
+    pub featured: bool,
     /// Of the source below the front matter, line ends as `\n`.
     pub body: Body,
     /// Hex SHA-256 of what a reader sees: title, body, summary, image. `updated` follows it.

@@ -1,22 +1,91 @@
-//! What lies beside the configuration: edited templates and the subscribers' list.
+//! What lies beside the configuration and the posts: edited templates, what is said at the head of an edition, the subscribers' list.
 
+use crate::html::{self, CleanHtml};
+use crate::post::front_matter::{self, Fences};
+use crate::post::{Problem, markdown};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use url::Url;
 
-/// The templates of that folder that go by one of the known names: name → source. No folder, no overrides.
-pub fn overrides<'a>(folder: &Path, names: impl Iterator<Item = &'a str>) -> io::Result<BTreeMap<String, String>> {
+/// Longer files are no templates.
+const MAX_BYTES: u64 = 1 << 20;
+/// Deeper folders hold none.
+const MAX_DEPTH: usize = 4;
+
+/// What lies in the templates' folder and is ours: `….html.j2`, `….txt.j2`, and `strings/….toml`, by name. A generator's own templates may
+/// lie in the same folder. No folder, no overrides.
+pub fn overrides(folder: &Path) -> io::Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
-    for name in names {
-        let path = folder.join(name);
-        match std::fs::read_to_string(&path) {
-            Ok(source) => drop(found.insert(name.to_owned(), source)),
-            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-            Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", path.display()))),
+    gather(folder, "", MAX_DEPTH, &mut found)?;
+    Ok(found)
+}
+
+fn gather(folder: &Path, below: &str, depth: usize, found: &mut BTreeMap<String, String>) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
+        Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", folder.display()))),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let Some(file) = path.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with('.')) else {
+            continue;
+        };
+        let name = format!("{below}{file}");
+        let is_template = name.ends_with(".html.j2") || name.ends_with(".txt.j2");
+        let is_words = below == "strings/" && name.ends_with(".toml");
+        if path.is_dir() && depth > 1 {
+            gather(&path, &format!("{name}/"), depth - 1, found)?;
+        } else if is_template || is_words {
+            let wrong = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
+            if path.metadata().map_err(wrong)?.len() > MAX_BYTES {
+                return Err(wrong(io::Error::other("a template is not longer than 1 MiB")));
+            }
+            found.insert(name, std::fs::read_to_string(&path).map_err(wrong)?);
         }
     }
-    Ok(found)
+    Ok(())
+}
+
+/// What the author says at the head of an edition: `_editions/<digest>/<day>.md` in a folder of posts; `None` where there is nothing.
+///
+/// # Errors
+/// When the file is there and cannot be read.
+pub fn introduction(
+    folders: &[PathBuf],
+    root: &Path,
+    digest: &str,
+    day: &str,
+    site: &Url,
+) -> Result<Option<CleanHtml>, Problem> {
+    for folder in folders {
+        let below = folder.join("_editions").join(digest).join(format!("{day}.md"));
+        let problem = |message: String, help: &str| Problem {
+            path: below.to_string_lossy().into_owned(),
+            line: None,
+            column: None,
+            message,
+            help: help.to_owned(),
+        };
+        match std::fs::read_to_string(root.join(&below)) {
+            Ok(text) if text.len() as u64 > MAX_BYTES => {
+                return Err(problem("The introduction is longer than 1 MiB".into(), "shorten it"));
+            }
+            Ok(text) => {
+                let source = front_matter::split(text.trim_start_matches('\u{FEFF}'), Fences::Any);
+                let html = html::clean(&markdown::to_html(source.body, "intro"), site);
+                return Ok(Some(html).filter(|html| !html.is_empty()));
+            }
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(e) => {
+                let message = format!("The introduction cannot be read: {e}");
+                return Err(problem(message, "save it as UTF-8, and check its permissions"));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The list, to be read row by row; in a word why it cannot be.

