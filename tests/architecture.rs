@@ -16,6 +16,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("serde_yaml", &["src/post/front_matter/yaml.rs"]),
     ("rusqlite", &["src/store/sql.rs"]),
     ("postgres", &["src/store/sql.rs"]),
+    ("ureq", &["src/http.rs"]),
+    ("quick_xml", &["src/feed/tree.rs"]),
+    ("html5ever", &["src/check/feed/content.rs"]),
     ("anyhow", &["src/cli/", "src/daemon.rs"]),
 ];
 /// Macros, and the only places that may call them.

@@ -5,10 +5,11 @@ use postrider::cli::Arguments;
 use postrider::config::Config;
 use std::path::Path;
 
-const TEXTS: [(&str, &str); 5] = [
+const TEXTS: [(&str, &str); 6] = [
     ("README.md", include_str!("../README.md")),
     ("docs/delivery.md", include_str!("../docs/delivery.md")),
     ("docs/dkim.md", include_str!("../docs/dkim.md")),
+    ("docs/feeds.md", include_str!("../docs/feeds.md")),
     ("docs/posts.md", include_str!("../docs/posts.md")),
     ("config.toml", include_str!("../config.toml")),
 ];
@@ -39,7 +40,7 @@ fn every_command_is_named_in_the_readme() {
 
 #[test]
 fn the_example_configuration_is_one() {
-    let config = Config::parse(TEXTS[4].1, Path::new("config.toml"), |_| None).expect("config.toml is read");
+    let config = Config::parse(TEXTS[5].1, Path::new("config.toml"), |_| None).expect("config.toml is read");
     assert!(
         config.digests.iter().all(|digest| digest.max_age.is_none() && digest.since.is_some()),
         "it runs on any day"

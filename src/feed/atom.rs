@@ -1,6 +1,6 @@
 //! Atom 1.0 (RFC 4287).
 
-use super::{ContentKind, Entry, Error, Feed, Format, Found, FoundEntry, GENERATOR, Settings, xml};
+use super::{ContentKind, Entry, Error, Feed, Format, Found, FoundEntry, GENERATOR, Settings, iri, xml};
 use crate::post::Person;
 use atom_syndication as atom;
 use atom_syndication::{Category, Content, Generator, Link, Text, WriteConfig};
@@ -61,7 +61,7 @@ fn entry(entry: &Entry, content: ContentKind) -> atom::Entry {
     };
     atom::Entry {
         title: text(&entry.title),
-        id: entry.id.0.clone(),
+        id: iri::of(&entry.id.0).into_owned(),
         updated: entry.updated.fixed_offset(),
         authors: entry.authors.iter().map(person).collect(),
         categories: entry
