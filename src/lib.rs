@@ -26,8 +26,8 @@
 //! ```layers
 //! base   address clock random token
 //! nouns  html schedule reply post feed template subscriber edition delivery message report config
-//! world  keys site output hub store transport
-//! work   check publish catalogue websub freeze dispatch subscribe notify
+//! world  keys site output http hub store transport
+//! work   adopt check publish catalogue websub freeze dispatch subscribe notify
 //! faces  web daemon cli
 //! ```
 //!
@@ -75,10 +75,12 @@ pub mod config;
 pub mod keys;
 pub mod output;
 pub mod site;
+pub mod http;
 pub mod hub;
 pub mod store;
 pub mod transport;
 
+pub mod adopt;
 pub mod check;
 pub mod dispatch;
 pub mod freeze;

@@ -16,9 +16,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("serde_yaml", &["src/post/front_matter/yaml.rs"]),
     ("rusqlite", &["src/store/sql.rs"]),
     ("postgres", &["src/store/sql.rs"]),
+    ("quick_xml", &["src/feed/tree.rs", "src/feed/xml.rs"]),
+    ("html5ever", &["src/check/feed/content.rs"]),
     ("anyhow", &["src/cli/", "src/daemon.rs"]),
-    ("quick_xml", &["src/feed/xml.rs"]),
-    ("ureq", &["src/hub.rs"]),
+    ("ureq", &["src/http.rs", "src/hub.rs"]),
 ];
 /// Macros, and the only places that may call them.
 const MACROS: &[(&str, &[&str])] = &[

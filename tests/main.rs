@@ -3,6 +3,7 @@
 mod support;
 
 mod accounts;
+mod adopt;
 mod architecture;
 mod bytes;
 mod check;

@@ -41,7 +41,8 @@ fn every_command_is_named_in_the_readme() {
 
 #[test]
 fn the_example_configuration_is_one() {
-    let config = Config::parse(TEXTS[TEXTS.len() - 1].1, Path::new("config.toml"), |_| None).expect("config.toml is read");
+    let config =
+        Config::parse(TEXTS[TEXTS.len() - 1].1, Path::new("config.toml"), |_| None).expect("config.toml is read");
     assert!(
         config.digests.iter().all(|digest| digest.max_age.is_none() && digest.since.is_some()),
         "it runs on any day"

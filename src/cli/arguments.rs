@@ -116,6 +116,15 @@ pub enum Command {
         /// Only these files or folders of posts
         files: Vec<PathBuf>,
     },
+    /// Take over the ids of the blog's old feed, so that no reader sees a post again; before the first run
+    Adopt {
+        /// Files or addresses: RSS, Atom or JSON Feed; older pages are followed
+        #[arg(required = true, value_name = "FEED")]
+        feeds: Vec<String>,
+        /// Only say what would become of them
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Answer unsubscribe links and /healthz, and deliver what is queued, until told to stop (`run` freezes the editions)
     Serve,
     /// Deliver what is queued, until told to stop: beside `run`, or on further machines with one PostgreSQL

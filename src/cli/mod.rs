@@ -1,5 +1,6 @@
 //! The command line: arguments in, one verb called, its result in words or JSON, an exit code out.
 
+mod adopt;
 mod arguments;
 mod check;
 mod cycle;
@@ -64,6 +65,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Subscribers { action } => subscribers::run(global, action),
         Command::Templates { action } => templates::run(global, action),
         Command::Check { files } => check::run(global, files),
+        Command::Adopt { feeds, dry_run } => adopt::run(global, feeds, *dry_run),
         Command::Serve => serve::run(global),
         Command::Work => work::run(global),
     };

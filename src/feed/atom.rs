@@ -1,7 +1,7 @@
 //! Atom 1.0 (RFC 4287).
 
 use super::history::{self, NAMESPACE};
-use super::{ContentKind, Entry, Error, Feed, Format, Found, FoundEntry, GENERATOR, Settings, picture, xml};
+use super::{ContentKind, Entry, Error, Feed, Format, Found, FoundEntry, GENERATOR, Settings, iri, picture, xml};
 use crate::post::{Media, Person};
 use atom_syndication as atom;
 use atom_syndication::extension::{Extension, ExtensionMap};
@@ -76,7 +76,7 @@ fn entry(entry: &Entry, content: ContentKind) -> atom::Entry {
     };
     atom::Entry {
         title: text(&entry.title),
-        id: entry.id.0.clone(),
+        id: iri::of(&entry.id.0).into_owned(),
         updated: entry.updated.fixed_offset(),
         authors: entry.authors.iter().map(person).collect(),
         categories: entry

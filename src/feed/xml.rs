@@ -7,7 +7,7 @@ use quick_xml::name::ResolveResult;
 use url::Url;
 
 /// References that XML knows without a declaration (section 4.6).
-const ENTITIES: &[&[u8]] = &[b"amp", b"lt", b"gt", b"quot", b"apos"];
+const ENTITIES: &[&str] = &["amp", "lt", "gt", "quot", "apos"];
 
 /// Checks what the writers and readers of feeds let pass: that the document ends where its root does, that every prefix is
 /// declared (Namespaces in XML, section 5), that no attribute stands twice and that no reference needs a DTD.
@@ -18,7 +18,7 @@ pub(super) fn well_formed(document: &str) -> Result<(), String> {
     loop {
         let (resolved, event) = reader.read_resolved_event().map_err(|error| error.to_string())?;
         if let ResolveResult::Unknown(prefix) = resolved {
-            return Err(format!("the prefix {:?} is not declared", String::from_utf8_lossy(&prefix)));
+            return Err(format!("the prefix {:?} is not declared", prefix));
         }
         match &event {
             Event::Start(element) | Event::Empty(element) => {
@@ -27,13 +27,13 @@ pub(super) fn well_formed(document: &str) -> Result<(), String> {
                 for attribute in element.attributes() {
                     let attribute = attribute.map_err(|error| error.to_string())?;
                     if let (ResolveResult::Unknown(prefix), _) = reader.resolver().resolve_attribute(attribute.key) {
-                        return Err(format!("the prefix {:?} is not declared", String::from_utf8_lossy(&prefix)));
+                        return Err(format!("the prefix {:?} is not declared", prefix));
                     }
                 }
             }
             Event::End(_) => depth = depth.saturating_sub(1),
             Event::GeneralRef(name) if !name.is_char_ref() && !ENTITIES.contains(&&**name) => {
-                return Err(format!("the entity {:?} is not declared", String::from_utf8_lossy(name)));
+                return Err(format!("the entity {:?} is not declared", &**name));
             }
             Event::Eof if depth == 0 && roots == 1 => return Ok(()),
             Event::Eof => return Err("it ends in the middle".to_owned()),

@@ -9,6 +9,7 @@ use super::{Post, PostId, Site, kept};
 pub use alike::Body;
 use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, TimeZone, Timelike, Utc};
 use matching::Matching;
+pub use mint::{is_absolute_iri, is_uuid, permanent};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};

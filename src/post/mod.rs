@@ -63,7 +63,8 @@ pub struct Person {
     pub url: Option<Url>,
 }
 
-/// The permanent identity of a post: the id of its feed entries. An absolute IRI.
+/// The permanent identity of a post: the id of its feed entries. An absolute IRI where it was minted; any text where it was
+/// taken over from an old feed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct PostId(pub String);
 

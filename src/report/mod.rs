@@ -1,5 +1,7 @@
 //! The JSON shapes of the contract: what `--json` prints. Things outside rely on every name here.
 
+pub mod adoption;
+
 use crate::post::dialect::Dialect;
 use crate::post::{Hidden, Problem};
 use serde::Serialize;

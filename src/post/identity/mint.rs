@@ -6,6 +6,7 @@ use crate::post::{Post, PostId};
 use chrono::Datelike;
 use std::collections::HashSet;
 use std::fmt::Write;
+use url::Url;
 
 /// An id for each post that is not known; none for the others. What is in `taken` is never minted.
 pub(super) fn all(matching: &Matching, posts: &[Post], rules: &Rules, taken: &HashSet<&str>) -> Vec<Option<PostId>> {
@@ -62,16 +63,24 @@ fn of_post(post: &Post, rules: &Rules) -> String {
             }
             id
         }
-        Ids::Permalink | Ids::Hugo | Ids::Zola => post.url.to_string(),
+        ids => permanent(ids, &post.url).unwrap_or_else(|| post.url.to_string()),
+    }
+}
+
+/// The id that follows from a permanent link alone; none for ids that follow from more.
+pub fn permanent(ids: Ids, url: &Url) -> Option<String> {
+    match ids {
+        Ids::Tag => None,
+        Ids::Permalink | Ids::Hugo | Ids::Zola => Some(url.to_string()),
         Ids::JekyllFeed => {
-            let url = post.url.as_str();
-            url.strip_suffix(".html").or(url.strip_suffix('/')).unwrap_or(url).to_owned()
+            let url = url.as_str();
+            Some(url.strip_suffix(".html").or(url.strip_suffix('/')).unwrap_or(url).to_owned())
         }
     }
 }
 
 /// RFC 3987, section 2.2, as far as it matters: a scheme, something behind it, and nothing that an IRI may not hold.
-fn is_absolute_iri(text: &str) -> bool {
+pub fn is_absolute_iri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
@@ -79,7 +88,8 @@ fn is_absolute_iri(text: &str) -> bool {
         && !rest.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"{}|\\^`".contains(c))
 }
 
-fn is_uuid(text: &str) -> bool {
+/// As RFC 9562 writes one, in capitals too.
+pub fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(i, b)| match i {
             8 | 13 | 18 | 23 => b == b'-',

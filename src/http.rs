@@ -1,0 +1,98 @@
+//! Fetches a document over HTTP, as a feed reader would. Promises: a bound on its size, on redirects and on time; nothing
+//! is sent but the request; every failure is a sentence.
+
+use rustls::crypto::aws_lc_rs;
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Error as Failure, ResponseExt};
+
+/// No feed is that large; who serves more means no good.
+const LARGEST: u64 = 32 * 1024 * 1024;
+/// RFC 9110 section 15.4 leaves the bound to the client.
+const REDIRECTS: u32 = 10;
+/// For the name, the connection and TLS.
+const CONNECT: Duration = Duration::from_secs(15);
+/// For all of one document.
+const WHOLE: Duration = Duration::from_secs(120);
+/// What feed readers say they take.
+const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, \
+     application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.1";
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// Where it was found in the end, after redirects.
+    pub url: String,
+    /// Its bytes, unpacked.
+    pub bytes: Vec<u8>,
+}
+
+/// Why there is no document.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{url} was not fetched: {why}\n  help: {help}")]
+pub struct Error {
+    /// Which.
+    url: String,
+    /// What happened.
+    why: String,
+    /// What to do.
+    help: &'static str,
+}
+
+/// Whether this is an address to fetch from, and no file.
+pub fn is_address(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"))
+}
+
+/// The document at `url`, `http:` or `https:`.
+pub fn get(url: &str) -> Result<Document, Error> {
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::WebPki)
+        .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+        .build();
+    let agent: Agent = Agent::config_builder()
+        .tls_config(tls)
+        .timeout_connect(Some(CONNECT))
+        .timeout_global(Some(WHOLE))
+        .max_redirects(REDIRECTS)
+        .user_agent(concat!("Postrider/", env!("CARGO_PKG_VERSION")))
+        .accept(ACCEPT)
+        .build()
+        .into();
+    let failed = |failure: Failure| {
+        let (why, help) = sentence(&failure);
+        Error { url: url.to_owned(), why, help }
+    };
+    let mut response = agent.get(url).call().map_err(failed)?;
+    let url = response.get_uri().to_string();
+    let bytes = response.body_mut().with_config().limit(LARGEST).read_to_vec().map_err(failed)?;
+    Ok(Document { url, bytes })
+}
+
+fn sentence(failure: &Failure) -> (String, &'static str) {
+    let again = "look at the address in a browser, or save the feed and name the file";
+    match failure {
+        Failure::StatusCode(404 | 410) => ("there is nothing at this address".to_owned(), again),
+        Failure::StatusCode(401 | 403) => {
+            ("the server lets nobody in without a password".to_owned(), "save the feed and name the file")
+        }
+        Failure::StatusCode(code @ 500..) => (format!("the server failed with {code}"), "try again later"),
+        Failure::StatusCode(code) => (format!("the server answered {code}"), again),
+        Failure::HostNotFound => ("there is no such host".to_owned(), "check the spelling of the address"),
+        Failure::Timeout(_) => {
+            ("the server took too long".to_owned(), "try again later, or save the feed and name the file")
+        }
+        Failure::TooManyRedirects | Failure::RedirectFailed => (
+            format!("it is redirected more than {REDIRECTS} times, or to nowhere"),
+            "name the address where it really lies",
+        ),
+        Failure::BodyExceedsLimit(_) => {
+            (format!("it is larger than {} MB", LARGEST >> 20), "cut out the part that matters, and name the file")
+        }
+        Failure::BadUri(why) => (format!("this is no address: {why}"), "write it like https://example.org/feed.xml"),
+        Failure::Decompress(..) => ("what came cannot be unpacked".to_owned(), again),
+        other => (other.to_string(), again),
+    }
+}

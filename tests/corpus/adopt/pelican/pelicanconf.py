@@ -1,0 +1,9 @@
+AUTHOR = 'Ada'
+SITENAME = 'Field Notes'
+SITEURL = 'https://example.org'
+PATH = 'content'
+TIMEZONE = 'Europe/Rome'
+DEFAULT_LANG = 'en'
+FEED_DOMAIN = SITEURL
+FEED_ALL_ATOM = 'feeds/all.atom.xml'
+FEED_ALL_RSS = 'feeds/all.rss.xml'
