@@ -1,6 +1,8 @@
 //! Looks for what would go wrong, before anybody is mailed. Promises: changes nothing, and every finding says where it is and
 //! what to do.
 
+pub mod feed;
+
 mod posts;
 
 use crate::post::Problem;

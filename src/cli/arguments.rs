@@ -111,9 +111,9 @@ pub enum Command {
         #[command(subcommand)]
         action: TemplatesAction,
     },
-    /// Look for what would go wrong: posts, their pictures and links, templates, the configuration
+    /// Look for what would go wrong: posts, their pictures and links, templates, the configuration; or in a feed
     Check {
-        /// Only these files or folders of posts
+        /// Only these files or folders of posts; or feeds, anybody's: .xml, .rss, .atom, .json or an address
         files: Vec<PathBuf>,
     },
     /// Take over the ids of the blog's old feed, so that no reader sees a post again; before the first run

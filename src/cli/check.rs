@@ -4,36 +4,67 @@ use super::arguments::Global;
 use super::setup::Setup;
 use super::{Exit, say};
 use crate::check::{self, Finding, Severity};
-use crate::site;
-use anyhow::Result;
-use std::path::PathBuf;
+use crate::clock::Clock;
+use crate::{http, site};
+use anyhow::{Result, anyhow};
+use std::path::{Path, PathBuf};
 
 /// `postrider check`
 pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
-    let setup = Setup::load(global)?;
-    let (site, generator) = setup.site()?;
-    let overrides = setup.overrides()?;
-    let root = &setup.config.root;
-    let posts = &setup.config.posts;
-    let blog = site::read(site::find(posts, &generator, root)?, posts, &site, &generator, root, &[], setup.clock.now());
-    let only: Vec<String> = files.iter().map(|file| below(file, root)).collect();
-    let mut found = check::posts(&blog, &generator, root, &only);
-    if only.is_empty() {
-        found.extend(check::templates(&overrides));
+    let (feeds, files): (Vec<&PathBuf>, Vec<&PathBuf>) = files.iter().partition(|file| is_feed(file));
+    let mut found = Vec::new();
+    let mut summaries = Vec::new();
+    for feed in &feeds {
+        let judged = judge(global, &feed.to_string_lossy())?;
+        let entries = if judged.entries == 1 { "1 entry".to_owned() } else { format!("{} entries", judged.entries) };
+        summaries.push(format!("{}: {}, {entries}; {}", feed.display(), judged.kind, counted(&judged.findings)));
+        found.extend(judged.findings);
+    }
+    // Whoever asks about a feed need have no blog here.
+    if feeds.is_empty() || !files.is_empty() {
+        let setup = Setup::load(global)?;
+        let (site, generator) = setup.site()?;
+        let overrides = setup.overrides()?;
+        let (posts, root) = (&setup.config.posts, &setup.config.root);
+        let files_of_posts = site::find(posts, &generator, root)?;
+        let blog = site::read(files_of_posts, posts, &site, &generator, root, &[], setup.clock.now());
+        let only: Vec<String> = files.iter().map(|file| below(file, root)).collect();
+        let mut of_posts = check::posts(&blog, &generator, root, &only);
+        if only.is_empty() {
+            of_posts.extend(check::templates(&overrides));
+        }
+        summaries.push(format!("{} published; {}", say::count(blog.posts.len(), "post"), counted(&of_posts)));
+        found.extend(of_posts);
     }
     if global.json {
         say::json(&serde_json::json!({ "findings": found }))?;
     } else if !global.quiet {
         found.iter().for_each(show);
-        say::line(summary(&found, blog.posts.len()));
+        summaries.iter().for_each(say::line);
     }
     let sound = found.iter().all(|finding| finding.severity == Severity::Note);
     Ok(if global.strict && !sound { Exit::Problems } else { Exit::Done })
 }
 
+fn is_feed(file: &Path) -> bool {
+    !file.is_dir() && file.to_str().is_some_and(check::feed::is_feed)
+}
+
+/// Judges a feed from a file or an address.
+fn judge(global: &Global, name: &str) -> Result<check::feed::Judged> {
+    let now = global.now.map_or_else(Clock::system, Clock::starting_at).now();
+    if http::is_address(name) {
+        let document = http::get(name)?;
+        return Ok(check::feed::judge(name, &document.bytes, Some(&document.url), now));
+    }
+    let bytes =
+        std::fs::read(name).map_err(|error| anyhow!("{name} cannot be read: {error}\n  help: check the name"))?;
+    Ok(check::feed::judge(name, &bytes, None, now))
+}
+
 /// A file as findings name it: relative to the configuration's folder.
-fn below(file: &std::path::Path, root: &std::path::Path) -> String {
-    let real = |path: &std::path::Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+fn below(file: &Path, root: &Path) -> String {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let (file, root) = (real(file), real(root));
     file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().replace('\\', "/")
 }
@@ -59,11 +90,10 @@ fn show(finding: &Finding) {
     say::line(format!("  help: {}", finding.help));
 }
 
-fn summary(found: &[Finding], posts: usize) -> String {
+fn counted(found: &[Finding]) -> String {
     let of = |severity| found.iter().filter(|finding| finding.severity == severity).count();
     let counts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
     let counts: Vec<String> =
-        counts.into_iter().filter(|(s, _)| of(*s) > 0).map(|(s, noun)| say::count(of(s) as i64, noun)).collect();
-    let what = if counts.is_empty() { "nothing to complain of".to_owned() } else { counts.join(", ") };
-    format!("{} published; {what}", say::count(posts as i64, "post"))
+        counts.into_iter().filter(|(s, _)| of(*s) > 0).map(|(s, noun)| say::count(of(s), noun)).collect();
+    if counts.is_empty() { "nothing to complain of".to_owned() } else { counts.join(", ") }
 }
