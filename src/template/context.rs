@@ -134,8 +134,8 @@ pub struct Picture {
     pub alt: String,
     /// In pixels, as wide as the column at most.
     pub width: u32,
-    /// In pixels, where it is known.
-    pub height: Option<u32>,
+    /// In pixels.
+    pub height: u32,
 }
 
 /// A post that is only named.
@@ -291,7 +291,7 @@ impl Digest {
                 url: "https://example.org/eels.jpg".into(),
                 alt: "A wet weir at night".into(),
                 width: 520,
-                height: Some(300),
+                height: 300,
             }),
             minutes: 3,
             tags: vec!["water".into()],
