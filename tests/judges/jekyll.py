@@ -113,7 +113,9 @@ class Reader(html.parser.HTMLParser):
             self.parts.append(("image", self.address(attributes.get("src"))))
         if tag in SHOWN and not (tag == "code" and self.preformatted):
             self.flush_word()
-            name = "#" + urllib.parse.unquote(attributes["id"]) if re.match(r"h\d", tag) and attributes.get("id") else ""
+            # Ours bear the sign of their post, for several stand on one page of a reader.
+            own = re.sub(r"^(fn-)?p[0-9a-f]{8}-", "", attributes.get("id") or "")
+            name = "#" + urllib.parse.unquote(own) if re.match(r"h\d", tag) and own else ""
             self.parts.append(("tag", tag + name))
         self.preformatted += tag == "pre"
 

@@ -158,7 +158,7 @@ fn contents(lint: &mut Lint<'_>, entry: &Element, base: bool) {
                 content::judge(lint, element.at, &element.markup(), base);
             }
             "text" => {
-                if let Some(found) = values::markup_in(&element.text()) {
+                if let Some(found) = values::markup_of(&element.text()) {
                     let message =
                         format!("`<{}>` is plain text, and holds markup, {found}: readers show the tags", element.name);
                     lint.warning(element.at, message, "write type=\"html\"");

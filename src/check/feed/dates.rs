@@ -76,6 +76,10 @@ fn read_822(text: &str) -> Result<(DateTime<FixedOffset>, Option<String>), Strin
     let time = clock.map_err(|_| wrong("time of day", time))?;
     let offset = match zone {
         [] => return Err("it has no zone".to_owned()),
+        ["UTC"] => {
+            remark = Some("`UTC` is no zone of RFC 822; write +0000 or GMT".to_owned());
+            0
+        }
         [zone] => match ZONES.iter().find(|(name, _)| name == zone) {
             Some((_, hours)) => hours * 3600,
             None => offset(zone).ok_or_else(|| format!("`{zone}` is no zone of RFC 822; write +0000 or GMT"))?,
@@ -153,7 +157,7 @@ mod tests {
             ("Tue, 23 Nov 2026 09:00:00 GMT", Ok(Some("that day is a Mon"))),
             ("Mon, 23 Nov 26 09:00:00 GMT", Ok(Some("a year has four digits"))),
             ("Mon, 23 Nov 2026 09:00:00", Err("it has no zone")),
-            ("Mon, 23 Nov 2026 09:00:00 UTC", Err("`UTC` is no zone of RFC 822; write +0000 or GMT")),
+            ("Mon, 23 Nov 2026 09:00:00 UTC", Ok(Some("`UTC` is no zone of RFC 822; write +0000 or GMT"))),
             ("Mon, 23 Nov 2026 09:00:00 +01:00", Err("`+01:00` is no zone of RFC 822; write +0000 or GMT")),
             ("Mon, 31 Nov 2026 09:00:00 GMT", Err("there is no such day")),
             ("Mon, 23 Nov 2026 25:00:00 GMT", Err("`25:00:00` is no time of day")),

@@ -283,7 +283,7 @@ fn item<'a>(lint: &mut Lint<'a>, item: &Object<'a>, entries: &mut Entries) {
         lint.warning(at, message, "write the title without tags and references");
     }
     if let Some((summary, at)) = item.text(lint, "summary")
-        && let Some(found) = values::markup_in(&summary)
+        && let Some(found) = values::markup_of(&summary)
     {
         let message = format!("The summary holds markup, {found}, and it is plain text: readers show it as it stands");
         lint.warning(at, message, "write the summary without tags and references");

@@ -87,6 +87,13 @@ pub(super) fn title(lint: &mut Lint<'_>, element: &Element, help: &str) {
     }
 }
 
+/// Markup in a text that is markup as a whole; one that speaks of a tag is none.
+pub(super) fn markup_of(text: &str) -> Option<String> {
+    let whole = text.trim();
+    let whole = whole.starts_with('<') && whole.ends_with('>') || whole.contains("</p>") || whole.contains("<br");
+    markup_in(text).filter(|_| whole)
+}
+
 /// A pair of tags, a line break, a picture or a reference, as it stands there.
 pub(super) fn markup_in(text: &str) -> Option<String> {
     for (at, _) in text.match_indices('<') {
