@@ -2,6 +2,7 @@
 //! `UPDATE_CORPUS=1` the expectations are written, to be read critically.
 
 use chrono::{DateTime, Utc};
+use postrider::post::dialect::Dialect;
 use postrider::post::identity::{Ids, Known, Rules, assign};
 use postrider::post::settings::Settings;
 use postrider::post::{Post, Problem, Site};
@@ -64,8 +65,12 @@ fn a_file_that_did_not_change_is_as_it_was_read() {
             known.into_iter().map(|row| Arc::new(Known { title: "Remembered".into(), ..(*row).clone() })).collect();
         let believed = |blog: &Blog| blog.posts.iter().filter(|post| post.title == "Remembered").count();
         assert_eq!(believed(&read(&marked)), marked.iter().filter(|row| row.stamp.is_some()).count());
-        let other = Settings { permalink: Some("/x/:title/".into()), ..settings_of(".") };
-        assert_eq!(believed(&read_at(&other, &blog, &marked, now)), 0);
+        for other in [
+            Settings { permalink: Some("/x/:title/".into()), ..settings_of(".") },
+            Settings { dialect: Some(Dialect::Plain), ..settings_of(".") },
+        ] {
+            assert_eq!(believed(&read_at(&other, &blog, &marked, now)), 0);
+        }
         let past = "2001-01-01T00:00:00Z".parse().expect("a date");
         assert_eq!(believed(&read_at(&settings_of("."), &blog, &marked, past)), 0);
     }

@@ -115,7 +115,7 @@ pub fn read(
         site: site.clone(),
         generator: generator.clone(),
         base: base(site, generator),
-        permalink: settings.permalink.clone(),
+        settings: settings.clone(),
         people: sources::people(&folders),
         now,
         dirs: settings.dir.iter().map(|dir| walk::shown(dir)).collect(),

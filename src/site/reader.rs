@@ -4,6 +4,7 @@ use super::walk::PostFile;
 use crate::post::dialect::{self, Context, Document, File, Found};
 use crate::post::front_matter::Yaml;
 use crate::post::generator::Generator;
+use crate::post::settings::Settings;
 use crate::post::{Problem, Site};
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,8 +23,8 @@ pub(super) struct Reader {
     pub(super) generator: Generator,
     /// Where posts are served; ends in `/`.
     pub(super) base: Url,
-    /// `[posts] permalink`.
-    pub(super) permalink: Option<String>,
+    /// `[posts]`.
+    pub(super) settings: Settings,
     /// People by key.
     pub(super) people: Yaml,
     pub(super) now: DateTime<Utc>,
@@ -43,7 +44,7 @@ pub(super) struct Outcome<'b> {
 impl Reader {
     fn context(&self) -> Context<'_> {
         let Reader { site, generator, base, people, .. } = self;
-        Context { site, generator, base, permalink: self.permalink.as_deref(), people, now: self.now }
+        Context { site, generator, base, permalink: self.settings.permalink.as_deref(), people, now: self.now }
     }
 
     /// The file of a post.
@@ -118,10 +119,11 @@ impl Reader {
 
     /// What all files are read by, so that a stamp holds only as long as it: 16 hex digits.
     pub(super) fn edition(&self) -> String {
-        let Reader { site, generator, base, permalink, people, .. } = self;
-        let Generator { rules, permalink: style, future, baseurl, author, sources, defaults, all, .. } = generator;
-        let told = (env!("CARGO_PKG_VERSION"), site, base, permalink, people);
-        let by = (rules, style, future, baseurl, author, sources, defaults, all);
+        let Reader { site, generator, base, settings, people, .. } = self;
+        let Generator { rules, folder, permalink, future, baseurl, author, sources, defaults, all, .. } = generator;
+        // Settings and folder: where a file lies in the site, and whose it is, follows from them.
+        let told = (env!("CARGO_PKG_VERSION"), site, base, settings, folder, people);
+        let by = (rules, permalink, future, baseurl, author, sources, defaults, all);
         let digest = digest(&SHA256, format!("{told:?}{by:?}").as_bytes());
         data_encoding::HEXLOWER.encode(&digest.as_ref()[..8])
     }
