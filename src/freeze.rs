@@ -361,7 +361,7 @@ impl<'a> Desk<'a> {
             digest: digest.name.as_str(),
             date,
             layout: digest.layout,
-            grouping: Grouping { by: digest.group_by, tags: &digest.tags, folders },
+            grouping: Grouping { by: digest.group_by, tags: &digest.tags },
             theme: &self.config.theme,
             language: reader.or(digest.language.as_deref()).unwrap_or(&self.site.language),
             reader,

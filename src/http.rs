@@ -4,7 +4,9 @@
 use rustls::crypto::aws_lc_rs;
 use std::sync::Arc;
 use std::time::Duration;
+use ureq::config::ConfigBuilder;
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::typestate::AgentScope;
 use ureq::{Agent, Error as Failure, ResponseExt};
 
 /// No feed is that large; who serves more means no good.
@@ -46,21 +48,22 @@ pub fn is_address(text: &str) -> bool {
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"))
 }
 
-/// The document at `url`, `http:` or `https:`.
-pub fn get(url: &str) -> Result<Document, Error> {
+/// What makes calls, each of which takes no longer than `whole`.
+pub(crate) fn agent(whole: Duration, redirects: u32) -> ConfigBuilder<AgentScope> {
     let tls = TlsConfig::builder()
         .root_certs(RootCerts::WebPki)
         .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
         .build();
-    let agent: Agent = Agent::config_builder()
+    Agent::config_builder()
         .tls_config(tls)
-        .timeout_connect(Some(CONNECT))
-        .timeout_global(Some(WHOLE))
-        .max_redirects(REDIRECTS)
+        .timeout_global(Some(whole))
+        .max_redirects(redirects)
         .user_agent(concat!("Postrider/", env!("CARGO_PKG_VERSION")))
-        .accept(ACCEPT)
-        .build()
-        .into();
+}
+
+/// The document at `url`, `http:` or `https:`.
+pub fn get(url: &str) -> Result<Document, Error> {
+    let agent: Agent = agent(WHOLE, REDIRECTS).timeout_connect(Some(CONNECT)).accept(ACCEPT).build().into();
     let failed = |failure: Failure| {
         let (why, help) = sentence(&failure);
         Error { url: url.to_owned(), why, help }

@@ -1,10 +1,8 @@
 //! What is asked of the world about a feed over HTTP: whether it is live, and that a hub take note of it. Promises: no call takes
 //! longer than [`PATIENCE`], no answer is read that is longer than the feed, and every failure is a sentence.
 
-use rustls::crypto::aws_lc_rs;
-use std::sync::Arc;
+use crate::http;
 use std::time::Duration;
-use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Error};
 use url::Url;
 
@@ -17,17 +15,7 @@ pub struct Client(Agent);
 
 impl Default for Client {
     fn default() -> Self {
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::WebPki)
-            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
-            .build();
-        let agent = Agent::config_builder()
-            .tls_config(tls)
-            .timeout_global(Some(PATIENCE))
-            .http_status_as_error(false)
-            .max_redirects(3)
-            .user_agent(concat!("Postrider/", env!("CARGO_PKG_VERSION")));
-        Client(agent.build().into())
+        Client(http::agent(PATIENCE, 3).http_status_as_error(false).build().into())
     }
 }
 

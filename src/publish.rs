@@ -10,7 +10,7 @@ use crate::feed::history::{self, PAGE};
 use crate::feed::scope::{Role, Wanted, below};
 use crate::feed::{self, Feed, History, Listed, Scope};
 use crate::output;
-use crate::post::identity::{Assigned, Change, Known, Rules, assign};
+use crate::post::identity::{Assigned, Change, Known, assign};
 use crate::post::{Post, PostId, Problem, Site};
 use crate::report;
 use crate::site::Blog;
@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 use document::Document;
 use entries::Entries;
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// As many posts are rendered at once: enough for all cores, little enough for the memory.
@@ -102,8 +102,9 @@ impl Publisher<'_> {
     /// Gives every post its identity and writes the feeds that changed.
     pub fn run(&self, mode: Mode) -> Result<Published, Error> {
         let identities = self.identify()?;
-        let scopes = self.scopes()?;
-        let (feeds, problems) = self.feeds(&scopes, &identities, mode)?;
+        let written = self.store.written_feeds()?;
+        let scopes = self.scopes(&written);
+        let (feeds, problems) = self.feeds(&scopes, &written, &identities, mode)?;
         // Nobody need find the feed of a tag that no post has any more.
         let listed = scopes.iter().filter(|scope| !matches!(scope.role, Role::For(_)) || !scope.posts.is_empty());
         let listed = listed.map(|scope| self.listed(scope)).collect();
@@ -112,10 +113,8 @@ impl Publisher<'_> {
 
     fn identify(&self) -> Result<Vec<Assigned>, Error> {
         let newest = self.store.newest_post()?;
-        let authority = self.config.feeds.authority.as_deref().or(self.site.url.host_str()).unwrap_or_default();
-        let hidden = self.blog.hidden.iter().map(|hidden| hidden.path.as_str());
-        let present = hidden.chain(self.blog.problems.iter().map(|problem| problem.path.as_str())).collect();
-        let rules = Rules { ids: self.config.feeds.ids, authority, site: self.site, now: self.now, present: &present };
+        let present = self.blog.unpublished();
+        let rules = self.config.feeds.rules(self.site, self.now, &present);
         self.store.remember_posts(self.now, self.known, |known: &[Arc<Known>]| {
             let assigned = assign(known, &self.blog.posts, &rules);
             // Nobody floods whose store is new: minted ids are the same again.
@@ -146,26 +145,26 @@ impl Publisher<'_> {
     }
 
     /// All feeds of the site; its own is the first.
-    fn scopes(&self) -> Result<Vec<Scope>, Error> {
-        let written = self.store.written_feeds()?.into_iter().map(|(folder, row)| (folder, row.name)).collect();
+    fn scopes(&self, written: &BTreeMap<String, Written>) -> Vec<Scope> {
+        let written = written.iter().map(|(folder, row)| (folder.clone(), row.name.clone())).collect();
         let Config { feeds: settings, named_feeds: named, .. } = self.config;
         let wanted = Wanted { site: self.site, settings, named, written: &written };
-        let mut scopes = wanted.scopes(&self.blog.posts, |post| self.blog.section(post));
+        let mut scopes = wanted.scopes(&self.blog.posts);
         for scope in &mut scopes {
             if let (Role::For(kind), false) = (scope.role, scope.posts.is_empty()) {
                 scope.home = self.blog.listing(kind, &scope.name);
             }
         }
-        Ok(scopes)
+        scopes
     }
 
     fn feeds(
         &self,
         scopes: &[Scope],
+        written: &BTreeMap<String, Written>,
         identities: &[Assigned],
         mode: Mode,
     ) -> Result<(Vec<report::Feed>, Vec<Problem>), Error> {
-        let written = self.store.written_feeds()?;
         let mut told: Vec<(usize, Vec<report::Feed>)> = Vec::new();
         let (mut pages, mut documents) = (Vec::new(), Vec::new());
         for (place, scope) in scopes.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! DKIM signatures, by a verifier of our own: they hold, also for what relays do to white space, and for nothing else.
 
 use crate::support::dkim::{Records, Signature, fields, verify};
-use crate::support::site::{NOON, Plan, SECRET, Site, readers};
+use crate::support::site::{NOON, Plan, Site, readers};
 use chrono::{DateTime, Utc};
 use postrider::message::dkim::{Error, Key, Signer};
 use postrider::message::settings::Dkim;
@@ -112,15 +112,7 @@ fn what_is_no_message_is_not_signed() {
 
 #[test]
 fn a_test_mail_is_signed_with_every_key() {
-    let plan = Plan {
-        transport: "outbox:outbox".to_owned(),
-        password: None,
-        connections: 1,
-        uncertain: "hold",
-        secret: SECRET.to_owned(),
-        store: "sqlite:postrider.db".to_owned(),
-        must_exist: false,
-    };
+    let plan = Plan::to_outbox();
     let site = Site::new(plan, &readers(1));
     fs::create_dir(site.path("keys")).unwrap();
     let mut config = fs::read_to_string(site.path("config.toml")).unwrap();

@@ -127,6 +127,7 @@ fn post(slug: &str, published: &str) -> Post {
         in_feeds: true,
         in_digests: true,
         work: None,
+        section: None,
         translates: None,
         minor: false,
         featured: false,

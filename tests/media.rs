@@ -1,24 +1,12 @@
 //! What a post offers beside its text, from its front matter and the files of its site to all three feeds.
 
-use crate::support::site::{Plan, SECRET, Site, readers};
+use crate::support::site::{Plan, Site, readers};
 use serde_json::{Value, json};
 use std::fs;
 
-fn plan() -> Plan {
-    Plan {
-        transport: "outbox:outbox".to_owned(),
-        password: None,
-        connections: 1,
-        uncertain: "hold",
-        secret: SECRET.to_owned(),
-        store: "sqlite:postrider.db".to_owned(),
-        must_exist: false,
-    }
-}
-
 #[test]
 fn sound_beside_a_post_is_an_enclosure_with_its_true_length() {
-    let site = Site::new(plan(), &readers(1));
+    let site = Site::new(Plan::to_outbox(), &readers(1));
     fs::write(site.path("talk.mp3"), [0; 4321]).expect("a folder to write to");
     let post = "---\ntitle: A talk\naudio: {url: /talk.mp3, length: 99, duration: '2:05'}\n---\n[![CI](https://img.shields.io/x.png)](/ci) ![Hills](/hills.jpg)\n";
     site.write("posts/2026-11-21-talk.md", post);

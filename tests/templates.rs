@@ -36,3 +36,16 @@ fn a_built_in_template_is_shown_copied_once_and_then_ones_own() {
     assert!(run(&["show", "strings/ar.toml"]).expect("shown").contains("few ="));
     assert!(run(&["copy", "../config.toml"]).unwrap_err().contains("`postrider templates list`"));
 }
+
+#[test]
+fn everything_that_is_listed_can_be_ones_own() {
+    let site = tempfile::tempdir().expect("a folder");
+    std::fs::write(site.path().join("postrider.toml"), "[posts]\n").expect("writable");
+    let run = |arguments: &[&str]| templates(site.path(), arguments).expect("it can");
+    for name in run(&["list"]).lines() {
+        run(&["copy", name]);
+    }
+    let listed = run(&["list"]);
+    let all = listed.lines().all(|line| line.ends_with("yours, in place of the built-in one"));
+    assert!(all && listed.contains("feeds/feed.css.j2"), "{listed}");
+}

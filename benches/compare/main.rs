@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     let done = match &arguments.command {
         Some(Command::ServeSink(settings)) => sink::serve(settings).map(|()| true),
         Some(Command::ServeDelay(settings)) => delay::serve(settings).map(|()| true),
-        Some(Command::Feeds(settings)) => reading::make(&arguments, settings),
+        Some(Command::Feeds(settings)) => reading::make(settings),
         None => table::make(&arguments),
     };
     match done {

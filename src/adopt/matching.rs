@@ -3,29 +3,23 @@
 use crate::feed::foreign::ForeignEntry;
 use crate::post::Post;
 use chrono::NaiveDate;
-use serde::Serialize;
+use percent_encoding::percent_decode_str;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use url::Url;
 
 /// By what an entry was found to be a post.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum By {
     /// Its address.
-    #[serde(rename = "address")]
     Address,
     /// Its address but for the host: the site has moved.
-    #[serde(rename = "path")]
     Path,
     /// The last part of its address, and the day.
-    #[serde(rename = "slug and day")]
     SlugAndDay,
     /// Its title and the day.
-    #[serde(rename = "title and day")]
     TitleAndDay,
     /// Its title, which no other has.
-    #[serde(rename = "title")]
     Title,
 }
 
@@ -170,23 +164,7 @@ fn slug(url: &Url) -> Option<String> {
 }
 
 fn decoded(path: &str) -> String {
-    let bytes = path.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = (bytes[at] == b'%').then(|| path.get(at + 1..at + 3)).flatten();
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
 }
 
 /// A title as words alone: generators differ in quotes, dashes, references and blanks.

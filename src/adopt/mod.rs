@@ -12,12 +12,13 @@ use crate::config::Config;
 use crate::feed::Format;
 use crate::feed::foreign::{self, ForeignEntry};
 use crate::http;
-use crate::post::identity::{Assigned, Change, Ids, Known, Rules, assign, permanent};
+use crate::post::identity::{Assigned, Change, Ids, Known, assign, permanent};
 use crate::post::{Post, PostId, Site};
 use crate::report::adoption::{Adoption, Match, Old, Redirect, State, Unmatched, Unread};
 use crate::site::Blog;
 use crate::store::{self, Store};
 use chrono::{DateTime, SubsecRound, Utc};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use url::{Position, Url};
@@ -125,14 +126,14 @@ impl Adopter<'_> {
         }
         let rule = rule(&of_post, posts);
         let plan = |known: &[Arc<Known>]| self.decide(known, &of_post, rule.as_ref(), entries.len());
-        let mut decided = plan(self.known)?;
-        let assigned = self
-            .store
-            .remember_posts(self.now, self.known, |known| plan(known).map(|decided: Decided| decided.assigned))?;
-        // Another run may have been faster.
-        if assigned != decided.assigned {
-            decided = plan(self.known)?;
-        }
+        // The last of its decisions counts: another run may be faster, and it decides again.
+        let last = RefCell::new(None);
+        self.store.remember_posts(self.now, self.known, |known| {
+            let (assigned, decided) = plan(known)?;
+            last.replace(Some(decided));
+            Ok::<_, Error>(assigned)
+        })?;
+        let decided = last.into_inner().unwrap_or_default();
         let unmatched = entries.iter().zip(&matches).filter(|(_, found)| found.is_none());
         Ok(Adoption {
             feeds: sources.iter().map(|source| self.old(source)).collect(),
@@ -152,12 +153,10 @@ impl Adopter<'_> {
         of_post: &BTreeMap<usize, (&ForeignEntry, By)>,
         rule: Option<&Rule>,
         reach: usize,
-    ) -> Result<Decided, Error> {
+    ) -> Result<(Vec<Assigned>, Decided), Error> {
         let posts = &self.blog.posts;
-        let authority = self.config.feeds.authority.as_deref().or(self.site.url.host_str()).unwrap_or_default();
-        let hidden = self.blog.hidden.iter().map(|hidden| hidden.path.as_str());
-        let present = hidden.chain(self.blog.problems.iter().map(|problem| problem.path.as_str())).collect();
-        let rules = Rules { ids: self.config.feeds.ids, authority, site: self.site, now: self.now, present: &present };
+        let present = self.blog.unpublished();
+        let rules = self.config.feeds.rules(self.site, self.now, &present);
         let first = assign(known, posts, &rules);
         let mut taken: HashSet<&str> = known.iter().map(|row| row.id.0.as_str()).collect();
         let mut rows = known.to_vec();
@@ -217,7 +216,7 @@ impl Adopter<'_> {
             title: post.title.clone(),
         });
         let new = new.collect();
-        Ok(Decided { assigned, matched, new, by_rule })
+        Ok((assigned, Decided { matched, new, by_rule }))
     }
 
     fn old(&self, source: &Source) -> Old {
@@ -253,8 +252,9 @@ impl Adopter<'_> {
     }
 }
 
+/// What is told of a decision.
+#[derive(Default)]
 struct Decided {
-    assigned: Vec<Assigned>,
     matched: Vec<Match>,
     new: Vec<Unread>,
     by_rule: usize,

@@ -5,6 +5,7 @@ use super::{Finding, Severity};
 use crate::post::generator::{Generator, Rules};
 use crate::post::{Content, Post, date};
 use crate::site::Blog;
+use percent_encoding::percent_decode_str;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -184,7 +185,5 @@ fn at(source: &str, text: &str, mut finding: Finding) -> Finding {
 }
 
 fn decoded(path: &str) -> String {
-    url::form_urlencoded::parse(format!("x={}", path.replace('+', "%2B").replace('&', "%26")).as_bytes())
-        .next()
-        .map_or_else(|| path.to_owned(), |(_, value)| value.into_owned())
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
 }

@@ -3,14 +3,11 @@
 //! Pure: the same ingredients give the same bytes. The HTML is small enough that no mail program clips it.
 
 use super::view;
-pub use super::view::{ContentKind, GroupBy, Grouping, Ingredients, Item, site};
+pub use super::view::{ContentKind, GroupBy, Grouping, Ingredients, Item, UNSUBSCRIBE_LINK, site};
 use crate::template::Error;
 use crate::template::context::{Digest, Link, Post as Shown};
 use crate::template::text::{COLUMNS, one_line, shorten, wrap};
 use crate::template::words::Words;
-
-/// Stands in a [`Composition`] where each reader's own unsubscribe link goes. It cannot occur in a post.
-pub const UNSUBSCRIBE_LINK: &str = "POSTRIDER-UNSUBSCRIBE-LINK";
 
 /// Gmail cuts a message's HTML at 102 KiB, and with it the footer. The rest is for the links of the readers.
 const HTML_LIMIT: usize = 78 * 1024;
@@ -271,7 +268,7 @@ pub(crate) mod sample {
                 digest: &self.digest,
                 date: self.date,
                 layout: self.layout,
-                grouping: Grouping { by: self.group_by, tags: &[], folders: &[] },
+                grouping: Grouping { by: self.group_by, tags: &[] },
                 theme: &self.theme,
                 language: self.reader.as_deref().unwrap_or(&site.language),
                 reader: self.reader.as_deref(),
@@ -305,6 +302,7 @@ pub(crate) mod sample {
                 in_feeds: true,
                 in_digests: true,
                 work: None,
+                section: None,
                 translates: None,
                 minor: false,
                 featured: self.featured,

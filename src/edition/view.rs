@@ -1,7 +1,6 @@
 //! Posts as templates see them: in their order, in their groups, each with its picture, its dates in the reader's language.
 
 use super::Layout;
-use super::compose::UNSUBSCRIBE_LINK;
 use crate::html::CleanHtml;
 use crate::html::mail::{self, narrow};
 use crate::post::{Content, Image, Post, PostId, Site};
@@ -11,7 +10,9 @@ use crate::template::context::{
 use crate::template::text::{COLUMNS, direction, one_line};
 use crate::template::{Templates, minutes, theme};
 use chrono::{DateTime, FixedOffset, SecondsFormat};
-use std::path::{Path, PathBuf};
+
+/// Stands in what is composed where each reader's own unsubscribe link goes. It cannot occur in a post.
+pub const UNSUBSCRIBE_LINK: &str = "POSTRIDER-UNSUBSCRIBE-LINK";
 
 /// The column for pictures, in pixels.
 const COLUMN: u32 = mail::COLUMN as u32;
@@ -46,7 +47,7 @@ pub enum GroupBy {
     Tag,
     /// A post's first category.
     Category,
-    /// The folder in which it lies, below the posts' folder.
+    /// As [`Post::section`].
     Section,
 }
 
@@ -57,8 +58,6 @@ pub struct Grouping<'a> {
     pub by: Option<GroupBy>,
     /// The digest's own tags.
     pub tags: &'a [String],
-    /// The folders of posts.
-    pub folders: &'a [PathBuf],
 }
 
 /// All that a mail's content depends on.
@@ -197,17 +196,8 @@ fn group(post: &Post, grouping: &Grouping) -> Option<String> {
             grouping.tags.iter().find(has).or(post.tags.first()).cloned()
         }
         GroupBy::Category => post.categories.first().cloned(),
-        GroupBy::Section => section(Path::new(&post.path), grouping.folders),
+        GroupBy::Section => post.section.clone(),
     }
-}
-
-/// The first folder of a path below the folder of posts that holds it, which is no generator's own (`_posts`).
-fn section(path: &Path, folders: &[PathBuf]) -> Option<String> {
-    let folders = folders.iter().map(|folder| folder.strip_prefix(".").unwrap_or(folder));
-    let below =
-        folders.filter_map(|folder| path.strip_prefix(folder).ok()).min_by_key(|below| below.as_os_str().len())?;
-    let parts: Vec<String> = below.parent()?.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-    parts.into_iter().find(|part| !part.starts_with(['_', '.']) && part != "content" && part != "posts")
 }
 
 /// A picture that mail programs load, no wider than the column. Of one that does not lie in the site's folder nobody knows whether
@@ -270,15 +260,6 @@ fn moment(date: &DateTime<FixedOffset>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_section_is_the_folder_below_the_posts() {
-        let of = |path: &str, folder: &str| section(Path::new(path), &[folder.into()]);
-        assert_eq!(of("posts/birds/a.md", "posts").as_deref(), Some("birds"));
-        assert_eq!(of("birds/_posts/2026-01-01-a.md", ".").as_deref(), Some("birds"));
-        assert_eq!(of("content/posts/walks/a/index.md", "content").as_deref(), Some("walks"));
-        assert_eq!((of("posts/a.md", "posts"), of("elsewhere/x/a.md", "posts")), (None, None));
-    }
 
     #[test]
     fn a_picture_is_as_wide_as_the_column_at_most() {

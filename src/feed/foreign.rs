@@ -2,19 +2,15 @@
 //! readers forgive is forgiven.
 
 use super::Format;
-use super::tree::{self, Element};
+use super::tree::{self, ATOM, Element, RDF};
 use chrono::{DateTime, FixedOffset};
 use encoding_rs::Encoding;
 use serde_json::Value;
 use std::borrow::Cow;
 use url::Url;
 
-/// Atom 1.0 (RFC 4287).
-pub const ATOM: &str = "http://www.w3.org/2005/Atom";
 /// Atom 0.3, which never became a standard.
 pub const ATOM_03: &str = "http://purl.org/atom/ns#";
-/// What an RSS 1.0 feed is written in.
-pub const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 /// RSS 1.0.
 pub const RSS_10: &str = "http://purl.org/rss/1.0/";
 /// RSS 0.90.

@@ -1,18 +1,14 @@
 //! Ids where only an IRI may stand. An id that was taken over from an old RSS or JSON feed may be any text; Atom wants an
 //! IRI (RFC 4287, section 4.2.6).
 
-use crate::post::identity::{is_absolute_iri, is_uuid};
+use crate::post::identity;
 use aws_lc_rs::digest::{SHA256, digest};
 use std::borrow::Cow;
 
-/// The id as an IRI: itself, where it is one; a UUID as `urn:uuid:` (RFC 9562, section 4); of any other text a UUID of
-/// version 8 from its SHA-256 (section 5.8). It follows from the id alone, so it is as permanent.
+/// The id as an IRI: as [`identity::iri`] has it; of any other text a UUID of version 8 from its SHA-256 (RFC 9562, section 5.8). It follows from the id alone, so it is as permanent.
 pub(super) fn of(id: &str) -> Cow<'_, str> {
-    if is_absolute_iri(id) {
-        return id.into();
-    }
-    if is_uuid(id) {
-        return format!("urn:uuid:{}", id.to_ascii_lowercase()).into();
+    if let Some(iri) = identity::iri(id) {
+        return iri;
     }
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest(&SHA256, id.as_bytes()).as_ref()[..16]);

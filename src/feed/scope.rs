@@ -69,9 +69,8 @@ pub struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// All feeds: the site's own, those by name, then those of `feeds.for`, by folder. `posts` are newest first; `section`
-    /// tells in which one lies.
-    pub fn scopes(&self, posts: &[Post], section: impl Fn(&Post) -> Option<String>) -> Vec<Scope> {
+    /// All feeds: the site's own, those by name, then those of `feeds.for`, by folder. `posts` are newest first.
+    pub fn scopes(&self, posts: &[Post]) -> Vec<Scope> {
         let originals = || posts.iter().enumerate().filter(|(_, post)| post.in_feeds && post.translates.is_none());
         let Settings { limit, content, .. } = *self.settings;
         let mut scopes = vec![Scope {
@@ -112,7 +111,9 @@ impl Wanted<'_> {
                     let names = |post: &Post| post.authors.iter().map(|author| author.name.clone()).collect();
                     self.add(kind, originals(), names, &mut scopes);
                 }
-                Kind::Section => self.add(kind, originals(), |post| section(post).into_iter().collect(), &mut scopes),
+                Kind::Section => {
+                    self.add(kind, originals(), |post| post.section.clone().into_iter().collect(), &mut scopes)
+                }
             }
         }
         scopes

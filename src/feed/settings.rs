@@ -1,9 +1,11 @@
 //! The `[feeds]` table.
 
 use super::Format;
-use crate::post::identity::Ids;
-use crate::post::{Post, glob};
+use crate::post::identity::{Ids, Rules};
+use crate::post::{Post, Site, glob};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use url::Url;
 
@@ -34,6 +36,14 @@ pub struct Settings {
     pub further: Vec<Kind>,
     /// Whether the whole history of the site's feed and of those by name is published (RFC 5005).
     pub archives: bool,
+}
+
+impl Settings {
+    /// What ids and dates of posts follow from. `present` are the files that are there but not published.
+    pub fn rules<'a>(&'a self, site: &'a Site, now: DateTime<Utc>, present: &'a HashSet<&'a str>) -> Rules<'a> {
+        let authority = self.authority.as_deref().or(site.url.host_str()).unwrap_or_default();
+        Rules { ids: self.ids, authority, site, now, present }
+    }
 }
 
 impl Default for Settings {

@@ -48,6 +48,7 @@ fn post(number: u32, title: &str) -> Post {
         in_feeds: true,
         in_digests: true,
         work: None,
+        section: None,
         translates: None,
         minor: false,
         featured: false,
@@ -306,7 +307,7 @@ fn a_document_says_where_in_the_history_of_its_feed_it_stands() {
     let settings = Settings::default();
     let scopes = |posts: &[Post]| {
         let wanted = scope::Wanted { site: &site, settings: &settings, named: &[], written: &BTreeMap::default() };
-        wanted.scopes(posts, |_| None)
+        wanted.scopes(posts)
     };
     let scope = &scopes(&[post(1, "One")])[0];
     let entry = Entry::new(tag(1), DateTime::UNIX_EPOCH, &post(1, "One"), &content("<p>One.</p>", "One."));
@@ -351,7 +352,11 @@ fn feeds_are_found_in_what_posts_say() {
     let posts = [
         tagged(1, &["Birds", "c++"]),
         Post { authors: vec![self::named("Grace Hopper")], ..tagged(2, &["birds", "snow"]) },
-        Post { path: "posts/travel/3.md".to_owned(), ..tagged(3, &["BIRDS", "c#"]) },
+        Post {
+            path: "posts/travel/3.md".to_owned(),
+            section: Some("travel".to_owned()),
+            ..tagged(3, &["BIRDS", "c#"])
+        },
         Post { in_feeds: false, ..tagged(4, &["secret"]) },
         Post { language: Some("de".to_owned()), translates: Some("posts/1.md".to_owned()), ..tagged(5, &["vögel"]) },
         Post { categories: vec!["grey".to_owned()], ..tagged(6, &[]) },
@@ -363,9 +368,8 @@ fn feeds_are_found_in_what_posts_say() {
         ("archive/1".to_owned(), String::new()),
     ]);
     let wanted = scope::Wanted { site: &site, settings: &all, named: &named, written: &written };
-    let section = |post: &Post| post.path.split('/').nth(1).filter(|part| !part.contains('.')).map(str::to_owned);
     let found: Vec<String> = wanted
-        .scopes(&posts, section)
+        .scopes(&posts)
         .iter()
         .map(|s| format!("{} | {} | {:?} | {} {:?} {:?}", s.folder, s.title, s.language, s.limit, s.content, s.posts))
         .collect();

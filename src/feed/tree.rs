@@ -14,13 +14,17 @@ const DEEPEST: usize = 200;
 const MOST_FAULTS: usize = 50;
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
 const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
+/// Atom 1.0 (RFC 4287).
+pub const ATOM: &str = "http://www.w3.org/2005/Atom";
+/// What an RSS 1.0 feed is written in.
+pub const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 /// What those mean who forget to say so; readers take it so, too.
 const USUAL: [(&str, &str); 5] = [
     ("content", "http://purl.org/rss/1.0/modules/content/"),
     ("dc", "http://purl.org/dc/elements/1.1/"),
-    ("atom", super::foreign::ATOM),
+    ("atom", ATOM),
     ("media", "http://search.yahoo.com/mrss/"),
-    ("rdf", super::foreign::RDF),
+    ("rdf", RDF),
 ];
 
 /// A document.

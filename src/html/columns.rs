@@ -1,23 +1,11 @@
 //! How wide text is where every character has the same cell, as in a mail's text part; and tables set in such cells.
 
-/// The columns that a character takes: two in scripts of square characters (Unicode's East Asian Width, W and F), none for
-/// what is set above or below another.
+use unicode_width::UnicodeWidthChar;
+
+/// The columns that a character takes: two in scripts of square characters, none for what is set above or below another
+/// (Unicode Standard Annex 11).
 pub fn of_char(c: char) -> usize {
-    match u32::from(c) {
-        0x0300..=0x036F | 0x0591..=0x05BD | 0x064B..=0x065F | 0x200B..=0x200F | 0x2060 | 0xFE00..=0xFE0F => 0,
-        0x1100..=0x115F
-        | 0x2E80..=0x303E
-        | 0x3041..=0xA4CF
-        | 0xAC00..=0xD7A3
-        | 0xF900..=0xFAFF
-        | 0xFE30..=0xFE6F
-        | 0xFF00..=0xFF60
-        | 0xFFE0..=0xFFE6
-        | 0x1F300..=0x1F64F
-        | 0x1F900..=0x1F9FF
-        | 0x20000..=0x3FFFD => 2,
-        _ => 1,
-    }
+    c.width().unwrap_or(0)
 }
 
 /// The columns that a text takes.

@@ -116,8 +116,7 @@ fn watch_page(target: &str) -> (Cow<'_, str>, Option<String>) {
         "youtube.com" | "youtube-nocookie.com" if url.path().starts_with("/embed/") && last != "videoseries" => {
             let start = url.query_pairs().find(|(key, _)| key == "start").and_then(|(_, at)| at.parse::<u32>().ok());
             let start = start.map_or(String::new(), |at| format!("&t={at}s"));
-            // Of all its names, the one that every film has a picture under.
-            let picture = is_film(last).then(|| format!("https://i.ytimg.com/vi/{last}/hqdefault.jpg"));
+            let picture = still_of(last);
             (format!("https://www.youtube.com/watch?v={last}{start}").into(), picture)
         }
         "player.vimeo.com" if url.path().starts_with("/video/") => (format!("https://vimeo.com/{last}").into(), None),
@@ -125,9 +124,10 @@ fn watch_page(target: &str) -> (Cow<'_, str>, Option<String>) {
     }
 }
 
-/// Whether it is an id as YouTube gives them.
-fn is_film(id: &str) -> bool {
-    id.len() == 11 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+/// The picture of the film of that id on YouTube, 480 by 360: of all its names, the one that every film has one under.
+pub(super) fn still_of(id: &str) -> Option<String> {
+    let known = id.len() == 11 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    known.then(|| format!("https://i.ytimg.com/vi/{id}/hqdefault.jpg"))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What mail clients can show of a post: no players, no folding, no pictures over plain http. Promises markup in which
 //! every element is closed, from a list of elements that Outlook, Gmail and Apple Mail all know.
 
-use super::CleanHtml;
 use super::markup::{self, Tag, Token};
+use super::{CleanHtml, embeds};
 use std::borrow::Cow;
 use std::fmt::Write;
 
@@ -197,11 +197,8 @@ fn with_stills(html: &str) -> Cow<'_, str> {
             .chars()
             .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
             .collect();
-        if end.is_some() && id.len() == 11 {
-            let _ = write!(
-                out,
-                "<p>{opened}<img src=\"https://i.ytimg.com/vi/{id}/hqdefault.jpg\" alt=\"▶\" width=\"480\" height=\"360\"></a></p>"
-            );
+        if let Some(picture) = end.and_then(|_| embeds::still_of(&id)) {
+            let _ = write!(out, "<p>{opened}<img src=\"{picture}\" alt=\"▶\" width=\"480\" height=\"360\"></a></p>");
         }
         out.push_str("<p>");
         rest = &from["<p>".len()..];

@@ -136,7 +136,7 @@ pub(super) fn unescape(text: &str) -> Cow<'_, str> {
 }
 
 /// Text or an attribute's value as markup.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -16,6 +16,7 @@ mod text;
 use url::Url;
 
 pub use link::{Fault, Slip};
+pub use markup::escape;
 pub use picture::Picture;
 pub use sanitise::{clean, clean_and_tell};
 
@@ -36,7 +37,7 @@ impl CleanHtml {
     }
 
     /// Readable plain text, its lines at most `width` characters long where words allow (0: never wrapped). Lists,
-    /// quotes and code keep their shape; a link is its text followed by `<url>`.
+    /// quotes, tables and code keep their shape; a link is its text and a number, and where it leads stands below.
     pub fn to_text(&self, width: usize) -> String {
         text::with_links(&self.0, width)
     }

@@ -9,7 +9,7 @@ use super::{Post, PostId, Site, kept};
 pub use alike::Body;
 use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, TimeZone, Timelike, Utc};
 use matching::Matching;
-pub use mint::{is_absolute_iri, is_uuid, permanent};
+pub use mint::{iri, is_absolute_iri, permanent};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -161,7 +161,7 @@ fn assign_one(id: PostId, row: Option<&Known>, post: &Post, guid: Option<String>
         None => own.unwrap_or(published),
         Some(row) => match own {
             Some(own) if own > row.updated => own,
-            _ if row.fingerprint != post.fingerprint && !post.minor => row.updated.max(whole_seconds(rules.now)),
+            _ if is_edited(row, post) && !post.minor => row.updated.max(whole_seconds(rules.now)),
             _ => row.updated,
         },
     }
@@ -191,6 +191,15 @@ fn assign_one(id: PostId, row: Option<&Known>, post: &Post, guid: Option<String>
         facts: kept::write(post),
     };
     Assigned { known: Arc::new(known), change }
+}
+
+/// Whether readers see something else than when the row was written. One without facts is of a version that made fingerprints
+/// another way: of that, body and title tell.
+fn is_edited(row: &Known, post: &Post) -> bool {
+    match row.facts.is_empty() {
+        false => row.fingerprint != post.fingerprint,
+        true => row.body.hash != post.body.hash || row.title != post.title,
+    }
 }
 
 /// Moves `atom_updated` of those that changed until no two are equal. Who has a remembered one keeps it.

@@ -117,6 +117,7 @@ pub fn read(known: &Known) -> Option<Post> {
         in_feeds: !facts.not_in_feeds,
         in_digests: !facts.not_in_digests,
         work: facts.work,
+        section: None,
         translates: None,
         minor: facts.minor,
         featured: facts.featured,

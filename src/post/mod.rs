@@ -107,6 +107,8 @@ pub struct Post {
     pub in_feeds: bool,
     /// Whether it goes into digests (`digest: false`).
     pub in_digests: bool,
+    /// The first folder in which it lies below the site's sources, as Hugo and Zola count; elsewhere, below the folder of posts.
+    pub section: Option<String>,
     /// What it shares with its translations alone, where the generator has such a thing.
     pub work: Option<String>,
     /// The path of the post that it translates: feeds and digests hold that one.

@@ -14,7 +14,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Deeper folders hold none.
 const MAX_DEPTH: usize = 4;
 
-/// What lies in the templates' folder and is ours: `….html.j2`, `….txt.j2`, and `strings/….toml`, by name. A generator's own templates may
+/// What lies in the templates' folder and is ours: `….html.j2`, `….txt.j2`, `….css.j2` and `strings/….toml`, by name. A generator's own templates may
 /// lie in the same folder. No folder, no overrides.
 pub fn overrides(folder: &Path) -> io::Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
@@ -34,7 +34,7 @@ fn gather(folder: &Path, below: &str, depth: usize, found: &mut BTreeMap<String,
             continue;
         };
         let name = format!("{below}{file}");
-        let is_template = name.ends_with(".html.j2") || name.ends_with(".txt.j2");
+        let is_template = [".html.j2", ".txt.j2", ".css.j2"].iter().any(|ending| name.ends_with(ending));
         let is_words = below == "strings/" && name.ends_with(".toml");
         if path.is_dir() && depth > 1 {
             gather(&path, &format!("{name}/"), depth - 1, found)?;

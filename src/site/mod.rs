@@ -24,7 +24,7 @@ use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 use reader::{Outcome, Reader};
 use render::Renderer;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::Url;
@@ -124,6 +124,7 @@ pub fn read(
     let mut blog = read_all(&reader, known);
     // Newest first; of the same moment, by path.
     blog.posts.par_sort_unstable_by(|a, b| b.published.cmp(&a.published).then_with(|| a.path.cmp(&b.path)));
+    blog.posts.par_iter_mut().for_each(|post| post.section = section::of(&post.path, &reader).map(str::to_owned));
     find_translations(&mut blog.posts, &site.language);
     blog.problems.append(&mut unreadable);
     blog.problems.sort();
@@ -135,10 +136,10 @@ pub fn read(
 
 /// The posts, hidden files and problems, in the order of the files.
 fn read_all(reader: &Reader, known: &[Arc<Known>]) -> Parts {
-    let edition = reader.edition();
+    let circumstances = reader.circumstances();
     let known: HashMap<&str, &Known> = known
         .iter()
-        .filter(|row| !row.gone && row.stamp.as_ref().is_some_and(|stamp| stamp.starts_with(&edition)))
+        .filter(|row| !row.gone && row.stamp.as_ref().is_some_and(|stamp| stamp.starts_with(&circumstances)))
         .map(|row| (row.path.as_str(), &**row))
         .collect();
     let remembered = |path: &str, stamp: &str| {
@@ -147,7 +148,7 @@ fn read_all(reader: &Reader, known: &[Arc<Known>]) -> Parts {
         kept::read(row).filter(|post| post.published <= reader.now || reader.generator.future)
     };
     let read = |(mut parts, mut buffer): (Parts, Vec<u8>), file: &walk::PostFile| {
-        let stamp = reader.stamp(file, &edition);
+        let stamp = reader.stamp(file, &circumstances);
         if let Some(post) = stamp.as_deref().and_then(|stamp| remembered(&file.path, stamp)) {
             parts.posts.push(post);
             return (parts, buffer);
@@ -181,9 +182,10 @@ impl Blog {
         self.renderer.render(post)
     }
 
-    /// The section in which one of its posts lies.
-    pub fn section(&self, post: &Post) -> Option<String> {
-        self.renderer.section(post).map(str::to_owned)
+    /// Paths of files that are there but not published: hidden, or broken.
+    pub fn unpublished(&self) -> HashSet<&str> {
+        let hidden = self.hidden.iter().map(|hidden| hidden.path.as_str());
+        hidden.chain(self.problems.iter().map(|problem| problem.path.as_str())).collect()
     }
 
     /// The page of the site that lists the posts of a tag, a category or a section, where it has one for sure.

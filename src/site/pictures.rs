@@ -3,6 +3,7 @@
 
 use crate::post::generator::{Generator, Rules};
 use crate::post::{Measured, media};
+use percent_encoding::percent_decode_str;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -112,26 +113,10 @@ impl Pictures {
 
 /// A URL's path as that of a file: decoded, and going down only.
 fn plain_path(path: &str) -> Option<PathBuf> {
-    let decoded = decoded(path)?;
-    let path = Path::new(&decoded);
+    let decoded = percent_decode_str(path).decode_utf8().ok()?;
+    let path = Path::new(&*decoded);
     let down = path.components().all(|part| matches!(part, Component::Normal(_)));
     (down && !decoded.is_empty() && !decoded.contains(['\\', '\0', ':'])).then(|| path.to_path_buf())
-}
-
-/// Undoes percent-encoding.
-fn decoded(path: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digits = [rest.next()?, rest.next()?];
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// What a file says of itself; `None` for what cannot be read.

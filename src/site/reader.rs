@@ -118,7 +118,7 @@ impl Reader {
     }
 
     /// What all files are read by, so that a stamp holds only as long as it: 16 hex digits.
-    pub(super) fn edition(&self) -> String {
+    pub(super) fn circumstances(&self) -> String {
         let Reader { site, generator, base, settings, people, .. } = self;
         let Generator { rules, folder, permalink, future, baseurl, author, sources, defaults, all, .. } = generator;
         // Settings and folder: where a file lies in the site, and whose it is, follows from them.
@@ -129,12 +129,12 @@ impl Reader {
     }
 
     /// The stamp of a file (see `Post::stamp`); `None` where its times tell nothing.
-    pub(super) fn stamp(&self, file: &PostFile, edition: &str) -> Option<String> {
+    pub(super) fn stamp(&self, file: &PostFile, circumstances: &str) -> Option<String> {
         let facts = file.facts?;
         let settled = facts.newest() < self.now - TICK;
         settled.then(|| {
             let (modified, changed) = (facts.modified, facts.changed);
-            format!("{edition}.{:x}.{:x}.{modified:x}.{changed:x}", facts.inode, facts.length)
+            format!("{circumstances}.{:x}.{:x}.{modified:x}.{changed:x}", facts.inode, facts.length)
         })
     }
 }

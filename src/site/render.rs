@@ -35,11 +35,6 @@ impl Renderer {
         Renderer { reader, posts, engine: OnceLock::new(), pages: OnceLock::new(), pictures }
     }
 
-    /// The section in which it lies.
-    pub(super) fn section<'a>(&'a self, post: &'a Post) -> Option<&'a str> {
-        section::of(&post.path, &self.reader)
-    }
-
     /// The page that lists the posts of a tag and the like.
     pub(super) fn listing(&self, kind: Kind, name: &str) -> Option<Url> {
         section::listing(kind, name, &self.reader)

@@ -2,6 +2,7 @@
 
 use super::text;
 use super::words::Words;
+use crate::html;
 use chrono::{DateTime, FixedOffset};
 use minijinja::value::{Kwargs, Value};
 use minijinja::{Environment, Error, ErrorKind};
@@ -79,7 +80,7 @@ fn excerpt(value: &Value, characters: usize) -> String {
     let plain = match value.is_safe() {
         true => {
             let nowhere = Url::parse("https://localhost/").expect("a URL");
-            crate::html::clean(&said, &nowhere).to_words()
+            html::clean(&said, &nowhere).to_words()
         }
         false => said,
     };
@@ -95,18 +96,6 @@ fn phrase(voice: &Voice, key: &str, values: &Kwargs) -> Result<Value, Error> {
         markup |= value.is_safe();
         given.push((name.to_owned(), value));
     }
-    let escaped = |text: &str| -> String {
-        text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-            match c {
-                '&' => out.push_str("&amp;"),
-                '<' => out.push_str("&lt;"),
-                '>' => out.push_str("&gt;"),
-                '"' => out.push_str("&quot;"),
-                c => out.push(c),
-            }
-            out
-        })
-    };
     // Markers that no text holds keep values apart from the phrase, which is escaped around them.
     let marked: Vec<(String, String)> = given
         .iter()
@@ -123,9 +112,9 @@ fn phrase(voice: &Voice, key: &str, values: &Kwargs) -> Result<Value, Error> {
     if !markup {
         return Ok(Value::from(said));
     }
-    let mut out = escaped(&said);
+    let mut out = html::escape(&said);
     for (at, (_, value)) in given.iter().enumerate() {
-        let value = if value.is_safe() { value.to_string() } else { escaped(&value.to_string()) };
+        let value = if value.is_safe() { value.to_string() } else { html::escape(&value.to_string()) };
         out = out.replace(&format!("\u{1}{at}\u{1}"), &value);
     }
     Ok(Value::from_safe_string(out))

@@ -76,9 +76,19 @@ impl Plan {
     pub(crate) fn to(sink: &Sink) -> Self {
         Plan {
             transport: format!("smtp://127.0.0.1:{}", sink.port()),
-            password: None,
             connections: 4,
             uncertain: "resend",
+            ..Plan::to_outbox()
+        }
+    }
+
+    /// Everything is left in the site's folder.
+    pub(crate) fn to_outbox() -> Self {
+        Plan {
+            transport: "outbox:outbox".to_owned(),
+            password: None,
+            connections: 1,
+            uncertain: "hold",
             secret: SECRET.to_owned(),
             store: "sqlite:postrider.db".to_owned(),
             must_exist: false,

@@ -3,8 +3,7 @@
 use super::content::{self, Base};
 use super::{Entries, Lint, dates, values};
 use crate::address::EmailAddress;
-use crate::feed::foreign::ATOM;
-use crate::feed::tree::Element;
+use crate::feed::tree::{ATOM, Element};
 use crate::post::identity::is_absolute_iri;
 use chrono::{DateTime, FixedOffset};
 use std::collections::HashMap;

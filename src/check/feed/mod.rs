@@ -12,8 +12,8 @@ mod rss;
 mod values;
 
 use super::{Finding, Severity};
-use crate::feed::foreign::{self, ATOM, ATOM_03, RDF};
-use crate::feed::tree::{self, Element};
+use crate::feed::foreign::{self, ATOM_03};
+use crate::feed::tree::{self, ATOM, Element, RDF};
 use chrono::{DateTime, FixedOffset, Utc};
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -3,8 +3,8 @@
 use super::content::{self, Base};
 use super::{Entries, Lint, dates, values};
 use crate::feed::foreign;
-use crate::feed::foreign::{ATOM, DC, RDF, RSS_10, RSS_090};
-use crate::feed::tree::Element;
+use crate::feed::foreign::{DC, RSS_10, RSS_090};
+use crate::feed::tree::{ATOM, Element, RDF};
 
 const CONTENT: &str = "http://purl.org/rss/1.0/modules/content/";
 const CHANNEL: [&str; 20] = [

@@ -249,6 +249,7 @@ fn document<'a>(reading: Reading<'_>, source: Source<'a>, facts: Facts) -> Docum
         in_feeds: !says("feed", false),
         in_digests: !says("digest", false),
         work: facts.work,
+        section: None,
         translates: None,
         minor: says("minor", true),
         featured: says("featured", true),

@@ -4,6 +4,7 @@ use super::matching::Matching;
 use super::{Ids, Rules, language};
 use crate::post::{Post, PostId};
 use chrono::Datelike;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write;
 use url::Url;
@@ -40,16 +41,10 @@ pub(super) fn all(matching: &Matching, posts: &[Post], rules: &Rules, taken: &Ha
     ids
 }
 
-/// The IRI of an author's own id: itself where it is one; a UUID as `urn:uuid:` (RFC 9562, section 4); anything else as
-/// a `tag:` of the year alone, since an id that the author vouches for should not hang on the day.
+/// The IRI of an author's own id: as [`iri`] has it; of anything else a `tag:` of the year alone, since an id that the author vouches for should not hang on the day.
 pub(super) fn of_guid(guid: &str, post: &Post, rules: &Rules) -> String {
-    if is_absolute_iri(guid) {
-        guid.to_owned()
-    } else if is_uuid(guid) {
-        format!("urn:uuid:{}", guid.to_ascii_lowercase())
-    } else {
-        format!("tag:{},{:04}:{}", rules.authority, post.published.year(), encode(guid))
-    }
+    let tag = || format!("tag:{},{:04}:{}", rules.authority, post.published.year(), encode(guid));
+    iri(guid).map_or_else(tag, Cow::into_owned)
 }
 
 fn of_post(post: &Post, rules: &Rules) -> String {
@@ -79,6 +74,14 @@ pub fn permanent(ids: Ids, url: &Url) -> Option<String> {
     }
 }
 
+/// An id as an IRI: itself where it is one; a UUID as `urn:uuid:` (RFC 9562, section 4); `None` for anything else.
+pub fn iri(id: &str) -> Option<Cow<'_, str>> {
+    if is_absolute_iri(id) {
+        return Some(id.into());
+    }
+    is_uuid(id).then(|| format!("urn:uuid:{}", id.to_ascii_lowercase()).into())
+}
+
 /// RFC 3987, section 2.2, as far as it matters: a scheme, something behind it, and nothing that an IRI may not hold.
 pub fn is_absolute_iri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
@@ -89,7 +92,7 @@ pub fn is_absolute_iri(text: &str) -> bool {
 }
 
 /// As RFC 9562 writes one, in capitals too.
-pub fn is_uuid(text: &str) -> bool {
+fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(i, b)| match i {
             8 | 13 | 18 | 23 => b == b'-',

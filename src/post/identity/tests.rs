@@ -41,6 +41,7 @@ fn post(path: &str, slug: &str, day: &str, seed: u32) -> Post {
         in_feeds: true,
         in_digests: true,
         work: None,
+        section: None,
         translates: None,
         minor: false,
         featured: false,
@@ -312,6 +313,22 @@ fn no_two_posts_have_one_atom_date_and_it_is_remembered() {
     let known: Vec<Arc<Known>> =
         rows(&first).into_iter().map(|row| Arc::new(Known { gone: row.path == "0.md", ..(*row).clone() })).collect();
     assert_eq!(seconds(&run(&known, &next, LATER)), [5, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_row_of_a_version_with_other_fingerprints_is_no_edit() {
+    let old = post("a.md", "a", "2026-11-07", 1);
+    let known: Vec<Arc<Known>> = rows(&run(&[], std::slice::from_ref(&old), FIRST))
+        .into_iter()
+        .map(|row| {
+            Arc::new(Known { fingerprint: "of old".into(), facts: String::new(), stamp: None, ..(*row).clone() })
+        })
+        .collect();
+    let again = run(&known, std::slice::from_ref(&old), LATER);
+    assert_eq!((again[0].known.updated, &again[0].change), (known[0].updated, &Change::Same));
+    assert!(!again[0].known.facts.is_empty() && again[0].known.fingerprint == old.fingerprint);
+    let edited = run(&known, &[edit(&old, |p| p.body = Body::of(&prose(2)))], LATER);
+    assert_eq!(edited[0].change, Change::Updated);
 }
 
 #[test]

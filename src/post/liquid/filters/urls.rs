@@ -3,6 +3,7 @@
 use super::Function;
 use super::values::escaped;
 use liquid_core::model::Value;
+use percent_encoding::percent_decode_str;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
     ("relative_url", |this| match this.input.is_nil() {
@@ -48,20 +49,5 @@ fn encoded_path(text: &str) -> String {
 }
 
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let hex = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
