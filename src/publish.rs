@@ -118,12 +118,12 @@ impl Publisher<'_> {
         self.store.remember_posts(self.now, self.known, |known: &[Arc<Known>]| {
             let assigned = assign(known, &self.blog.posts, &rules);
             // Nobody floods whose store is new: minted ids are the same again.
-            let old = |(a, p): &(&Assigned, &Post)| {
+            let old = |(a, p): &(&Assigned, &Arc<Post>)| {
                 a.change == Change::New
                     && (p.in_feeds || p.in_digests)
                     && newest.is_some_and(|newest| p.published.to_utc() < newest)
             };
-            let old: Vec<&Post> = assigned.iter().zip(self.blog.posts.iter()).filter(old).map(|(_, p)| p).collect();
+            let old: Vec<&Post> = assigned.iter().zip(self.blog.posts.iter()).filter(old).map(|(_, p)| &**p).collect();
             match old.len() > self.config.feeds.flood_limit && !self.accept_new {
                 true => Err(Error::Flood {
                     count: old.len(),

@@ -55,16 +55,19 @@ fn a_file_that_did_not_change_is_as_it_was_read() {
         let read = |known: &[Arc<Known>]| read_at(&settings_of("."), &blog, known, now);
         let first = read(&[]);
         let known = remembered(&first);
-        stamped += known.iter().filter(|row| row.stamp.is_some()).count();
+        stamped += known.iter().filter(|row| row.post.stamp.is_some()).count();
         let second = read(&known);
         assert_eq!(second.posts, first.posts, "{}", blog.display());
         assert_eq!((second.hidden, second.problems), (first.hidden, first.problems));
 
         // What is remembered is believed, else nothing was gained; but of another day or by other rules it is not.
-        let marked: Vec<Arc<Known>> =
-            known.into_iter().map(|row| Arc::new(Known { title: "Remembered".into(), ..(*row).clone() })).collect();
+        let mark = |row: Arc<Known>| {
+            let post = Arc::new(Post { title: "Remembered".into(), ..(*row.post).clone() });
+            Arc::new(Known { post, ..(*row).clone() })
+        };
+        let marked: Vec<Arc<Known>> = known.into_iter().map(mark).collect();
         let believed = |blog: &Blog| blog.posts.iter().filter(|post| post.title == "Remembered").count();
-        assert_eq!(believed(&read(&marked)), marked.iter().filter(|row| row.stamp.is_some()).count());
+        assert_eq!(believed(&read(&marked)), marked.iter().filter(|row| row.post.stamp.is_some()).count());
         for other in [
             Settings { permalink: Some("/x/:title/".into()), ..settings_of(".") },
             Settings { dialect: Some(Dialect::Plain), ..settings_of(".") },

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use percent_encoding::percent_decode_str;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
+use std::sync::Arc;
 use url::Url;
 
 /// By what an entry was found to be a post.
@@ -37,7 +38,7 @@ impl By {
 }
 
 /// For each entry the index of the post that it is, and by what. `home` is what relative addresses are below.
-pub(super) fn matches(entries: &[&ForeignEntry], posts: &[Post], home: &Url) -> Vec<Option<(usize, By)>> {
+pub(super) fn matches(entries: &[&ForeignEntry], posts: &[Arc<Post>], home: &Url) -> Vec<Option<(usize, By)>> {
     let mut matching = Matching { of_entry: vec![None; entries.len()], taken: vec![false; posts.len()] };
     let addresses: Vec<Vec<Url>> =
         entries.iter().map(|entry| entry.links.iter().filter_map(|link| absolute(link, home)).collect()).collect();
@@ -110,7 +111,7 @@ impl Matching {
 }
 
 /// The days on which an entry can have been published: in its own zone, in UTC, and in the zones of the posts.
-fn days(entry: &ForeignEntry, posts: &[Post]) -> Vec<NaiveDate> {
+fn days(entry: &ForeignEntry, posts: &[Arc<Post>]) -> Vec<NaiveDate> {
     let Some(published) = entry.published.or(entry.updated) else { return Vec::new() };
     let mut days = vec![published.date_naive(), published.to_utc().date_naive()];
     let offsets: BTreeSet<i32> = posts.iter().map(|post| post.published.offset().local_minus_utc()).collect();

@@ -201,7 +201,7 @@ impl Adopter<'_> {
         let told: HashSet<&str> = rows.iter().map(|row| row.id.0.as_str()).collect();
         let assigned = assign(&rows, posts, &rules);
         let shown = assigned.iter().zip(posts.iter()).filter(|(_, post)| post.in_feeds && post.translates.is_none());
-        let new: Vec<(&Assigned, &Post)> = shown
+        let new: Vec<(&Assigned, &Arc<Post>)> = shown
             .take(self.config.feeds.limit)
             .filter(|(assigned, _)| !told.contains(assigned.known.id.0.as_str()))
             .collect();
@@ -283,7 +283,7 @@ impl Rule {
 }
 
 /// The rule that all ids of the old feed follow, if there are enough of them to tell.
-fn rule(of_post: &BTreeMap<usize, (&ForeignEntry, By)>, posts: &[Post]) -> Option<Rule> {
+fn rule(of_post: &BTreeMap<usize, (&ForeignEntry, By)>, posts: &[Arc<Post>]) -> Option<Rule> {
     let newest = of_post.values().next()?.0;
     let origin = newest.links.iter().find_map(|link| Url::parse(link).ok().filter(|url| url.has_host()))?;
     let oldest = of_post.keys().map(|post| posts[*post].published).min()?.to_utc();

@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 use url::Url;
 
 pub(super) fn findings(blog: &Blog, generator: &Generator, root: &Path) -> Vec<Finding> {
@@ -59,7 +60,7 @@ pub(super) fn findings(blog: &Blog, generator: &Generator, root: &Path) -> Vec<F
     found
 }
 
-fn same_addresses(posts: &[Post]) -> Vec<Finding> {
+fn same_addresses(posts: &[Arc<Post>]) -> Vec<Finding> {
     let mut first: HashMap<&str, &Post> = HashMap::new();
     let mut found = Vec::new();
     for post in posts.iter().rev() {

@@ -182,7 +182,7 @@ impl<'a> Cycle<'a> {
 
     fn desk(&'a self, identities: &'a [Assigned]) -> Result<Desk<'a>> {
         let first_seen = self.store.first_seen()?;
-        let candidate = |(identity, post): (&'a Assigned, &'a Post)| {
+        let candidate = |(identity, post): (&'a Assigned, &'a Arc<Post>)| {
             let id = &identity.known.id;
             Candidate { id, post, first_seen: first_seen.get(id).copied().unwrap_or(self.now), taken: false }
         };

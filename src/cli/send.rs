@@ -38,7 +38,7 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
         .iter()
         .filter(|post| digest.takes(post))
         .take(digest.max_posts.min(10))
-        .map(|post| Ok((post, blog.render(post)?.0, PostId(post.url.to_string()))))
+        .map(|post| Ok((&**post, blog.render(post)?.0, PostId(post.url.to_string()))))
         .collect::<Result<_, post::Problem>>()?;
     if newest.is_empty() {
         bail!("no published post belongs into the digest {:?}", digest.name.as_str());

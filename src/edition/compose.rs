@@ -298,7 +298,10 @@ pub(crate) mod sample {
                 language: self.language.clone(),
                 guid: None,
                 summary: None,
-                image: self.image.as_ref().map(|p| Image { url: p.url.clone(), alt: p.alt.clone(), measured: None }),
+                image: self
+                    .image
+                    .as_ref()
+                    .map(|p| Box::new(Image { url: p.url.clone(), alt: p.alt.clone(), measured: None })),
                 in_feeds: true,
                 in_digests: true,
                 work: None,
@@ -313,7 +316,7 @@ pub(crate) mod sample {
             let html = CleanHtml::for_tests(&self.html);
             let measured = |size| Measured { length: 1, media_type: "image/jpeg".into(), size: Some(size) };
             let size = self.image.as_ref().and_then(|picture| picture.size);
-            let image = post.image.clone().map(|image| Image { measured: size.map(measured), ..image });
+            let image = post.image.as_deref().map(|image| Image { measured: size.map(measured), ..image.clone() });
             let content =
                 Content { excerpt: html.clone(), html, summary: self.summary.clone(), image, ..Content::default() };
             (PostId(self.url.to_string()), post, content)

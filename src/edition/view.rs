@@ -164,7 +164,7 @@ fn show(item: &Item, i: &Ingredients) -> Shown {
     };
     let full = whole && !item.content.html.as_str().trim().is_empty();
     let Link { title, url, date, language, dir } = link(post, i);
-    let picture = item.content.image.as_ref().or(post.image.as_ref()).and_then(picture);
+    let picture = item.content.image.as_ref().or(post.image.as_deref()).and_then(picture);
     let authors: Vec<&str> = post.authors.iter().map(|author| author.name.as_str()).collect();
     let comma = i.templates.words().phrase(i.language, "comma", &[]).unwrap_or_else(|| ", ".to_owned());
     let html = full.then(|| plain(narrow(&item.content.html).as_str()));

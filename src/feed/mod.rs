@@ -122,7 +122,7 @@ impl Entry {
             categories: without_doubles(post.categories.iter().chain(&post.tags)),
             language: post.language.as_deref().map(language),
             summary: xml::text(&content.summary).trim().to_owned(),
-            image: content.image.clone().or_else(|| post.image.clone()),
+            image: content.image.clone().or_else(|| post.image.as_deref().cloned()),
             media: content.media.clone(),
         }
     }

@@ -4,6 +4,7 @@ use super::settings::{ContentKind, Kind, Named, Settings};
 use super::{Format, language, slug, xml};
 use crate::post::{Post, Site};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use url::Url;
 
 /// A feed that the site has.
@@ -70,7 +71,7 @@ pub struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// All feeds: the site's own, those by name, then those of `feeds.for`, by folder. `posts` are newest first.
-    pub fn scopes(&self, posts: &[Post]) -> Vec<Scope> {
+    pub fn scopes(&self, posts: &[Arc<Post>]) -> Vec<Scope> {
         let originals = || posts.iter().enumerate().filter(|(_, post)| post.in_feeds && post.translates.is_none());
         let Settings { limit, content, .. } = *self.settings;
         let mut scopes = vec![Scope {
@@ -123,7 +124,7 @@ impl Wanted<'_> {
     fn add<'p>(
         &self,
         kind: Kind,
-        posts: impl Iterator<Item = (usize, &'p Post)>,
+        posts: impl Iterator<Item = (usize, &'p Arc<Post>)>,
         names_of: impl Fn(&Post) -> Vec<String>,
         scopes: &mut Vec<Scope>,
     ) {

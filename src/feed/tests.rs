@@ -7,6 +7,7 @@ use chrono::TimeZone;
 use chrono_tz::Tz;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 const FORMATS: [Format; 3] = [Format::Rss, Format::Atom, Format::Json];
 
@@ -74,19 +75,19 @@ fn tag(number: u32) -> PostId {
 /// What has broken feeds in the field.
 fn nasty() -> Feed {
     let generics = Post {
-        authors: vec![named("Grace & Co"), named(" \u{7}"), named("Zoë")],
+        authors: [named("Grace & Co"), named(" \u{7}"), named("Zoë")].into(),
         categories: vec!["Rust".to_owned(), "C++ & <C#>".to_owned()],
         tags: vec!["rust".to_owned(), "日本".to_owned(), " ".to_owned()],
-        image: Some(Image {
+        image: Some(Box::new(Image {
             url: Url::parse("https://example.org/a b|c.png").unwrap(),
             alt: "A picture".to_owned(),
             measured: None,
-        }),
+        })),
         ..post(1, "`Vec<T>` & Co &amp; \"</title>\" ]]> '1 > 0'")
     };
     let controls = Post {
         url: Url::parse("https://example.org/blog/é b/?x=1&y=|#z").unwrap(),
-        authors: Vec::new(),
+        authors: Arc::default(),
         language: Some("he".to_owned()),
         ..post(2, "שלום \u{202b}עולם\u{202c} 👩‍👩‍👧\r\nA\u{b}B\u{85}C\u{ffff} Quoi\u{a0}?")
     };
@@ -305,11 +306,11 @@ fn a_hub_and_a_style_are_named_where_there_are_any() {
 fn a_document_says_where_in_the_history_of_its_feed_it_stands() {
     let site = Site { title: "Field Notes".to_owned(), ..site() };
     let settings = Settings::default();
-    let scopes = |posts: &[Post]| {
+    let scopes = |posts: &[Arc<Post>]| {
         let wanted = scope::Wanted { site: &site, settings: &settings, named: &[], written: &BTreeMap::default() };
         wanted.scopes(posts)
     };
-    let scope = &scopes(&[post(1, "One")])[0];
+    let scope = &scopes(&[Arc::new(post(1, "One"))])[0];
     let entry = Entry::new(tag(1), DateTime::UNIX_EPOCH, &post(1, "One"), &content("<p>One.</p>", "One."));
     let page = |number, closed| History::Page { number, closed };
     for (name, history, folder) in [
@@ -346,12 +347,12 @@ fn feeds_are_found_in_what_posts_say() {
     .into();
     let tagged = |number, tags: &[&str]| Post {
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-        authors: Vec::new(),
+        authors: Arc::default(),
         ..post(number, "T")
     };
     let posts = [
         tagged(1, &["Birds", "c++"]),
-        Post { authors: vec![self::named("Grace Hopper")], ..tagged(2, &["birds", "snow"]) },
+        Post { authors: [self::named("Grace Hopper")].into(), ..tagged(2, &["birds", "snow"]) },
         Post {
             path: "posts/travel/3.md".to_owned(),
             section: Some("travel".to_owned()),
@@ -360,7 +361,8 @@ fn feeds_are_found_in_what_posts_say() {
         Post { in_feeds: false, ..tagged(4, &["secret"]) },
         Post { language: Some("de".to_owned()), translates: Some("posts/1.md".to_owned()), ..tagged(5, &["vögel"]) },
         Post { categories: vec!["grey".to_owned()], ..tagged(6, &[]) },
-    ];
+    ]
+    .map(Arc::new);
     let site = Site { title: "Notes".to_owned(), ..site() };
     let written = BTreeMap::from([
         ("tag/snow".to_owned(), "SNOW".to_owned()),
@@ -484,7 +486,7 @@ proptest! {
     fn whatever_a_post_holds_its_feeds_are_read_as_meant(
         title in text(), summary in text(), html in text(), name in text(), tag in text(), site_title in text(), id in text(),
     ) {
-        let post = Post { authors: vec![named(&name)], tags: vec![tag], ..post(1, &title) };
+        let post = Post { authors: [named(&name)].into(), tags: vec![tag], ..post(1, &title) };
         let entry = Entry::new(PostId(format!("tag:{id}")), DateTime::UNIX_EPOCH, &post, &content(&html, &summary));
         let site = Site { title: site_title, description: Some(summary), ..site() };
         let markup = entry.markup();

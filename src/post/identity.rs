@@ -5,8 +5,8 @@ mod alike;
 mod matching;
 mod mint;
 
-use super::{Post, PostId, Site, kept};
-pub use alike::Body;
+use super::{Post, PostId, Site};
+pub use alike::{Body, Sketch};
 use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, TimeZone, Timelike, Utc};
 use matching::Matching;
 pub use mint::{iri, is_absolute_iri, permanent};
@@ -37,24 +37,16 @@ pub enum Ids {
 pub struct Known {
     /// Its identity.
     pub id: PostId,
-    /// Where its file lay when it was last seen, as [`Post::path`].
-    pub path: String,
+    /// The post as it was when it was last seen. Who reads it again unchanged shares it.
+    pub post: Arc<Post>,
+    /// How much `post` holds of what its file said.
+    pub extent: Extent,
     /// The author's own id, as written; none where another post has the better claim to it.
     pub guid: Option<String>,
-    /// Its URL.
-    pub permalink: String,
-    /// As [`Post::slug`].
-    pub slug: String,
     /// The day on which it was published, in its own zone.
     pub day: NaiveDate,
-    /// As [`Post::title`].
-    pub title: String,
     /// Its own language, else the site's.
     pub language: String,
-    /// Of its body, by which it or a likeness is told.
-    pub body: Body,
-    /// As [`Post::fingerprint`].
-    pub fingerprint: String,
     /// When it was published, in whole milliseconds.
     pub published: DateTime<Utc>,
     /// When what readers see last changed, in whole seconds.
@@ -64,10 +56,15 @@ pub struct Known {
     pub atom_updated: DateTime<Utc>,
     /// Whether its file was missing when it was last looked for.
     pub gone: bool,
-    /// As [`Post::stamp`].
-    pub stamp: Option<String>,
-    /// The rest of what its file says, as [`kept::write`] writes it.
-    pub facts: String,
+}
+
+/// How much a row holds of what a post's file said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All but the body.
+    Whole,
+    /// Path, title, slug, URL, body: an earlier version wrote it. The fingerprint was made another way.
+    Identifying,
 }
 
 /// What ids and dates follow from besides the posts.
@@ -120,7 +117,7 @@ pub struct Assigned {
 ///
 /// `updated` is at first the front matter's own or the date of publication; later the time of the run that saw the
 /// fingerprint change (unless the change is minor), or the front matter's own where that is newer than what is remembered.
-pub fn assign(known: &[Arc<Known>], posts: &[Post], rules: &Rules) -> Vec<Assigned> {
+pub fn assign(known: &[Arc<Known>], posts: &[Arc<Post>], rules: &Rules) -> Vec<Assigned> {
     if let Some(same) = as_remembered(known, posts) {
         return same;
     }
@@ -143,18 +140,17 @@ pub fn assign(known: &[Arc<Known>], posts: &[Post], rules: &Rules) -> Vec<Assign
 }
 
 /// Where no file changed and none came or went, everything is as it was.
-fn as_remembered(known: &[Arc<Known>], posts: &[Post]) -> Option<Vec<Assigned>> {
-    let by_path: HashMap<&str, &Arc<Known>> =
-        known.iter().filter(|row| !row.gone).map(|row| (row.path.as_str(), row)).collect();
-    if by_path.len() != posts.len() {
+fn as_remembered(known: &[Arc<Known>], posts: &[Arc<Post>]) -> Option<Vec<Assigned>> {
+    let here = known.iter().filter(|row| !row.gone);
+    let rows: HashMap<*const Post, &Arc<Known>> = here.map(|row| (Arc::as_ptr(&row.post), row)).collect();
+    if rows.len() != posts.len() {
         return None;
     }
-    let row =
-        |post: &Post| by_path.get(post.path.as_str()).filter(|row| row.stamp == post.stamp && row.stamp.is_some());
-    posts.iter().map(|post| row(post).map(|row| Assigned { known: (*row).clone(), change: Change::Same })).collect()
+    let same = |row: &&Arc<Known>| Assigned { known: (*row).clone(), change: Change::Same };
+    posts.iter().map(|post| rows.get(&Arc::as_ptr(post)).map(same)).collect()
 }
 
-fn assign_one(id: PostId, row: Option<&Known>, post: &Post, guid: Option<String>, rules: &Rules) -> Assigned {
+fn assign_one(id: PostId, row: Option<&Known>, post: &Arc<Post>, guid: Option<String>, rules: &Rules) -> Assigned {
     let published = whole_seconds(post.published.to_utc());
     let own = post.updated.map(|own| whole_seconds(own.to_utc()));
     let updated = match row {
@@ -168,42 +164,36 @@ fn assign_one(id: PostId, row: Option<&Known>, post: &Post, guid: Option<String>
     .max(published);
     let change = match row {
         None => Change::New,
-        Some(row) if row.path != post.path => Change::Moved { from: row.path.clone() },
+        Some(row) if row.post.path != post.path => Change::Moved { from: row.post.path.clone() },
         Some(row) if row.updated != updated => Change::Updated,
         Some(_) => Change::Same,
     };
     let known = Known {
         id,
-        path: post.path.clone(),
+        post: post.clone(),
+        extent: Extent::Whole,
         guid,
-        permalink: post.url.to_string(),
-        slug: post.slug.clone(),
         day: post.published.date_naive(),
-        title: post.title.clone(),
         language: language(post, rules.site).to_owned(),
-        body: post.body.clone(),
-        fingerprint: post.fingerprint.clone(),
         published: post.published.to_utc().duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(published),
         updated,
         atom_updated: row.filter(|row| row.updated == updated).map_or(updated, |row| row.atom_updated).max(published),
         gone: false,
-        stamp: post.stamp.clone(),
-        facts: kept::write(post),
     };
     Assigned { known: Arc::new(known), change }
 }
 
-/// Whether readers see something else than when the row was written. One without facts is of a version that made fingerprints
-/// another way: of that, body and title tell.
+/// Whether readers see something else than when the row was written. Of a row with another version's fingerprint, body and
+/// title tell.
 fn is_edited(row: &Known, post: &Post) -> bool {
-    match row.facts.is_empty() {
-        false => row.fingerprint != post.fingerprint,
-        true => row.body.hash != post.body.hash || row.title != post.title,
+    match row.extent {
+        Extent::Whole => row.post.fingerprint != post.fingerprint,
+        Extent::Identifying => row.post.body != post.body || row.post.title != post.title,
     }
 }
 
 /// Moves `atom_updated` of those that changed until no two are equal. Who has a remembered one keeps it.
-fn tell_apart(assigned: &mut [Assigned], known: &[Arc<Known>], posts: &[Post], matching: &Matching) {
+fn tell_apart(assigned: &mut [Assigned], known: &[Arc<Known>], posts: &[Arc<Post>], matching: &Matching) {
     let mut seconds = Seconds::default();
     for row in matching.vanished() {
         seconds.take(known[row].atom_updated.timestamp());

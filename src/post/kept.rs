@@ -1,13 +1,13 @@
 //! What the store keeps of a post's file beside its identity. Promises: what was kept comes back as it was, so that a file
 //! that did not change needs no reading; what cannot be understood is read again.
 
-use super::identity::Known;
+use super::identity::Extent;
 use super::{Image, Person, Post};
 use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
-use url::Url;
+use std::sync::Arc;
 
-/// The facts that [`Known`] has no column for. Short names: they stand in the store once for every post.
+/// The facts of a post that have no column. Short names: they stand in the store once for every post.
 #[derive(Serialize, Deserialize)]
 struct Facts {
     #[serde(rename = "p")]
@@ -30,6 +30,10 @@ struct Facts {
     image: Option<Image>,
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     work: Option<String>,
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    section: Option<String>,
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    translates: Option<String>,
     #[serde(rename = "nf", default, skip_serializing_if = "is_false")]
     not_in_feeds: bool,
     #[serde(rename = "nd", default, skip_serializing_if = "is_false")]
@@ -83,8 +87,10 @@ pub fn write(post: &Post) -> String {
         language: post.language.clone(),
         guid: post.guid.clone(),
         summary: post.summary.clone(),
-        image: post.image.clone(),
+        image: post.image.as_deref().cloned(),
         work: post.work.clone(),
+        section: post.section.clone(),
+        translates: post.translates.clone(),
         not_in_feeds: !post.in_feeds,
         not_in_digests: !post.in_digests,
         minor: post.minor,
@@ -93,36 +99,38 @@ pub fn write(post: &Post) -> String {
     serde_json::to_string(&facts).unwrap_or_default()
 }
 
-/// The post of a row; `None` where it is to be read from its file.
-pub fn read(known: &Known) -> Option<Post> {
-    let facts: Facts = serde_json::from_str(&known.facts).ok()?;
+/// Adds to a post what [`write`] wrote of it; `last` are the authors of the post before, who mostly are the same people.
+/// Facts of another version leave it as it is.
+pub fn complete(post: &mut Post, facts: &str, last: &mut Arc<[Person]>) -> Extent {
+    let Some((facts, published)) = serde_json::from_str::<Facts>(facts).ok().and_then(|facts| {
+        let published = facts.published.date()?;
+        Some((facts, published))
+    }) else {
+        return Extent::Identifying;
+    };
     let person = |author| match author {
         Author::Named(name) => Person { name, email: None, url: None },
         Author::Known(person) => person,
     };
-    Some(Post {
-        path: known.path.clone(),
-        title: known.title.clone(),
-        published: facts.published.date()?,
-        updated: facts.updated.and_then(|date| date.date()),
-        slug: known.slug.clone(),
-        url: Url::parse(&known.permalink).ok()?,
-        authors: facts.authors.into_iter().map(person).collect(),
-        categories: facts.categories,
-        tags: facts.tags,
-        language: facts.language,
-        guid: facts.guid,
-        summary: facts.summary,
-        image: facts.image,
-        in_feeds: !facts.not_in_feeds,
-        in_digests: !facts.not_in_digests,
-        work: facts.work,
-        section: None,
-        translates: None,
-        minor: facts.minor,
-        featured: facts.featured,
-        body: known.body.clone(),
-        fingerprint: known.fingerprint.clone(),
-        stamp: known.stamp.clone(),
-    })
+    let authors: Vec<Person> = facts.authors.into_iter().map(person).collect();
+    if **last != *authors {
+        *last = authors.into();
+    }
+    post.published = published;
+    post.updated = facts.updated.and_then(|date| date.date());
+    post.authors = last.clone();
+    post.categories = facts.categories;
+    post.tags = facts.tags;
+    post.language = facts.language;
+    post.guid = facts.guid;
+    post.summary = facts.summary;
+    post.image = facts.image.map(Box::new);
+    post.in_feeds = !facts.not_in_feeds;
+    post.in_digests = !facts.not_in_digests;
+    post.work = facts.work;
+    post.section = facts.section;
+    post.translates = facts.translates;
+    post.minor = facts.minor;
+    post.featured = facts.featured;
+    Extent::Whole
 }

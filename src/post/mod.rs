@@ -16,6 +16,7 @@ pub mod permalink;
 pub mod problem;
 pub mod settings;
 pub mod shortcode;
+pub mod stamp;
 pub mod summary;
 pub mod text;
 pub mod translation;
@@ -26,11 +27,13 @@ use chrono_tz::Tz;
 use identity::Body;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 use url::Url;
 
 pub use media::Media;
 pub use problem::Problem;
 pub use settings::Settings;
+pub use stamp::Stamp;
 
 /// What the whole site says of itself: the `[site]` table over the generator's own configuration.
 #[derive(Clone, Debug)]
@@ -90,7 +93,7 @@ pub struct Post {
     /// Its permanent link.
     pub url: Url,
     /// Its authors; the site's where it names none.
-    pub authors: Vec<Person>,
+    pub authors: Arc<[Person]>,
     /// Its categories, without doubles.
     pub categories: Vec<String>,
     /// Its tags, without doubles.
@@ -102,7 +105,7 @@ pub struct Post {
     /// The author's own summary or description, plain text.
     pub summary: Option<String>,
     /// The picture that stands for it.
-    pub image: Option<Image>,
+    pub image: Option<Box<Image>>,
     /// Whether it goes into feeds (`feed: false`).
     pub in_feeds: bool,
     /// Whether it goes into digests (`digest: false`).
@@ -122,7 +125,7 @@ pub struct Post {
     /// Hex SHA-256 of what a reader sees: title, body, summary, image. `updated` follows it.
     pub fingerprint: String,
     /// Says that a file with the same stamp reads the same; `None` where it is to be read again in any case.
-    pub stamp: Option<String>,
+    pub stamp: Option<Stamp>,
 }
 
 impl Post {

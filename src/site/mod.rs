@@ -17,9 +17,9 @@ pub use beside::{introduction, open_list, overrides};
 use crate::feed::Kind;
 use crate::post::dialect::{Document, Found};
 pub use crate::post::generator::{Generator, Rules};
-use crate::post::identity::Known;
+use crate::post::identity::{Extent, Known};
 use crate::post::settings::Settings;
-use crate::post::{Content, Hidden, Post, Problem, Site, kept, translation};
+use crate::post::{Content, Hidden, Person, Post, Problem, Site, Stamp, translation};
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 use reader::{Outcome, Reader};
@@ -55,7 +55,7 @@ pub enum Error {
 /// A blog that was read.
 pub struct Blog {
     /// What is published, newest first, then by path.
-    pub posts: Arc<Vec<Post>>,
+    pub posts: Arc<Vec<Arc<Post>>>,
     /// Files that were taken for posts.
     pub read: usize,
     /// Those that are not published now.
@@ -124,7 +124,6 @@ pub fn read(
     let mut blog = read_all(&reader, known);
     // Newest first; of the same moment, by path.
     blog.posts.par_sort_unstable_by(|a, b| b.published.cmp(&a.published).then_with(|| a.path.cmp(&b.path)));
-    blog.posts.par_iter_mut().for_each(|post| post.section = section::of(&post.path, &reader).map(str::to_owned));
     find_translations(&mut blog.posts, &site.language);
     blog.problems.append(&mut unreadable);
     blog.problems.sort();
@@ -137,21 +136,22 @@ pub fn read(
 /// The posts, hidden files and problems, in the order of the files.
 fn read_all(reader: &Reader, known: &[Arc<Known>]) -> Parts {
     let circumstances = reader.circumstances();
-    let known: HashMap<&str, &Known> = known
-        .iter()
-        .filter(|row| !row.gone && row.stamp.as_ref().is_some_and(|stamp| stamp.starts_with(&circumstances)))
-        .map(|row| (row.path.as_str(), &**row))
-        .collect();
-    let remembered = |path: &str, stamp: &str| {
-        let row = known.get(path).filter(|row| row.stamp.as_deref() == Some(stamp))?;
-        // It may be read for an earlier day than before.
-        kept::read(row).filter(|post| post.published <= reader.now || reader.generator.future)
+    let is_of_these = |row: &&Arc<Known>| {
+        let stamp = row.post.stamp.filter(|stamp| stamp.circumstances == circumstances);
+        !row.gone && row.extent == Extent::Whole && stamp.is_some()
     };
-    let read = |(mut parts, mut buffer): (Parts, Vec<u8>), file: &walk::PostFile| {
-        let stamp = reader.stamp(file, &circumstances);
-        if let Some(post) = stamp.as_deref().and_then(|stamp| remembered(&file.path, stamp)) {
+    let known: HashMap<&str, &Arc<Post>> =
+        known.iter().filter(is_of_these).map(|row| (row.post.path.as_str(), &row.post)).collect();
+    let remembered = |path: &str, stamp: Stamp| {
+        let post = known.get(path).filter(|post| post.stamp == Some(stamp))?;
+        // It may be read for an earlier day than before.
+        (post.published <= reader.now || reader.generator.future).then(|| (*post).clone())
+    };
+    let read = |(mut parts, mut buffer, mut authors): (Parts, Vec<u8>, Arc<[Person]>), file: &walk::PostFile| {
+        let stamp = reader.stamp(file, circumstances);
+        if let Some(post) = stamp.and_then(|stamp| remembered(&file.path, stamp)) {
             parts.posts.push(post);
-            return (parts, buffer);
+            return (parts, buffer, authors);
         }
         let Outcome { found, mut problems } = reader.read(file, &mut buffer);
         match found {
@@ -159,7 +159,13 @@ fn read_all(reader: &Reader, known: &[Arc<Known>]) -> Parts {
                 let Document { mut post, lasting, .. } = *document;
                 // What is wrong with it is said in every run.
                 post.stamp = stamp.filter(|_| lasting && problems.is_empty());
-                parts.posts.push(post);
+                post.section = section::of(file, reader).map(str::to_owned);
+                // Mostly they are the same people.
+                if post.authors == authors {
+                    post.authors = authors.clone();
+                }
+                authors = post.authors.clone();
+                parts.posts.push(Arc::new(post));
             }
             Some(Found::Hidden(reason)) => {
                 parts.hidden.push(Hidden { path: file.path.clone(), reason: reason.to_owned() });
@@ -167,10 +173,10 @@ fn read_all(reader: &Reader, known: &[Arc<Known>]) -> Parts {
             None => {}
         }
         parts.problems.append(&mut problems);
-        (parts, buffer)
+        (parts, buffer, authors)
     };
     let some = reader.files.par_iter().fold(Default::default, read);
-    some.map(|(parts, _)| parts).reduce(Parts::default, Parts::and)
+    some.map(|(parts, ..)| parts).reduce(Parts::default, Parts::and)
 }
 
 impl Blog {
@@ -197,7 +203,7 @@ impl Blog {
 /// What came of some of the files.
 #[derive(Default)]
 struct Parts {
-    posts: Vec<Post>,
+    posts: Vec<Arc<Post>>,
     hidden: Vec<Hidden>,
     problems: Vec<Problem>,
 }
@@ -212,7 +218,7 @@ impl Parts {
 }
 
 /// Tells posts that are translations of others.
-fn find_translations(posts: &mut [Post], language: &str) {
+fn find_translations(posts: &mut [Arc<Post>], language: &str) {
     let versions = posts.iter().map(|post| translation::Version {
         path: &post.path,
         language: post.language.as_deref(),
@@ -222,7 +228,10 @@ fn find_translations(posts: &mut [Post], language: &str) {
     });
     let originals = translation::originals(&versions.collect::<Vec<_>>(), language);
     for (post, original) in posts.iter_mut().zip(originals) {
-        post.translates = original;
+        // Mostly it is what is remembered of it, which is shared.
+        if post.translates != original {
+            Arc::make_mut(post).translates = original;
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Reads files of the blog as posts: all of them once, and those that are rendered once more, so that no body is kept in memory.
 
-use super::walk::PostFile;
+use super::walk::{Facts, PostFile};
 use crate::post::dialect::{self, Context, Document, File, Found};
 use crate::post::front_matter::Yaml;
 use crate::post::generator::Generator;
 use crate::post::settings::Settings;
-use crate::post::{Problem, Site};
+use crate::post::{Problem, Site, Stamp};
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::borrow::Cow;
@@ -14,6 +14,8 @@ use url::Url;
 
 /// A longer file is no post; a novel has two.
 const MAX_BYTES: u64 = 16 << 20;
+/// Part of every stamp: with another one, every file is read anew.
+const FORM: u32 = 2;
 /// A file that was changed so shortly before it is read may be changed once more without a new time.
 const TICK: TimeDelta = TimeDelta::seconds(2);
 
@@ -117,25 +119,23 @@ impl Reader {
         dialect::read(&source, &self.context(), problems)
     }
 
-    /// What all files are read by, so that a stamp holds only as long as it: 16 hex digits.
-    pub(super) fn circumstances(&self) -> String {
+    /// What all files are read by, so that a stamp holds only as long as it.
+    pub(super) fn circumstances(&self) -> u64 {
         let Reader { site, generator, base, settings, people, .. } = self;
         let Generator { rules, folder, permalink, future, baseurl, author, sources, defaults, all, .. } = generator;
         // Settings and folder: where a file lies in the site, and whose it is, follows from them.
-        let told = (env!("CARGO_PKG_VERSION"), site, base, settings, folder, people);
+        let told = (FORM, env!("CARGO_PKG_VERSION"), site, base, settings, folder, people);
         let by = (rules, permalink, future, baseurl, author, sources, defaults, all);
         let digest = digest(&SHA256, format!("{told:?}{by:?}").as_bytes());
-        data_encoding::HEXLOWER.encode(&digest.as_ref()[..8])
+        digest.as_ref()[..8].iter().fold(0, |sum, octet| sum << 8 | u64::from(*octet))
     }
 
     /// The stamp of a file (see `Post::stamp`); `None` where its times tell nothing.
-    pub(super) fn stamp(&self, file: &PostFile, circumstances: &str) -> Option<String> {
+    pub(super) fn stamp(&self, file: &PostFile, circumstances: u64) -> Option<Stamp> {
         let facts = file.facts?;
+        let Facts { length, inode, modified, changed } = facts;
         let settled = facts.newest() < self.now - TICK;
-        settled.then(|| {
-            let (modified, changed) = (facts.modified, facts.changed);
-            format!("{circumstances}.{:x}.{:x}.{modified:x}.{changed:x}", facts.inode, facts.length)
-        })
+        settled.then_some(Stamp { circumstances, inode, length, modified, changed })
     }
 }
 

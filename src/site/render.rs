@@ -23,14 +23,14 @@ use url::Url;
 pub(super) struct Renderer {
     reader: Arc<Reader>,
     /// All of the blog's, newest first.
-    posts: Arc<Vec<Post>>,
+    posts: Arc<Vec<Arc<Post>>>,
     engine: OnceLock<Engine>,
     pages: OnceLock<Pages>,
     pictures: Pictures,
 }
 
 impl Renderer {
-    pub(super) fn new(reader: Arc<Reader>, posts: Arc<Vec<Post>>) -> Self {
+    pub(super) fn new(reader: Arc<Reader>, posts: Arc<Vec<Arc<Post>>>) -> Self {
         let pictures = Pictures::new(&reader.generator, reader.base.clone());
         Renderer { reader, posts, engine: OnceLock::new(), pages: OnceLock::new(), pictures }
     }
@@ -112,7 +112,7 @@ impl Renderer {
         let summary = if summary.is_empty() { post.title.clone() } else { summary };
         let excerpt = marked.unwrap_or_else(|| html.clone());
         let shown = || html.picture(&size).map(|shown| Image { url: shown.url, alt: shown.alt, measured: None });
-        let image = post.image.clone().or_else(shown);
+        let image = post.image.as_deref().cloned().or_else(shown);
         let image = image.map(|image| Image { measured: measure(image.url.as_str()), ..image });
         let mut media = media::of(&source.front, &post.url, &self.reader.base);
         for one in &mut media {
@@ -145,7 +145,7 @@ impl Renderer {
 
     /// Posts with their paths below the site's sources.
     fn paths(&self) -> impl Iterator<Item = (&str, &Post)> {
-        self.posts.iter().filter_map(|post| Some((self.reader.file(&post.path)?.site_path.as_str(), post)))
+        self.posts.iter().filter_map(|post| Some((self.reader.file(&post.path)?.site_path.as_str(), &**post)))
     }
 
     fn engine(&self) -> Engine {

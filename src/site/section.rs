@@ -2,6 +2,7 @@
 //! posts. And the pages that list posts, where a generator makes them unasked.
 
 use super::reader::Reader;
+use super::walk::PostFile;
 use crate::feed::Kind;
 use crate::post::generator::Rules;
 use url::Url;
@@ -20,12 +21,12 @@ pub(super) fn listing(kind: Kind, name: &str, reader: &Reader) -> Option<Url> {
     reader.base.join(path.trim_start_matches('/')).ok()
 }
 
-/// The section in which the file at that path lies; `None` right in the folder.
-pub(super) fn of<'a>(path: &'a str, reader: &'a Reader) -> Option<&'a str> {
+/// The section in which a file lies; `None` right in the folder.
+pub(super) fn of<'a>(file: &'a PostFile, reader: &'a Reader) -> Option<&'a str> {
     let sources = || reader.generator.sources.iter();
     let below = match reader.generator.rules {
-        Rules::Hugo(_) | Rules::Zola(_) => without(&reader.file(path)?.site_path, sources()),
-        _ => without(without(path, reader.dirs.iter()), sources()),
+        Rules::Hugo(_) | Rules::Zola(_) => without(&file.site_path, sources()),
+        _ => without(without(&file.path, reader.dirs.iter()), sources()),
     };
     first_folder(below)
 }

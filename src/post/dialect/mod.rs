@@ -242,7 +242,7 @@ fn document<'a>(reading: Reading<'_>, source: Source<'a>, facts: Facts) -> Docum
         slug: permalink::slugify(&facts.slug, permalink::Mode::Pretty, true),
         published: facts.published,
         updated: facts.updated,
-        authors: authors(&front, context),
+        authors: authors(&front, context).into(),
         tags: each_once(facts.tags),
         language: facts.language.as_deref().and_then(generator::language),
         guid: ["guid", "id"].iter().find_map(|key| front.get(key).and_then(Yaml::text)).map(str::to_owned),
@@ -258,7 +258,7 @@ fn document<'a>(reading: Reading<'_>, source: Source<'a>, facts: Facts) -> Docum
         url,
         categories: facts.categories,
         summary,
-        image,
+        image: image.map(Box::new),
         body: remembered,
     };
     let templating = match file.dialect {

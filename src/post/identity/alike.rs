@@ -1,23 +1,21 @@
 //! How alike two bodies are, told from a sample of each that is small enough to be remembered.
 
-use std::collections::BTreeSet;
-use std::fmt::Write;
-use std::sync::Arc;
+use std::fmt;
 
 /// How many hashes a sketch holds. Of 64 the likeness is told within six hundredths or so.
 const SKETCH: usize = 64;
 /// Three words in a row: rare enough between texts that have nothing to do with each other.
 const SHINGLE: usize = 3;
 
-/// What is remembered of a body: a post's source below its front matter.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What is remembered of a body: a post's source below its front matter. Two are the same if their hashes are.
+#[derive(Clone, Debug, Default)]
 pub struct Body {
     /// Hex SHA-256.
-    pub hash: Arc<str>,
-    /// The smallest hashes of its shingles (bottom-k MinHash), eight hex digits each, in order.
-    pub sketch: Arc<str>,
+    pub hash: Box<str>,
     /// In octets.
     pub length: usize,
+    /// `None` where it was not looked up.
+    pub sketch: Option<Sketch>,
 }
 
 impl Body {
@@ -26,20 +24,62 @@ impl Body {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
         Body {
             hash: data_encoding::HEXLOWER.encode(digest.as_ref()).into(),
-            sketch: sketch(text).into(),
             length: text.len(),
+            sketch: Some(Sketch::of(text)),
         }
     }
 }
 
-fn sketch(text: &str) -> String {
-    let mut shingles = Shingles::new();
-    words(text.as_bytes(), |word| shingles.add(word));
-    let mut sketch = String::with_capacity(shingles.smallest.len() * 8);
-    for hash in shingles.smallest {
-        let _ = write!(sketch, "{hash:08x}");
+impl PartialEq for Body {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.hash, self.length) == (&other.hash, other.length)
     }
-    sketch
+}
+
+/// A sample of a body: the smallest hashes of its shingles (bottom-k MinHash), in order. Written as eight hex digits each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sketch(Box<[u32]>);
+
+impl Sketch {
+    fn of(text: &str) -> Self {
+        let mut shingles = Shingles::new();
+        words(text.as_bytes(), |word| shingles.add(word));
+        Sketch(shingles.smallest.into())
+    }
+
+    /// As it is written; empty where it cannot be read, and then like nothing.
+    pub fn read(written: &str) -> Self {
+        let digits = written.as_bytes().chunks(8);
+        let hashes = digits.map(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        Sketch(hashes.collect::<Option<Box<_>>>().unwrap_or_default())
+    }
+
+    /// The share of the shingles of both that are common to both (Dice), in thousandths.
+    pub(super) fn likeness(&self, other: &Sketch) -> usize {
+        // Of the union's smallest hashes, those in both: an unbiased estimate of Jaccard's index.
+        let (a, b) = (&self.0, &other.0);
+        let size = if a.len() < SKETCH && b.len() < SKETCH { usize::MAX } else { SKETCH };
+        let (mut at, mut bt, mut all, mut common) = (0, 0, 0, 0);
+        while all < size && (at < a.len() || bt < b.len()) {
+            let smaller = [a.get(at), b.get(bt)].into_iter().flatten().min();
+            let (in_a, in_b) = (a.get(at) == smaller, b.get(bt) == smaller);
+            at += usize::from(in_a);
+            bt += usize::from(in_b);
+            all += 1;
+            common += usize::from(in_a && in_b);
+        }
+        if all == 0 { 0 } else { 2000 * common / (all + common) }
+    }
+
+    pub(super) fn hashes(&self) -> &[u32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sketch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|hash| write!(f, "{hash:08x}"))
+    }
 }
 
 /// Gives the hash of each word: letters and digits between others, whatever their case where they are ASCII. Scripts that
@@ -158,25 +198,4 @@ impl Shingles {
             }
         }
     }
-}
-
-/// The hashes of a sketch, in order; none of one that cannot be read.
-pub(super) fn hashes(sketch: &str) -> BTreeSet<u32> {
-    sketch
-        .as_bytes()
-        .chunks(8)
-        .filter_map(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok())
-        .collect()
-}
-
-/// The share of the shingles of both that are common to both (Dice), in thousandths.
-pub(super) fn likeness(a: &BTreeSet<u32>, b: &BTreeSet<u32>) -> usize {
-    // Of the union's smallest hashes, those in both: an unbiased estimate of Jaccard's index.
-    let size = if a.len() < SKETCH && b.len() < SKETCH { usize::MAX } else { SKETCH };
-    let (mut all, mut common) = (0, 0);
-    for hash in a.union(b).take(size) {
-        all += 1;
-        common += usize::from(a.contains(hash) && b.contains(hash));
-    }
-    if all == 0 { 0 } else { 2000 * common / (all + common) }
 }

@@ -1,9 +1,8 @@
 //! Which post is one that is known.
 
-use super::alike;
-use super::{Known, Rules, language, mint};
+use super::{Known, Rules, Sketch, language, mint};
 use crate::post::Post;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 use url::{Position, Url};
@@ -18,7 +17,7 @@ const COMMON_PHRASE: usize = 64;
 /// For each post the row that is the same post. One to one.
 pub(super) struct Matching<'a> {
     known: &'a [Arc<Known>],
-    posts: &'a [Post],
+    posts: &'a [Arc<Post>],
     /// The posts' indices in the order of their paths: what is done in it depends on no other order.
     order: Vec<usize>,
     /// By post: the author's own id, if no other post has the better claim to it.
@@ -30,7 +29,7 @@ pub(super) struct Matching<'a> {
 }
 
 impl<'a> Matching<'a> {
-    pub(super) fn of(known: &'a [Arc<Known>], posts: &'a [Post], rules: &Rules) -> Self {
+    pub(super) fn of(known: &'a [Arc<Known>], posts: &'a [Arc<Post>], rules: &Rules) -> Self {
         let mut order: Vec<usize> = (0..posts.len()).collect();
         order.sort_by_key(|&index| &posts[index].path);
         let mut matching = Matching {
@@ -84,7 +83,7 @@ impl<'a> Matching<'a> {
             let Some(guid) = post.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty()) else { continue };
             let iri = mint::of_guid(guid, post, rules);
             let row = by_guid.get(guid).or_else(|| by_id.get(iri.as_str())).copied();
-            let had_it = row.is_some_and(|row| self.known[row].path == post.path);
+            let had_it = row.is_some_and(|row| self.known[row].post.path == post.path);
             if had_it || !claims.contains_key(&iri) {
                 claims.insert(iri, (index, row));
             }
@@ -102,7 +101,7 @@ impl<'a> Matching<'a> {
     fn by_path(&mut self) {
         let mut by_path: HashMap<&str, Vec<usize>> = HashMap::new();
         for row in self.vanished() {
-            by_path.entry(&self.known[row].path).or_default().push(row);
+            by_path.entry(&self.known[row].post.path).or_default().push(row);
         }
         for index in self.new_posts() {
             let here = by_path.get(self.posts[index].path.as_str()).map_or(&[][..], Vec::as_slice);
@@ -120,7 +119,7 @@ impl<'a> Matching<'a> {
     fn between_vanished_and_new(&mut self, rules: &Rules) {
         // A draft, or a post that is broken today, has not vanished: its identity waits for it.
         for row in self.vanished() {
-            self.taken[row] = rules.present.contains(self.known[row].path.as_str());
+            self.taken[row] = rules.present.contains(self.known[row].post.path.as_str());
         }
         if self.vanished().is_empty() || self.new_posts().is_empty() {
             return;
@@ -128,23 +127,20 @@ impl<'a> Matching<'a> {
         let posts = self.posts;
         // Without scheme and domain: both may change in the same breath.
         let place = |url: &Url| url[Position::BeforePath..Position::AfterQuery].to_owned();
+        self.by_key(|row| Some(place(&row.post.url)), |index| Some(place(&posts[index].url)));
         self.by_key(
-            |row| Url::parse(&row.permalink).ok().map(|url| place(&url)),
-            |index| Some(place(&posts[index].url)),
-        );
-        self.by_key(
-            |row| Some((row.day, row.slug.as_str(), row.language.as_str())),
+            |row| Some((row.day, row.post.slug.as_str(), row.language.as_str())),
             |index| Some((day(&posts[index]), posts[index].slug.as_str(), language(&posts[index], rules.site))),
         );
         self.by_key(
-            |row| (row.body.length > LEAST_BODY).then_some(&*row.body.hash),
+            |row| (row.post.body.length > LEAST_BODY).then_some(&*row.post.body.hash),
             |index| Some(&posts[index].body).filter(|body| body.length > LEAST_BODY).map(|body| &*body.hash),
         );
         // Few words may be another's too, but hardly below the same title, when the one goes as the other comes.
         self.by_key(
             |row| {
-                let few = row.body.length > 0 && !row.gone;
-                few.then_some((&*row.body.hash, row.title.as_str(), row.language.as_str()))
+                let few = row.post.body.length > 0 && !row.gone;
+                few.then_some((&*row.post.body.hash, row.post.title.as_str(), row.language.as_str()))
             },
             |index| {
                 let body = &posts[index].body;
@@ -152,7 +148,7 @@ impl<'a> Matching<'a> {
             },
         );
         self.by_key(
-            |row| Some((row.day, row.title.as_str(), row.language.as_str())),
+            |row| Some((row.day, row.post.title.as_str(), row.language.as_str())),
             |index| Some((day(&posts[index]), posts[index].title.as_str(), language(&posts[index], rules.site))),
         );
         self.by_likeness();
@@ -185,23 +181,21 @@ impl<'a> Matching<'a> {
     }
 
     fn by_likeness(&mut self) {
-        let mut sketches: HashMap<usize, BTreeSet<u32>> = HashMap::new();
+        let sketch = |post: &'a Post| post.body.sketch.as_ref().filter(|_| post.body.length > LEAST_BODY);
+        let mut sketches: HashMap<usize, &Sketch> = HashMap::new();
         let mut phrases: HashMap<u32, Vec<usize>> = HashMap::new();
-        for row in self.vanished().into_iter().filter(|&row| self.known[row].body.length > LEAST_BODY) {
-            let hashes = alike::hashes(&self.known[row].body.sketch);
-            for &hash in &hashes {
+        for row in self.vanished() {
+            let Some(sketch) = sketch(&self.known[row].post) else { continue };
+            for &hash in sketch.hashes() {
                 phrases.entry(hash).or_default().push(row);
             }
-            sketches.insert(row, hashes);
+            sketches.insert(row, sketch);
         }
         let mut pairs = Vec::new();
         for index in self.new_posts() {
-            let body = &self.posts[index].body;
-            if body.length <= LEAST_BODY {
-                continue;
-            }
-            let hashes = alike::hashes(&body.sketch);
-            let candidates: HashSet<usize> = hashes
+            let Some(sketch) = sketch(&self.posts[index]) else { continue };
+            let candidates: HashSet<usize> = sketch
+                .hashes()
                 .iter()
                 .filter_map(|hash| phrases.get(hash))
                 .filter(|rows| rows.len() <= COMMON_PHRASE)
@@ -209,7 +203,7 @@ impl<'a> Matching<'a> {
                 .copied()
                 .collect();
             for row in candidates {
-                let likeness = alike::likeness(&hashes, &sketches[&row]);
+                let likeness = sketch.likeness(sketches[&row]);
                 if likeness > ALIKE {
                     pairs.push((likeness, row, index));
                 }

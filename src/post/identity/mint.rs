@@ -7,10 +7,16 @@ use chrono::Datelike;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::sync::Arc;
 use url::Url;
 
 /// An id for each post that is not known; none for the others. What is in `taken` is never minted.
-pub(super) fn all(matching: &Matching, posts: &[Post], rules: &Rules, taken: &HashSet<&str>) -> Vec<Option<PostId>> {
+pub(super) fn all(
+    matching: &Matching,
+    posts: &[Arc<Post>],
+    rules: &Rules,
+    taken: &HashSet<&str>,
+) -> Vec<Option<PostId>> {
     let mut ids = vec![None; posts.len()];
     let mut minted: HashSet<String> = HashSet::new();
     // The authors' own first: what we mint gives way to them.

@@ -31,7 +31,7 @@ fn post(path: &str, slug: &str, day: &str, seed: u32) -> Post {
         updated: None,
         slug: slug.into(),
         url: format!("https://example.org/{}/{slug}/", day.replace('-', "/")).parse().expect("a URL"),
-        authors: vec![],
+        authors: Arc::default(),
         categories: vec![],
         tags: vec![],
         language: None,
@@ -66,9 +66,10 @@ fn edit(post: &Post, change: impl FnOnce(&mut Post)) -> Post {
 
 fn run(known: &[Arc<Known>], posts: &[Post], now: &str) -> Vec<Assigned> {
     let site = site("en");
+    let posts: Vec<Arc<Post>> = posts.iter().cloned().map(Arc::new).collect();
     assign(
         known,
-        posts,
+        &posts,
         &Rules { ids: Ids::Tag, authority: "example.org", site: &site, now: at(now), present: &HashSet::new() },
     )
 }
@@ -97,7 +98,8 @@ fn ids_are_minted_by_the_rules() {
         html,
         post("a/frost.md", "frost", "2026-11-07", 4),
         post("naïve #1.md", "naïve 100%", "2026-11-09", 5),
-    ];
+    ]
+    .map(Arc::new);
     let minted = |kind| {
         let rules =
             Rules { ids: kind, authority: "example.org", site: &site, now: at(FIRST), present: &HashSet::new() };
@@ -310,8 +312,10 @@ fn no_two_posts_have_one_atom_date_and_it_is_remembered() {
     // The first goes, a new one comes: nobody else moves.
     let mut next = posts[1..].to_vec();
     next.insert(0, post("00.md", "zero", "2026-11-07", 9));
-    let known: Vec<Arc<Known>> =
-        rows(&first).into_iter().map(|row| Arc::new(Known { gone: row.path == "0.md", ..(*row).clone() })).collect();
+    let known: Vec<Arc<Known>> = rows(&first)
+        .into_iter()
+        .map(|row| Arc::new(Known { gone: row.post.path == "0.md", ..(*row).clone() }))
+        .collect();
     assert_eq!(seconds(&run(&known, &next, LATER)), [5, 1, 2, 3, 4]);
 }
 
@@ -321,12 +325,13 @@ fn a_row_of_a_version_with_other_fingerprints_is_no_edit() {
     let known: Vec<Arc<Known>> = rows(&run(&[], std::slice::from_ref(&old), FIRST))
         .into_iter()
         .map(|row| {
-            Arc::new(Known { fingerprint: "of old".into(), facts: String::new(), stamp: None, ..(*row).clone() })
+            let post = Post { fingerprint: "of old".into(), stamp: None, ..(*row.post).clone() };
+            Arc::new(Known { post: Arc::new(post), extent: Extent::Identifying, ..(*row).clone() })
         })
         .collect();
     let again = run(&known, std::slice::from_ref(&old), LATER);
     assert_eq!((again[0].known.updated, &again[0].change), (known[0].updated, &Change::Same));
-    assert!(!again[0].known.facts.is_empty() && again[0].known.fingerprint == old.fingerprint);
+    assert_eq!((again[0].known.extent, &again[0].known.post.fingerprint), (Extent::Whole, &old.fingerprint));
     let edited = run(&known, &[edit(&old, |p| p.body = Body::of(&prose(2)))], LATER);
     assert_eq!(edited[0].change, Change::Updated);
 }
