@@ -7,6 +7,7 @@ pub mod foreign;
 pub mod history;
 pub mod listed;
 pub mod opml;
+pub mod podcast;
 pub mod scope;
 pub mod settings;
 pub mod tree;
@@ -30,6 +31,7 @@ use url::Url;
 
 pub use history::History;
 pub use listed::Listed;
+pub use podcast::Podcast;
 pub use scope::Scope;
 pub use settings::{ContentKind, Kind, Named, Settings};
 

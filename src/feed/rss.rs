@@ -2,7 +2,8 @@
 
 use super::history::{self, NAMESPACE};
 use super::{
-    ContentKind, Entry, Error, Feed, Format, Found, FoundEntry, GENERATOR, Settings, mail_and_name, picture, xml,
+    ContentKind, Entry, Error, Feed, Format, Found, FoundEntry, GENERATOR, Settings, mail_and_name, picture, podcast,
+    xml,
 };
 use crate::post::Media;
 use ::rss::extension::atom::{AtomExtension, Link};
@@ -42,7 +43,8 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         generator: Some(GENERATOR.to_owned()),
         namespaces: picture::namespaces(&feed.entries).into_iter().chain(fh).collect(),
         atom_ext: Some(AtomExtension { links: std::iter::once(itself).chain(hub).chain(rest).collect() }),
-        items: feed.entries.iter().map(|entry| item(entry, settings.content)).collect(),
+        itunes_ext: podcast::channel(settings.podcast.as_ref(), feed),
+        items: feed.entries.iter().map(|entry| item(entry, settings)).collect(),
         ..Channel::default()
     };
     let unwritable = |reason: String| Error::Unwritable { format: Format::Rss, reason };
@@ -53,7 +55,8 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
     Ok(xml::with_stylesheet(document, feed, self_url, settings).into_bytes())
 }
 
-fn item(entry: &Entry, content: ContentKind) -> Item {
+fn item(entry: &Entry, settings: &Settings) -> Item {
+    let content = settings.content;
     let link = xml::uri(&entry.url);
     // `author` may stand once and must be an address, and beside `dc:creator` it would say the same twice.
     let author = match entry.authors.as_slice() {
@@ -81,6 +84,7 @@ fn item(entry: &Entry, content: ContentKind) -> Item {
         enclosure: entry.media.first().map(enclosure),
         extensions: pictures(entry, content),
         dublin_core_ext: Some(dublin_core),
+        itunes_ext: podcast::item(settings.podcast.as_ref(), entry),
         ..Item::default()
     }
 }

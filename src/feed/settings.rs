@@ -1,6 +1,6 @@
 //! The `[feeds]` table.
 
-use super::Format;
+use super::{Format, Podcast};
 use crate::post::identity::{Ids, Rules};
 use crate::post::{Post, Site, glob};
 use chrono::{DateTime, Utc};
@@ -31,6 +31,8 @@ pub struct Settings {
     pub hub: Option<Url>,
     /// Whether `feeds/index.html` and what else stands beside the feeds is written.
     pub page: bool,
+    /// What the feeds say of the podcast that they are.
+    pub podcast: Option<Podcast>,
     /// Further feeds: one for each tag, author, and so on.
     #[serde(rename = "for")]
     pub further: Vec<Kind>,
@@ -58,6 +60,7 @@ impl Default for Settings {
             flood_limit: 10,
             hub: None,
             page: true,
+            podcast: None,
             further: Vec::new(),
             archives: false,
         }

@@ -232,6 +232,22 @@ fn rich() -> Feed {
 }
 
 #[test]
+fn a_podcast_says_what_directories_ask() {
+    let podcast = "categories = ['science: nature', 'Technology']\nimage = 'https://example.org/cover é.jpg'\n\
+                   email = 'ada@example.org'\ntype = 'serial'";
+    let settings = Settings {
+        podcast: Some(toml::from_str(podcast).unwrap()),
+        content: ContentKind::Summary,
+        ..Settings::default()
+    };
+    let rss = written(&rich(), Format::Rss, &settings);
+    insta::assert_snapshot!("podcast-rss.xml", rss);
+    reread(rss.as_bytes(), Format::Rss, &rich()).unwrap();
+    feed_rs::parser::parse(rss.as_bytes()).unwrap();
+    assert!(!written(&nasty(), Format::Rss, &settings).contains("itunes"), "nothing of it can be played");
+}
+
+#[test]
 fn files_and_pictures_stand_beside_the_text_in_all_formats() {
     let feed = rich();
     let rss = written(&feed, Format::Rss, &Settings::default());

@@ -39,8 +39,8 @@ impl Publisher<'_> {
     pub(super) fn digest(&self, document: &Document<'_>, identities: &[Assigned]) -> String {
         let Document { scope, folder, history, posts, .. } = document;
         let mut context = Context::new(&SHA256);
-        let Settings { authority, hub, page, .. } = &self.config.feeds;
-        let site = (self.site, authority, hub, page);
+        let Settings { authority, hub, page, podcast, .. } = &self.config.feeds;
+        let site = (self.site, authority, hub, page, podcast);
         context.update(format!("{FORM}{site:?}").as_bytes());
         let feed = (&scope.title, &scope.home, &scope.language, scope.content, folder, history);
         context.update(format!("{feed:?}").as_bytes());
