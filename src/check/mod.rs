@@ -2,6 +2,7 @@
 //! what to do.
 
 pub mod feed;
+pub mod mail;
 
 mod posts;
 
