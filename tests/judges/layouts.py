@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""layouts.py MODULES SNAPSHOT...: judges whole mails as tests keep them (tests/corpus/digest/*.snap): their form by mail.py, their HTML by
+"""layouts.py MODULES FILE...: judges whole mails, .eml or as tests keep them (tests/corpus/digest/*.snap): their form by mail.py, their HTML by
 html-validate, and in Chromium by axe-core: 320 to 1200 pixels, light and dark, with and without <style>. MODULES is the node_modules folder
 that has html-validate, axe-core and puppeteer-core. Exit 1 if anything is wrong."""
 import email, email.policy, os, subprocess, sys, tempfile
@@ -12,14 +12,16 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         pages = []
         for name in names:
-            with open(name, encoding="utf-8") as file:
-                raw = file.read().split("\n---\n", 1)[1].strip("\n").replace("\n", "\r\n").encode() + b"\r\n"
+            with open(name, "rb") as file:
+                raw = file.read()
+            if name.endswith(".snap"):
+                raw = raw.split(b"\n---\n", 1)[1].strip(b"\n").replace(b"\n", b"\r\n") + b"\r\n"
             found = mail.judge(raw, mailto_only=b"List-Unsubscribe-Post" not in raw)
             for line in found:
                 print("%s: %s" % (name, line))
             bad += bool(found)
             page = email.message_from_bytes(raw, policy=email.policy.SMTP).get_body(("html",)).get_content()
-            pages.append(os.path.join(folder, os.path.basename(name).removesuffix(".snap") + ".html"))
+            pages.append(os.path.join(folder, os.path.splitext(os.path.basename(name))[0] + ".html"))
             with open(pages[-1], "w", encoding="utf-8") as file:
                 file.write(page)
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "layouts.mjs")
