@@ -17,7 +17,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["src/store/sql.rs"]),
     ("postgres", &["src/store/sql.rs"]),
     ("quick_xml", &["src/feed/tree.rs", "src/feed/xml.rs"]),
-    ("html5ever", &["src/check/feed/content.rs"]),
+    ("html5ever", &["src/check/feed/content.rs", "src/check/mail/page.rs"]),
+    ("mail_parser", &["src/check/mail/letter.rs"]),
     ("anyhow", &["src/cli/", "src/daemon.rs"]),
     ("ureq", &["src/http.rs", "src/hub.rs"]),
 ];

@@ -18,7 +18,7 @@ use crate::publish::{self, Published, Publisher};
 use crate::report;
 use crate::site::{self, Blog, Generator};
 use crate::store::numbers::Edition;
-use crate::store::{Mode, Store};
+use crate::store::{Mode, Place, Store};
 use crate::subscribe;
 use crate::websub::Websub;
 use anyhow::Result;
@@ -119,20 +119,20 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     finish(global, &cycle, run, Some(Told { decisions: &decisions, dispatched: &dispatched, route: &route }))
 }
 
-/// The common ground of the three.
-struct Cycle<'a> {
+/// The common ground of the three, of `preview` and of `check`.
+pub(super) struct Cycle<'a> {
     global: &'a Global,
-    setup: &'a Setup,
-    site: Site,
-    generator: Generator,
-    blog: Blog,
-    store: Store,
+    pub(super) setup: &'a Setup,
+    pub(super) site: Site,
+    pub(super) generator: Generator,
+    pub(super) blog: Blog,
+    pub(super) store: Store,
     known: Vec<Arc<Known>>,
-    now: DateTime<Utc>,
+    pub(super) now: DateTime<Utc>,
 }
 
 impl<'a> Cycle<'a> {
-    fn open(global: &'a Global, setup: &'a Setup, mode: Mode) -> Result<Self> {
+    pub(super) fn open(global: &'a Global, setup: &'a Setup, mode: Mode) -> Result<Self> {
         let now = setup.clock.now();
         let (site, generator) = setup.site()?;
         // First what only looks: a wrong folder leaves no store behind.
@@ -145,13 +145,29 @@ impl<'a> Cycle<'a> {
         Ok(Cycle { global, setup, site, generator, blog, store, known, now })
     }
 
+    /// The same for who only looks: every post is read, whatever the store remembers of it, and nothing is kept. Where the store
+    /// is not at hand, as in a pull request's CI, it is as before the first run.
+    pub(super) fn anew(global: &'a Global, setup: &'a Setup) -> Result<Self> {
+        let now = setup.clock.now();
+        let (site, generator) = setup.site()?;
+        let none = || Store::open(&Place::Memory, Mode::Rehearse);
+        let store = match setup.config.digests.is_empty() {
+            true => none()?,
+            false => setup.store(Mode::Rehearse).or_else(|_| none())?,
+        };
+        let (posts, root) = (&setup.config.posts, &setup.config.root);
+        let blog = site::read(site::find(posts, &generator, root)?, posts, &site, &generator, root, &[], now);
+        let known = store.known_posts()?;
+        Ok(Cycle { global, setup, site, generator, blog, store, known, now })
+    }
+
     fn sync(&self) -> Result<Vec<Problem>> {
         let Setup { config, random, .. } = self.setup;
         let synced = subscribe::sync_file(config, &self.store, self.global.accept_removals, random, self.now)?;
         Ok(synced.map(|(_, problems)| problems).unwrap_or_default())
     }
 
-    fn publish(&self, mode: publish::Mode) -> Result<Published> {
+    pub(super) fn publish(&self, mode: publish::Mode) -> Result<Published> {
         let publisher = Publisher {
             config: &self.setup.config,
             site: &self.site,
@@ -180,7 +196,7 @@ impl<'a> Cycle<'a> {
         Ok(())
     }
 
-    fn desk(&'a self, identities: &'a [Assigned]) -> Result<Desk<'a>> {
+    pub(super) fn desk(&'a self, identities: &'a [Assigned]) -> Result<Desk<'a>> {
         let first_seen = self.store.first_seen()?;
         let candidate = |(identity, post): (&'a Assigned, &'a Arc<Post>)| {
             let id = &identity.known.id;

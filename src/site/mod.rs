@@ -194,6 +194,11 @@ impl Blog {
         hidden.chain(self.problems.iter().map(|problem| problem.path.as_str())).collect()
     }
 
+    /// The file in the site's folder that is, or will be, served at a URL: of pictures, sound and films alone.
+    pub fn media_file(&self, url: &Url) -> Option<PathBuf> {
+        self.renderer.media_file(url)
+    }
+
     /// The page of the site that lists the posts of a tag, a category or a section, where it has one for sure.
     pub fn listing(&self, kind: Kind, name: &str) -> Option<Url> {
         self.renderer.listing(kind, name)

@@ -17,6 +17,12 @@ impl Colour {
         Colour([(hex >> 16) as u8, (hex >> 8) as u8, hex as u8])
     }
 
+    /// Reads `#rrggbb`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('#').filter(|d| d.len() == 6 && d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        u32::from_str_radix(digits, 16).ok().map(Colour::of)
+    }
+
     /// WCAG's relative luminance.
     fn luminance(self) -> f64 {
         let linear = self.0.map(|part| {
@@ -61,9 +67,7 @@ impl Serialize for Colour {
 impl<'de> Deserialize<'de> for Colour {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let digits = text.strip_prefix('#').filter(|d| d.len() == 6 && d.bytes().all(|b| b.is_ascii_hexdigit()));
-        let hex = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        hex.map(Colour::of).ok_or_else(|| {
+        Colour::parse(&text).ok_or_else(|| {
             de::Error::custom(format!("{text:?} is no colour; write it like \"#23614f\", with six digits"))
         })
     }
