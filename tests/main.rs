@@ -10,6 +10,7 @@ mod check;
 mod clock;
 mod contract;
 mod disk;
+mod editions;
 mod dispatch;
 mod dkim;
 mod faults;

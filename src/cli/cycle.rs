@@ -4,6 +4,7 @@ use super::arguments::Global;
 use super::setup::{Setup, stop_flag};
 use super::tell::{self, Told};
 use super::{Exit, notice, progress, say};
+use crate::archive::Archive;
 use crate::catalogue;
 use crate::clock::Span;
 use crate::dispatch::{Dispatch, End, Progress};
@@ -32,6 +33,7 @@ pub(super) fn build(global: &Global) -> Result<Exit> {
     let setup = Setup::load(global)?;
     let cycle = Cycle::open(global, &setup, Mode::Create)?;
     let published = cycle.publish(publish::Mode::Publish)?;
+    cycle.announce(published.listed)?;
     let run = cycle.report(published.feeds, published.problems);
     finish(global, &cycle, run, None)
 }
@@ -98,6 +100,8 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     let before = cycle.store.unfinished()?;
     let desk = cycle.desk(&published.identities)?;
     let decisions = cycle.freeze(&desk, &mut run.posts.problems)?;
+    // What a mail leads to is there before the mail.
+    cycle.announce(published.listed)?;
 
     let progress = Progress::default();
     let (waiting, _) = cycle.store.waiting()?;
@@ -161,19 +165,17 @@ impl<'a> Cycle<'a> {
             now: self.now,
             accept_new: self.global.accept_new,
         };
-        let published = publisher.run(mode)?;
-        if mode == publish::Mode::Publish {
-            self.announce(&published.listed)?;
-        }
-        Ok(published)
+        Ok(publisher.run(mode)?)
     }
 
-    /// What stands beside the feeds, and the hub's news of them.
-    fn announce(&self, feeds: &[Listed]) -> Result<()> {
+    /// The editions' pages, what stands beside the feeds, and the hub's news of them.
+    fn announce(&self, mut feeds: Vec<Listed>) -> Result<()> {
         let Setup { config, clock, .. } = self.setup;
-        catalogue::write(config, &self.site, &self.setup.templates()?, feeds)?;
+        let templates = self.setup.templates()?;
+        feeds.extend(Archive { config, site: &self.site, templates: &templates, store: &self.store }.write()?);
+        catalogue::write(config, &self.site, &templates, &feeds)?;
         if let Some(hub) = &config.feeds.hub {
-            for remark in (Websub { hub, config, store: &self.store, clock }).tell(feeds)? {
+            for remark in (Websub { hub, config, store: &self.store, clock }).tell(&feeds)? {
                 say::remark(self.global, remark);
             }
         }

@@ -3,6 +3,7 @@
 use super::arguments::Global;
 use super::setup::Setup;
 use super::{Exit, say};
+use crate::archive::Archive;
 use crate::store::Store;
 use crate::store::editions::{Beyond, Changed, Retry};
 use anyhow::{Result, bail};
@@ -19,6 +20,7 @@ pub(super) fn approve(global: &Global, edition: &str) -> Result<Exit> {
             bail!("the edition {edition} waits for nothing\n  help: `postrider status` shows where it stands")
         }
     };
+    write_pages(global, &setup, &store);
     done(global, edition, count, "released to", "`postrider run` sends it")
 }
 
@@ -33,7 +35,21 @@ pub(super) fn cancel(global: &Global, edition: &str) -> Result<Exit> {
             bail!("the edition {edition} is at its end already\n  help: `postrider status` shows where it stands")
         }
     };
+    write_pages(global, &setup, &store);
     done(global, edition, count, "withdrawn from", "what was sent stays sent")
+}
+
+/// The pages on the site follow at once, for a worker may deliver in the next second. What was decided stands without them.
+fn write_pages(global: &Global, setup: &Setup, store: &Store) {
+    let write = || -> Result<()> {
+        let (site, _) = setup.site()?;
+        Archive { config: &setup.config, site: &site, templates: &setup.templates()?, store }.write()?;
+        Ok(())
+    };
+    if let Err(error) = write() {
+        let why = say::sentence(&error);
+        say::remark(global, format!("the editions' pages were not written: {why}\n  the next run tries again"));
+    }
 }
 
 /// `postrider retry`

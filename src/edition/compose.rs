@@ -28,8 +28,46 @@ pub struct Composition {
     pub text: String,
 }
 
+/// What is stored of an edition for the site: the same for everybody, without any link of a reader's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// What stands below the title in lists: the preheader.
+    pub summary: String,
+    /// The whole document.
+    pub html: String,
+    /// What feed readers show of it: markup, not yet cleaned.
+    pub entry: String,
+}
+
 /// Composes the mail. Posts that would make it larger than 80 KiB are shown shorter, the last first.
 pub fn compose(i: &Ingredients) -> Result<Composition, Error> {
+    let (view, html) = finished(i)?;
+    let text_name = format!("{}/body.txt.j2", i.layout.folder());
+    let text = tidy(&i.templates.render(&text_name, &view)?);
+    for (name, body) in [(html_name(i), &html), (text_name, &text)] {
+        if !body.contains(UNSUBSCRIBE_LINK) {
+            return Err(Error::NoUnsubscribe { name });
+        }
+    }
+    Ok(Composition { subject: view.edition.subject, preheader: view.edition.preheader, html, text })
+}
+
+/// Composes the page: what the mail shows, by the same template. Browsers need no styles in the elements.
+pub fn page(i: &Ingredients) -> Result<Page, Error> {
+    let (mut view, _) = finished(i)?;
+    // Two steps up from editions/<digest>/<date>/, wherever the site is served.
+    (view.links.unsubscribe, view.links.editions) = (String::new(), Some("../../".to_owned()));
+    let html = without_empty_links(&i.templates.render(&html_name(i), &view)?);
+    let entry = i.templates.render("editions/entry.html.j2", &view)?;
+    Ok(Page { summary: view.edition.preheader, html: format!("{}\n", html.trim_end()), entry })
+}
+
+fn html_name(i: &Ingredients) -> String {
+    format!("{}/body.html.j2", i.layout.folder())
+}
+
+/// The view as the mail shows it, and the mail's HTML.
+fn finished(i: &Ingredients) -> Result<(Digest, String), Error> {
     let mut view = view::of(i);
     let folder = i.layout.folder();
     let subject = match i.subject {
@@ -40,16 +78,23 @@ pub fn compose(i: &Ingredients) -> Result<Composition, Error> {
     view.edition.subject = if subject.is_empty() { shorten(&view.site.title, SUBJECT_LIMIT) } else { subject };
     view.edition.preheader = preheader(&view, i.templates.words());
 
-    let (html_name, text_name) = (format!("{folder}/body.html.j2"), format!("{folder}/body.txt.j2"));
+    let html_name = html_name(i);
     let html = |view: &Digest| inline(&html_name, i.templates.render(&html_name, view)?);
-    let (view, html) = fit(view, html)?;
-    let text = tidy(&i.templates.render(&text_name, &view)?);
-    for (name, body) in [(html_name, &html), (text_name, &text)] {
-        if !body.contains(UNSUBSCRIBE_LINK) {
-            return Err(Error::NoUnsubscribe { name });
-        }
+    fit(view, html)
+}
+
+/// Templates of before there were pages show `links.unsubscribe` without asking whether there is one: such links go.
+fn without_empty_links(html: &str) -> String {
+    let mut out = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some(at) = rest.find("<a ") {
+        let end = rest[at..].find('>').map_or(rest.len(), |end| at + end);
+        let close = rest[end..].find("</a>").map_or(rest.len(), |close| end + close + "</a>".len());
+        let is_empty = rest[at..end].contains(" href=\"\"");
+        out.push_str(&rest[..if is_empty { at } else { close }]);
+        rest = &rest[close..];
     }
-    Ok(Composition { subject: view.edition.subject, preheader: view.edition.preheader, html, text })
+    out + rest
 }
 
 /// Writes the styles into the elements, where no mail program drops them.
@@ -195,6 +240,7 @@ pub(crate) mod sample {
         #[serde(default)]
         pub(crate) theme: theme::Settings,
         pub(crate) reader: Option<String>,
+        pub(crate) online: Option<String>,
         pub(crate) intro: Option<String>,
         pub(crate) content: ContentKind,
         pub(crate) max_posts: usize,
@@ -252,6 +298,19 @@ pub(crate) mod sample {
             templates: &Templates,
             postal_address: Option<&str>,
         ) -> Result<Composition, Error> {
+            self.with(templates, postal_address, compose)
+        }
+
+        pub(crate) fn page(&self, templates: &Templates) -> Result<Page, Error> {
+            self.with(templates, Some("1 Sample Street, Chicago IL"), page)
+        }
+
+        fn with<T>(
+            &self,
+            templates: &Templates,
+            postal_address: Option<&str>,
+            make: impl FnOnce(&Ingredients) -> T,
+        ) -> T {
             let site = Site {
                 title: self.site.title.clone(),
                 url: self.site.url.clone(),
@@ -263,7 +322,7 @@ pub(crate) mod sample {
             let posts: Vec<(PostId, Post, Content)> = self.post.iter().map(CasePost::build).collect();
             let intro = self.intro.as_deref().map(CleanHtml::for_tests);
             let items: Vec<Item> = posts.iter().map(|(id, post, content)| Item { id, post, content }).collect();
-            compose(&Ingredients {
+            make(&Ingredients {
                 site: &site,
                 digest: &self.digest,
                 date: self.date,
@@ -272,6 +331,7 @@ pub(crate) mod sample {
                 theme: &self.theme,
                 language: self.reader.as_deref().unwrap_or(&site.language),
                 reader: self.reader.as_deref(),
+                online: self.online.as_deref(),
                 intro: intro.as_ref(),
                 subject: self.subject.as_deref(),
                 content: self.content,
@@ -408,6 +468,45 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_page_is_everybodys_and_the_mail_leads_to_it() {
+        let mut case = Case::read("weekly");
+        let url = "https://example.org/editions/weekly/2026-11-23/";
+        case.online = Some(url.to_owned());
+        for layout in [Layout::Digest, Layout::Letter, Layout::Headlines, Layout::Full] {
+            case.layout = layout;
+            let mail = case.compose(&Templates::embedded(), None).unwrap();
+            for body in [&mail.html.replace("&#x2f;", "/"), &mail.text] {
+                assert_eq!((body.matches(url).count(), body.matches("Read online").count()), (1, 1), "{layout:?}");
+            }
+            let page = case.page(&Templates::embedded()).unwrap();
+            let html = page.html.replace("&#x2f;", "/");
+            assert!(html.contains(&format!("<link rel=\"canonical\" href=\"{url}\">")), "{layout:?}: {html}");
+            assert!(html.contains("href=\"../../\"") && html.contains("All editions"), "{layout:?}");
+            for personal in [UNSUBSCRIBE_LINK, "Unsubscribe", "You get this mail", "1 Sample Street", "Read online"] {
+                assert!(!html.contains(personal), "{layout:?}: {personal}");
+            }
+            for post in &case.post {
+                assert!(html.contains(&post.title) && page.entry.contains(&post.title), "{layout:?}: {}", post.title);
+            }
+        }
+    }
+
+    #[test]
+    fn a_template_of_before_there_were_pages_leaves_no_link_that_leads_nowhere() {
+        let own =
+            "<p>{{ posts[0].title }}</p><a href=\"/x\">x</a><a class=\"y\" href=\"{{ links.unsubscribe }}\">Leave</a>!";
+        let own = BTreeMap::from([("digest/body.html.j2".to_owned(), own.to_owned())]);
+        let templates = Templates::with_overrides(own).unwrap();
+        let case = Case::read("weekly");
+        assert!(case.compose(&templates, None).unwrap().html.contains("Leave"));
+        let page = case.page(&templates).unwrap().html;
+        assert_eq!(page, "<p>The eels are back in the mill stream</p><a href=\"/x\">x</a>!\n");
+        for (odd, left) in [("<a href=\"\">x", ""), ("<a ", "<a "), ("a<a href=\"\"></a>b", "ab")] {
+            assert_eq!(without_empty_links(odd), left);
         }
     }
 

@@ -77,6 +77,8 @@ pub struct Ingredients<'a> {
     pub theme: &'a theme::Settings,
     /// The language in which the mail speaks.
     pub language: &'a str,
+    /// Where the edition's page is, if it has one.
+    pub online: Option<&'a str>,
     /// The readers' own language, if they chose one.
     pub reader: Option<&'a str>,
     /// What the author says before the posts.
@@ -127,7 +129,7 @@ pub(super) fn of(i: &Ingredients) -> Digest {
         posts,
         more: items[shown..].iter().map(|item| link(item.post, i)).collect(),
         unlisted: 0,
-        links: Links { unsubscribe: UNSUBSCRIBE_LINK.to_owned() },
+        links: Links { unsubscribe: UNSUBSCRIBE_LINK.to_owned(), online: i.online.map(str::to_owned), editions: None },
         postal_address: i.postal_address.map(address).filter(|a| !a.is_empty()),
         theme: themed(i),
         subscriber: Subscriber { language: i.reader.map(str::to_owned) },

@@ -1,5 +1,6 @@
 //! Digests, slots and editions: what was decided, once.
 
+use super::pages::Page;
 use super::sql::{Connection, Write};
 use super::{Error, Store, WITHDRAW, time};
 use crate::edition::slot::Memory;
@@ -25,6 +26,8 @@ pub struct Frozen {
     pub posts: Vec<PostId>,
     /// The renderings. The first holds all posts.
     pub variants: Vec<Variant>,
+    /// Its page for the site, if it is to have one.
+    pub page: Option<Page>,
     /// For each choice of topics and language among its readers what they get.
     pub audiences: Vec<Audience>,
     /// Whether readers without a choice of digests get it.
@@ -195,6 +198,20 @@ impl Store {
                     variant.html.as_str().into(),
                     variant.text.as_str().into(),
                     variant.message.as_str().into(),
+                ];
+                c.execute(sql, &values)?;
+            }
+            if let Some(page) = &frozen.page {
+                let sql = "INSERT INTO pages (edition, entry, date, language, summary, length, html, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+                let values = [
+                    frozen.id.as_str().into(),
+                    page.entry.as_str().into(),
+                    page.date.to_rfc3339().into(),
+                    page.language.as_str().into(),
+                    page.summary.as_str().into(),
+                    (page.html.len() as i64).into(),
+                    page.html.as_str().into(),
+                    page.content.as_str().into(),
                 ];
                 c.execute(sql, &values)?;
             }

@@ -63,6 +63,7 @@ pub(crate) fn edition(id: &str, slot: DateTime<Utc>) -> Frozen {
         subject: "News".to_owned(),
         posts: Vec::new(),
         variants: vec![variant],
+        page: None,
         audiences: Vec::new(),
         default: true,
         approve: false,
