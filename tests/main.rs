@@ -25,6 +25,7 @@ mod media;
 mod mutations;
 mod order;
 mod limits;
+mod live;
 mod model;
 mod posts;
 mod power;

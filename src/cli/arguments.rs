@@ -82,6 +82,9 @@ pub enum Command {
     Approve {
         /// Its id, such as weekly/2026-11-23
         edition: String,
+        /// Also where posts that it waits for (require_live) do not answer
+        #[arg(long)]
+        anyway: bool,
     },
     /// Withdraw what is not sent of an edition
     Cancel {

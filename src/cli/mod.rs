@@ -57,7 +57,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Send { digest, to } => send::run(global, digest, to),
         Command::Status { watch } => status::run(global, *watch),
         Command::Why { address } => why::run(global, address),
-        Command::Approve { edition } => editions::approve(global, edition),
+        Command::Approve { edition, anyway } => editions::approve(global, edition, *anyway),
         Command::Cancel { edition } => editions::cancel(global, edition),
         Command::Retry { edition, failed_with, outbox } => {
             editions::retry(global, edition, failed_with.as_deref(), *outbox)

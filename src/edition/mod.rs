@@ -66,6 +66,9 @@ pub struct Settings {
     /// Whether a frozen edition waits for `approve`.
     #[serde(default)]
     pub approve: bool,
+    /// Whether an edition is released only when its posts' addresses answer.
+    #[serde(default)]
+    pub require_live: bool,
     /// Whether its editions have pages on the site.
     #[serde(default = "yes")]
     pub archive: bool,

@@ -69,6 +69,8 @@ impl<'a> Desk<'a> {
             })
         });
         let variants: Vec<Variant> = rendered.collect::<Result<_, Error>>()?;
+        let url = |c: &Candidate<'_>| c.post.url.to_string();
+        let awaits = if digest.require_live { draft.posts.iter().map(url).collect() } else { Vec::new() };
         let all: Vec<Item<'_>> = wanted[0].posts.iter().map(item).collect();
         Ok(Frozen {
             id: draft.id.clone(),
@@ -82,6 +84,7 @@ impl<'a> Desk<'a> {
             audiences,
             default: self.is_default(digest),
             approve: digest.approve,
+            awaits,
         })
     }
 

@@ -67,6 +67,7 @@ pub(crate) fn edition(id: &str, slot: DateTime<Utc>) -> Frozen {
         audiences: Vec::new(),
         default: true,
         approve: false,
+        awaits: Vec::new(),
     }
 }
 
