@@ -168,6 +168,28 @@ impl<'a> Desk<'a> {
         Ok(Decision { digest, introduce, verdict, next: crontab.next_after(self.now, zone) })
     }
 
+    /// The next edition of a digest with slots, with what is new so far. None where no slot is to come.
+    pub fn upcoming(&self, digest: &'a edition::Settings) -> Result<Option<Draft<'a>>, Error> {
+        let decision = self.decide_one(digest)?;
+        if let Verdict::Freeze(mut drafts) = decision.verdict {
+            return Ok(drafts.pop());
+        }
+        let (Schedule::Crontab(crontab), Some(next)) = (&digest.schedule, decision.next) else { return Ok(None) };
+        let mut taken = self.store.taken(digest.name.as_str())?;
+        let mut memory = self.store.digest(digest.name.as_str())?;
+        if let Some((introduced, baseline)) = decision.introduce {
+            taken.extend(baseline);
+            memory = Some(introduced);
+        }
+        let posts: Vec<Candidate<'a>> =
+            self.posts.iter().map(|c| Candidate { taken: taken.contains(c.id), ..*c }).collect();
+        let zone = digest.zone(self.site.timezone);
+        let new = memory.map(|memory| select::for_slot(&posts, digest, crontab, memory, next, zone));
+        let id = self.free_id(digest, next)?;
+        let after = memory.map(|memory| memory.newest);
+        Ok(Some(Draft { id, slot: Some(next), after, posts: new.unwrap_or_default() }))
+    }
+
     fn decide_each(
         &self,
         digest: &'a edition::Settings,

@@ -17,6 +17,7 @@ mod faults;
 mod feeds;
 mod freezing;
 mod identity;
+mod introductions;
 mod keys;
 mod kills;
 mod ledger;

@@ -67,6 +67,11 @@ pub enum Command {
         #[arg(long, value_name = "ADDRESS")]
         to: String,
     },
+    /// Begin the introduction of a digest's next edition: a file that shows which posts are new so far
+    Draft {
+        /// The digest's name
+        digest: String,
+    },
     /// Editions and their deliveries, what is due next, what is in doubt
     Status {
         /// Show it again and again until nothing is open

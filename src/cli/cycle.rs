@@ -165,11 +165,11 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     finish(global, &cycle.site, run, Some(told))
 }
 
-/// The common ground of the three.
-struct Cycle<'a> {
+/// The common ground of the three, and of `draft`.
+pub(super) struct Cycle<'a> {
     global: &'a Global,
     setup: &'a Setup,
-    site: Site,
+    pub(super) site: Site,
     generator: Generator,
     blog: Blog,
     store: Store,
@@ -178,7 +178,7 @@ struct Cycle<'a> {
 }
 
 impl<'a> Cycle<'a> {
-    fn open(global: &'a Global, setup: &'a Setup, mode: Mode) -> Result<Self> {
+    pub(super) fn open(global: &'a Global, setup: &'a Setup, mode: Mode) -> Result<Self> {
         let now = setup.clock.now();
         let (site, generator) = setup.site()?;
         // First what only looks: a wrong folder leaves no store behind.
@@ -197,7 +197,7 @@ impl<'a> Cycle<'a> {
         Ok(synced.map(|(_, problems)| problems).unwrap_or_default())
     }
 
-    fn publish(&self, mode: publish::Mode) -> Result<Published> {
+    pub(super) fn publish(&self, mode: publish::Mode) -> Result<Published> {
         let publisher = Publisher {
             config: &self.setup.config,
             site: &self.site,
@@ -224,7 +224,7 @@ impl<'a> Cycle<'a> {
         Ok(())
     }
 
-    fn desk(&'a self, identities: &'a [Assigned]) -> Result<Desk<'a>> {
+    pub(super) fn desk(&'a self, identities: &'a [Assigned]) -> Result<Desk<'a>> {
         let first_seen = self.store.first_seen()?;
         let candidate = |(identity, post): (&'a Assigned, &'a Post)| {
             let id = &identity.known.id;

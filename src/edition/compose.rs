@@ -3,7 +3,7 @@
 //! Pure: the same ingredients give the same bytes. The HTML is small enough that no mail program clips it.
 
 use super::view;
-pub use super::view::{ContentKind, GroupBy, Grouping, Ingredients, Item, UNSUBSCRIBE_LINK, site};
+pub use super::view::{ContentKind, GroupBy, Grouping, Ingredients, Introduction, Item, UNSUBSCRIBE_LINK, site};
 use crate::template::Error;
 use crate::template::context::{Digest, Link, Post as Shown};
 use crate::template::text::{COLUMNS, one_line, shorten, wrap};
@@ -14,6 +14,9 @@ const HTML_LIMIT: usize = 78 * 1024;
 
 /// Longer subjects are cut by every mail program.
 const SUBJECT_LIMIT: usize = 150;
+
+/// No mail program shows more of what stands after the subject.
+const PREHEADER_LIMIT: usize = 130;
 
 /// What is stored of a variant, with [`UNSUBSCRIBE_LINK`] in place of the link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,13 +73,20 @@ fn html_name(i: &Ingredients) -> String {
 fn finished(i: &Ingredients) -> Result<(Digest, String), Error> {
     let mut view = view::of(i);
     let folder = i.layout.folder();
-    let subject = match i.subject {
-        Some(source) => i.templates.render_source(&format!("(subject of the digest {})", i.digest), source, &view)?,
-        None => i.templates.render(&format!("{folder}/subject.txt.j2"), &view)?,
+    let own = |said: &Option<String>| said.as_deref().map(view::plain);
+    let subject = match (own(&i.introduction.subject), i.subject) {
+        (Some(said), _) => said,
+        (None, Some(source)) => {
+            i.templates.render_source(&format!("(subject of the digest {})", i.digest), source, &view)?
+        }
+        (None, None) => i.templates.render(&format!("{folder}/subject.txt.j2"), &view)?,
     };
     let subject = one_line(&subject, SUBJECT_LIMIT);
     view.edition.subject = if subject.is_empty() { shorten(&view.site.title, SUBJECT_LIMIT) } else { subject };
-    view.edition.preheader = preheader(&view, i.templates.words());
+    view.edition.preheader = match own(&i.introduction.preheader) {
+        Some(said) => one_line(&said, PREHEADER_LIMIT),
+        None => preheader(&view, i.templates.words()),
+    };
 
     let html_name = html_name(i);
     let html = |view: &Digest| inline(&html_name, i.templates.render(&html_name, view)?);
@@ -188,7 +198,7 @@ fn preheader(view: &Digest, words: &Words) -> String {
         }
         said.push_str(&part);
     }
-    shorten(&said, 130)
+    shorten(&said, PREHEADER_LIMIT)
 }
 
 /// No trailing blanks, at most two empty lines together, no line so long that a mail server might break it (a URL stays whole).
@@ -242,6 +252,8 @@ pub(crate) mod sample {
         pub(crate) reader: Option<String>,
         pub(crate) online: Option<String>,
         pub(crate) intro: Option<String>,
+        pub(crate) own_subject: Option<String>,
+        pub(crate) own_preheader: Option<String>,
         pub(crate) content: ContentKind,
         pub(crate) max_posts: usize,
         pub(crate) public_url: Option<Url>,
@@ -274,6 +286,7 @@ pub(crate) mod sample {
         pub(crate) language: Option<String>,
         #[serde(default)]
         pub(crate) featured: bool,
+        pub(crate) intro: Option<String>,
         #[serde(default)]
         pub(crate) tags: Vec<String>,
         pub(crate) image: Option<Picture>,
@@ -320,7 +333,9 @@ pub(crate) mod sample {
                 author: None,
             };
             let posts: Vec<(PostId, Post, Content)> = self.post.iter().map(CasePost::build).collect();
-            let intro = self.intro.as_deref().map(CleanHtml::for_tests);
+            let html = self.intro.as_deref().map(CleanHtml::for_tests);
+            let introduction =
+                Introduction { html, subject: self.own_subject.clone(), preheader: self.own_preheader.clone() };
             let items: Vec<Item> = posts.iter().map(|(id, post, content)| Item { id, post, content }).collect();
             make(&Ingredients {
                 site: &site,
@@ -332,7 +347,7 @@ pub(crate) mod sample {
                 language: self.reader.as_deref().unwrap_or(&site.language),
                 reader: self.reader.as_deref(),
                 online: self.online.as_deref(),
-                intro: intro.as_ref(),
+                introduction: &introduction,
                 subject: self.subject.as_deref(),
                 content: self.content,
                 max_posts: self.max_posts,
@@ -374,8 +389,15 @@ pub(crate) mod sample {
             let measured = |size| Measured { length: 1, media_type: "image/jpeg".into(), size: Some(size) };
             let size = self.image.as_ref().and_then(|picture| picture.size);
             let image = post.image.clone().map(|image| Image { measured: size.map(measured), ..image });
-            let content =
-                Content { excerpt: html.clone(), html, summary: self.summary.clone(), image, ..Content::default() };
+            let intro = self.intro.as_deref().map(CleanHtml::for_tests);
+            let content = Content {
+                intro,
+                excerpt: html.clone(),
+                html,
+                summary: self.summary.clone(),
+                image,
+                ..Content::default()
+            };
             (PostId(self.url.to_string()), post, content)
         }
     }
@@ -524,6 +546,34 @@ mod tests {
         case.subject = Some("{{ post.title }}".to_owned());
         let error = case.compose(&Templates::embedded(), None).unwrap_err().to_string();
         assert!(error.starts_with("the template (subject of the digest weekly), line 1,"), "{error}");
+    }
+
+    #[test]
+    fn what_the_author_says_of_an_edition_goes_before_what_is_made() {
+        let templates = Templates::embedded();
+        let mut case = Case::read("weekly");
+        case.own_subject = Some(format!("Late\n{UNSUBSCRIBE_LINK} {{{{ site.title }}}}"));
+        case.own_preheader = Some("Sorry for the\ndelay".to_owned());
+        let mail = case.compose(&templates, None).unwrap();
+        assert_eq!(mail.subject, "Late POSTRIDER UNSUBSCRIBE LINK {{ site.title }}");
+        assert_eq!(mail.preheader, "Sorry for the delay");
+        assert!(mail.html.contains("Sorry for the delay") && mail.html.contains("<title>Late"), "{}", mail.html);
+
+        // A post's own words stand where it leads: the newest, or the featured one.
+        case.post[0].intro = Some("<p>Of the first.</p>".to_owned());
+        case.post[1].intro = Some("<p>Of the second.</p>".to_owned());
+        let shows = |case: &Case| {
+            let mail = case.compose(&templates, None).unwrap();
+            ["Of the first.", "Of the second.", "Of all."]
+                .into_iter()
+                .filter(|said| mail.html.contains(said) && mail.text.contains(said))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shows(&case), ["Of the first."]);
+        case.post[1].featured = true;
+        assert_eq!(shows(&case), ["Of the second."]);
+        case.intro = Some("<p>Of all.</p>".to_owned());
+        assert_eq!(shows(&case), ["Of all."]);
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Rendering an edition that is due: once for each choice of topics and language among its readers, and once for the site.
 
 use super::{Desk, Draft, Error};
-use crate::edition::compose::{self, Composition, Grouping, Ingredients, Item};
+use crate::edition::compose::{self, Composition, Grouping, Ingredients, Introduction, Item};
 use crate::edition::select::Candidate;
 use crate::edition::{self, page};
-use crate::html::CleanHtml;
 use crate::message::{self, skeleton};
 use crate::post::{Content, Problem};
 use crate::site;
@@ -26,7 +25,7 @@ struct Common<'a> {
     desk: &'a Desk<'a>,
     digest: &'a edition::Settings,
     date: DateTime<FixedOffset>,
-    intro: Option<CleanHtml>,
+    introduction: Introduction,
     /// Its page, if it is to have one.
     online: Option<String>,
     templates: &'a Templates,
@@ -167,10 +166,10 @@ impl<'a> Desk<'a> {
         let date = slot.unwrap_or(self.now).with_timezone(&zone).fixed_offset();
         let day = date.format("%Y-%m-%d").to_string();
         let name = digest.name.as_str();
-        let intro = site::introduction(&self.config.posts.dir, &self.config.root, name, &day, &self.site.url)?;
+        let introduction = site::introduction(&self.config.posts.dir, &self.config.root, name, &day, &self.site.url)?;
         let id = id.map_or_else(|| format!("{name}/{day}"), str::to_owned);
         let online = digest.archive.then(|| page::url(&self.site.url, &id).to_string());
-        Ok(Common { desk: self, digest, date, intro, online, templates, mail })
+        Ok(Common { desk: self, digest, date, introduction, online, templates, mail })
     }
 }
 
@@ -187,7 +186,7 @@ impl Common<'_> {
             language: reader.or(digest.language.as_deref()).unwrap_or(&desk.site.language),
             reader,
             online: self.online.as_deref(),
-            intro: self.intro.as_ref(),
+            introduction: &self.introduction,
             subject: digest.subject.as_deref(),
             content: digest.content,
             max_posts: digest.max_posts,
