@@ -1,5 +1,5 @@
 //! The archive: a page on the site for each edition that was released, a page that lists them, and a feed. Promises: what has
-//! not changed is neither read from the store nor touched, and there is no page of an edition that nobody was to get.
+//! not changed is neither read from the store nor touched, and there is no page of an edition that nobody was to get; a list of the author's own stays.
 
 use crate::config::Config;
 use crate::edition::{compose, page};
@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 
 /// So many editions are listed: years of a daily digest, and what a template can hold.
 const SHOWN: usize = 5000;
+/// The last line of a list of ours.
+const MARK: &str = "<!-- Made by Postrider, anew in every run. Without this line the folder's list and feed are yours and stay as they are. -->";
 /// Part of what the feed is remembered by: another one, and it is written anew.
 const FORM: u32 = 1;
 
@@ -69,7 +71,8 @@ impl Archive<'_> {
             output::remove(&self.path(&page::file(&page.edition)))?;
         }
         let index = self.path(&format!("{}/index.html", page::FOLDER));
-        if pages.is_empty() && !index.is_file() {
+        let there = output::read(&index)?;
+        if pages.is_empty() && there.is_none() {
             return Ok(None);
         }
         for page in &pages {
@@ -78,9 +81,13 @@ impl Archive<'_> {
                 output::replace(&file, self.store.page_html(&page.edition)?.as_bytes())?;
             }
         }
+        // The site may have a part of that name itself.
+        if there.is_some_and(|list| !list.trim_ascii_end().ends_with(MARK.as_bytes())) {
+            return Ok(None);
+        }
         let listed = self.listed();
         let html = self.templates.render("editions/index.html.j2", &self.context(&pages, &listed))?;
-        output::replace(&index, format!("{}\n", html.trim_end()).as_bytes())?;
+        output::replace(&index, format!("{}\n{MARK}\n", html.trim_end()).as_bytes())?;
         self.write_feed(&pages, &listed)?;
         Ok(Some(listed))
     }

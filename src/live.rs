@@ -99,6 +99,9 @@ pub fn all_answer(urls: &[String], answers: &Answers) -> bool {
 /// Asks the site for what editions wait for, each address once.
 pub fn ask(waiting: &[Waiting], clock: &Clock) -> Answers {
     let urls: BTreeSet<&String> = waiting.iter().flat_map(|waiting| &waiting.urls).collect();
+    if urls.is_empty() {
+        return Answers::new();
+    }
     let (probe, stopwatch) = (Probe::default(), clock.stopwatch());
     let workers = AT_ONCE.min(urls.len());
     let next = Mutex::new(urls.into_iter());

@@ -213,6 +213,18 @@ fn who_turns_the_archive_off_may_delete_it() {
 }
 
 #[test]
+fn a_part_of_the_site_that_has_that_name_stays() {
+    let site = site("");
+    fs::create_dir_all(site.path("public/editions")).expect("a folder");
+    site.write(INDEX, "<h1>Old editions</h1>\n");
+    site.write(FEEDS[1], "<feed/>");
+    run(&site, &["run"]);
+    assert_eq!((text(&site, INDEX), text(&site, FEEDS[1])), ("<h1>Old editions</h1>\n".into(), "<feed/>".into()));
+    assert!(is_there(&site, PAGE) && !is_there(&site, FEEDS[0]), "the mail leads to the page");
+    assert!(!text(&site, "public/feeds/feeds.opml").contains("editions"));
+}
+
+#[test]
 fn what_feed_readers_show_is_clean() {
     let site = site("content = \"full\"");
     site.write("posts/_x.md", "");
