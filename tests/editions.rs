@@ -294,3 +294,19 @@ fn pages_are_those_of_what_was_released_on_every_store() {
         assert!(store.page_html("weekly/1").is_err());
     });
 }
+
+#[test]
+fn a_store_of_before_there_were_pages_goes_on() {
+    every_store(|base| {
+        freeze(&base.open(), &Frozen { approve: true, ..edition("weekly/1", monday()) });
+        for sql in ["DROP TABLE pages", "DROP TABLE awaited", "ALTER TABLE editions DROP COLUMN approved"] {
+            base.change(sql);
+        }
+        base.change("UPDATE meta SET value = '6' WHERE key = 'version'");
+        let store = base.open();
+        let waiting = store.editions(1).expect("a list").remove(0);
+        assert_eq!((waiting.state.as_str(), waiting.approval, waiting.awaits), ("waiting", true, Vec::new()));
+        assert_eq!(store.approve("weekly/1", |_| true, monday()).expect("approved"), Changed::Done(0));
+        assert_eq!((store.pages().expect("a list"), store.awaiting().expect("a list")), (Vec::new(), Vec::new()));
+    });
+}
