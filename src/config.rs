@@ -127,13 +127,8 @@ pub enum Error {
 }
 
 /// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 5] = [
-    ("require_live", "waiting for a post's URL to answer"),
-    ("inbox", "reading a mailbox"),
-    ("relay", "several relays"),
-    ("hooks", "hooks"),
-    ("keep", "retention"),
-];
+const LATER: [(&str, &str); 4] =
+    [("inbox", "reading a mailbox"), ("relay", "several relays"), ("hooks", "hooks"), ("keep", "retention")];
 
 impl Config {
     /// Reads the text of a configuration file. `lookup` resolves `${NAME}`; a name that it does not know stays as it is until

@@ -3,31 +3,22 @@
 //! *Deciding* only reads, so that `plan` says what `run` would do. *Carrying out* renders outside any transaction and writes in
 //! one; the database decides who was first (P3, P6).
 
+mod render;
 mod upcoming;
 
 use crate::config::Config;
 use crate::edition;
-use crate::edition::compose::{self, Grouping, Ingredients, Item, compose};
 use crate::edition::select::{self, Candidate};
 use crate::edition::slot::{self, Memory, Standing};
-use crate::message::{self, List, skeleton};
+use crate::message::{self, List};
 use crate::post::{Content, PostId, Problem, Site};
 use crate::schedule::Schedule;
-use crate::site;
-use crate::store::editions::{Audience, Decided, Frozen, Variant};
+use crate::store::editions::Decided;
 use crate::store::{self, Store};
-use crate::subscriber::Choices;
 use crate::template::Templates;
 use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::BTreeMap;
-
+pub use render::leaves;
 pub use upcoming::{Holds, Upcoming};
-
-/// Beyond so many renderings of one edition something is wrong with the choice of topics.
-const MOST_VARIANTS: usize = 1000;
-
-/// Beyond so many different choices of topics and languages they are not looked at one by one any more.
-const MOST_CHOICES: usize = 100_000;
 
 /// Why an edition could not be frozen.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +42,8 @@ pub enum Error {
     Post(#[from] Problem),
     /// Too many renderings.
     #[error(
-        "digest {digest:?}: its readers' topics and languages make more than {MOST_VARIANTS} different renderings\n  help: offer fewer topics"
+        "digest {digest:?}: its readers' topics and languages make more than {} different renderings\n  help: offer fewer topics",
+        render::MOST_VARIANTS
     )]
     TooManyVariants {
         /// Which digest.
@@ -257,129 +249,6 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    fn freeze(
-        &self,
-        digest: &edition::Settings,
-        draft: &Draft<'a>,
-        templates: &Templates,
-        mail: &message::Settings,
-        render: &dyn Fn(&Candidate<'a>) -> Result<Content, Problem>,
-    ) -> Result<Frozen, Error> {
-        let default = self.is_default(digest);
-        let choices = self.store.choices(digest.name.as_str(), default, MOST_CHOICES)?;
-        // Who is not looked at would get posts that they did not choose.
-        if choices.len() > MOST_CHOICES {
-            return Err(Error::TooManyVariants { digest: digest.name.to_string() });
-        }
-        let contents: Vec<Content> = draft.posts.iter().map(render).collect::<Result<_, _>>()?;
-        // The first variant holds all posts, in the digest's own language; each other one is what some choice of topics leaves, in
-        // the language of some reader.
-        let all: Vec<usize> = (0..draft.posts.len()).collect();
-        let mut variants: BTreeMap<(Vec<usize>, String), usize> = BTreeMap::from([((all.clone(), String::new()), 0)]);
-        let mut order = vec![(all, String::new())];
-        let mut audiences = Vec::new();
-        for (topics, language) in choices {
-            let left = leaves(&draft.posts, &Choices::from_stored(topics.clone()));
-            let spoken = self.spoken_to(digest, &language, templates);
-            let mut variant_in = |spoken: String| {
-                let next = variants.len();
-                let key = (left.clone(), spoken);
-                *variants.entry(key.clone()).or_insert_with(|| {
-                    order.push(key);
-                    next
-                })
-            };
-            // Whose language changes before the release gets the digest's own.
-            let known = audiences.last().is_some_and(|last: &Audience| last.topics == topics);
-            for language in
-                [(!known).then(String::new), (!language.is_empty()).then_some(language)].into_iter().flatten()
-            {
-                let spoken = if language.is_empty() { String::new() } else { spoken.clone() };
-                let variant = (!left.is_empty()).then(|| variant_in(spoken));
-                audiences.push(Audience { topics: topics.clone(), language, variant });
-            }
-            if order.len() > MOST_VARIANTS {
-                return Err(Error::TooManyVariants { digest: digest.name.to_string() });
-            }
-        }
-        let list = self.list(digest, mail);
-        let rendered = order.iter().map(|(which, language)| {
-            let items: Vec<Item<'_>> = which
-                .iter()
-                .map(|at| Item { id: draft.posts[*at].id, post: draft.posts[*at].post, content: &contents[*at] })
-                .collect();
-            let reader = (!language.is_empty()).then_some(language.as_str());
-            let composition = self.compose(digest, draft.slot, &items, reader, templates, mail)?;
-            let message = skeleton(mail, &list, &composition, &draft.id)?;
-            let positions = which.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
-            Ok(Variant {
-                posts: format!("{positions} {language}").trim_end().to_owned(),
-                subject: composition.subject,
-                html: composition.html,
-                text: composition.text,
-                message: message.to_stored().to_owned(),
-            })
-        });
-        let rendered: Vec<Variant> = rendered.collect::<Result<_, Error>>()?;
-        Ok(Frozen {
-            id: draft.id.clone(),
-            digest: digest.name.to_string(),
-            slot: draft.slot,
-            after: draft.after,
-            subject: rendered[0].subject.clone(),
-            posts: draft.posts.iter().map(|c| c.id.clone()).collect(),
-            variants: rendered,
-            audiences,
-            default,
-            approve: digest.approve,
-        })
-    }
-
-    /// The language of a reader where it is another than the digest's and there are words of it; else nothing.
-    fn spoken_to(&self, digest: &edition::Settings, reader: &str, templates: &Templates) -> String {
-        let own = digest.language.as_deref().unwrap_or(&self.site.language);
-        let words = templates.words();
-        match words.file(reader) {
-            Some(theirs) if words.file(own) != Some(theirs) => theirs.to_owned(),
-            _ => String::new(),
-        }
-    }
-
-    /// The subject, HTML and text of some posts as this digest shows them; for readers of another language, in theirs.
-    pub fn compose(
-        &self,
-        digest: &edition::Settings,
-        slot: Option<DateTime<Utc>>,
-        items: &[Item<'_>],
-        reader: Option<&str>,
-        templates: &Templates,
-        mail: &message::Settings,
-    ) -> Result<compose::Composition, Error> {
-        let zone = digest.zone(self.site.timezone);
-        let date = slot.unwrap_or(self.now).with_timezone(&zone).fixed_offset();
-        let folders = &self.config.posts.dir;
-        let day = date.format("%Y-%m-%d").to_string();
-        let intro = site::introduction(folders, &self.config.root, digest.name.as_str(), &day, &self.site.url)?;
-        let ingredients = Ingredients {
-            site: self.site,
-            digest: digest.name.as_str(),
-            date,
-            layout: digest.layout,
-            grouping: Grouping { by: digest.group_by, tags: &digest.tags },
-            theme: &self.config.theme,
-            language: reader.or(digest.language.as_deref()).unwrap_or(&self.site.language),
-            reader,
-            intro: intro.as_ref(),
-            subject: digest.subject.as_deref(),
-            content: digest.content,
-            max_posts: digest.max_posts,
-            items,
-            postal_address: mail.postal_address.as_deref(),
-            templates,
-        };
-        compose(&ingredients).map_err(|e| Error::Template { digest: digest.name.to_string(), why: e.to_string() })
-    }
-
     /// The list that a digest's mails belong to.
     pub fn list(&self, digest: &edition::Settings, mail: &message::Settings) -> List {
         List::new(&self.site.title, digest.name.as_str(), mail, None, self.config.web.public_url.as_ref())
@@ -389,12 +258,6 @@ impl<'a> Desk<'a> {
     pub fn is_default(&self, digest: &edition::Settings) -> bool {
         self.config.default_digests().contains(&digest.name.as_str())
     }
-}
-
-/// The positions of the posts that a choice of topics leaves; no choice leaves all.
-pub fn leaves(posts: &[Candidate<'_>], topics: &Choices) -> Vec<usize> {
-    let wanted = |c: &Candidate<'_>| topics.is_empty() || topics.iter().any(|topic| c.post.is_about(topic));
-    posts.iter().enumerate().filter(|(_, c)| wanted(c)).map(|(at, _)| at).collect()
 }
 
 /// Marks what is dated before a moment as behind the digest; their ids.

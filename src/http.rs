@@ -1,4 +1,4 @@
-//! Fetches a document over HTTP, as a feed reader would. Promises: a bound on its size, on redirects and on time; nothing
+//! Fetches a document over HTTP, as a feed reader would, and asks whether a page is there. Promises: a bound on its size, on redirects and on time; nothing
 //! is sent but the request; every failure is a sentence.
 
 use rustls::crypto::aws_lc_rs;
@@ -15,6 +15,8 @@ const LARGEST: u64 = 32 * 1024 * 1024;
 const REDIRECTS: u32 = 10;
 /// For the name, the connection and TLS.
 const CONNECT: Duration = Duration::from_secs(15);
+/// For whether a page is there.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// For all of one document.
 const WHOLE: Duration = Duration::from_secs(120);
 /// What feed readers say they take.
@@ -72,6 +74,41 @@ pub fn get(url: &str) -> Result<Document, Error> {
     let url = response.get_uri().to_string();
     let bytes = response.body_mut().with_config().limit(LARGEST).read_to_vec().map_err(failed)?;
     Ok(Document { url, bytes })
+}
+
+/// Asks whether pages are there; clones share their connections.
+#[derive(Clone)]
+pub struct Probe(Agent);
+
+impl Default for Probe {
+    fn default() -> Self {
+        Probe(agent(PATIENCE, REDIRECTS).http_status_as_error(false).build().into())
+    }
+}
+
+impl Probe {
+    /// Whether there is a page at `url`: it answers 2xx, after redirects. A sentence where it does not. By GET, since some servers
+    /// know no HEAD; the page itself is not read.
+    pub fn is_there(&self, url: &str) -> Result<(), String> {
+        // What was not there a minute ago some caches still say is not.
+        let request = self.0.get(url).header("Cache-Control", "no-cache");
+        let status = request.call().map_err(|failure| in_words(&failure, PATIENCE))?.status();
+        match status.is_success() {
+            true => Ok(()),
+            false => Err(format!("the server answers {}", status.as_u16())),
+        }
+    }
+}
+
+/// Why a call came to nothing, in words for the author of a site.
+pub(crate) fn in_words(failure: &Failure, patience: Duration) -> String {
+    match failure {
+        Failure::HostNotFound => "there is no such host".to_owned(),
+        Failure::Timeout(_) => format!("no answer within {} seconds", patience.as_secs()),
+        Failure::TooManyRedirects | Failure::RedirectFailed => "it is redirected too often".to_owned(),
+        Failure::Io(why) => why.to_string(),
+        other => other.to_string(),
+    }
 }
 
 fn sentence(failure: &Failure) -> (String, &'static str) {

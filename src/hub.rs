@@ -48,11 +48,5 @@ impl Client {
 }
 
 fn sentence(error: &Error) -> String {
-    match error {
-        Error::HostNotFound => "there is no such host".to_owned(),
-        Error::Timeout(_) => format!("no answer within {} seconds", PATIENCE.as_secs()),
-        Error::TooManyRedirects | Error::RedirectFailed => "it is redirected too often".to_owned(),
-        Error::Io(why) => why.to_string(),
-        other => other.to_string(),
-    }
+    http::in_words(error, PATIENCE)
 }

@@ -10,6 +10,7 @@
 //! ```text
 //! posts ──▶ feeds                                              publish
 //!   └─────▶ editions ──▶ deliveries                            freeze
+//!              └───────▶ pages on the site                     archive
 //!                            └──▶ messages ──▶ the reply       dispatch
 //! ```
 //!
@@ -27,7 +28,7 @@
 //! base   address clock random token
 //! nouns  html schedule reply post feed template subscriber edition delivery message report config
 //! world  keys site output http hub store transport
-//! work   adopt check publish catalogue websub freeze dispatch subscribe notify
+//! work   adopt check publish archive catalogue websub live freeze dispatch subscribe notify
 //! faces  web daemon cli
 //! ```
 //!
@@ -81,9 +82,11 @@ pub mod store;
 pub mod transport;
 
 pub mod adopt;
+pub mod archive;
 pub mod check;
 pub mod dispatch;
 pub mod freeze;
+pub mod live;
 pub mod notify;
 pub mod publish;
 pub mod catalogue;

@@ -97,6 +97,16 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<Change, Error> {
     Ok(Change::Written)
 }
 
+/// Takes the file at `path` away, if there is one.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(Error::Unwritable { path: path.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Where the bytes are put together: in the same folder, since a rename must not cross disks, and always under the same
 /// name, so that what a crash left there is overwritten by the next run instead of staying for ever.
 fn draft_of(path: &Path, folder: &Path) -> io::Result<PathBuf> {
@@ -162,6 +172,12 @@ mod tests {
         assert_eq!(replace(&path, b"").unwrap(), Change::Unchanged);
         assert_eq!(read(&path).unwrap().as_deref(), Some(&b""[..]));
         assert_eq!(names(path.parent().unwrap()), ["rss.xml"]);
+        for _ in 0..2 {
+            remove(&path).unwrap();
+            assert_eq!(read(&path).unwrap(), None);
+        }
+        let error = remove(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("cannot be written: "), "{error}");
     }
 
     #[test]

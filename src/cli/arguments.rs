@@ -67,6 +67,11 @@ pub enum Command {
         #[arg(long, value_name = "ADDRESS")]
         to: String,
     },
+    /// Begin the introduction of a digest's next edition: a file that shows which posts are new so far
+    Draft {
+        /// The digest's name
+        digest: String,
+    },
     /// Editions and their deliveries, what is due next, what is in doubt
     Status {
         /// Show it again and again until nothing is open
@@ -82,6 +87,9 @@ pub enum Command {
     Approve {
         /// Its id, such as weekly/2026-11-23
         edition: String,
+        /// Also where posts that it waits for (require_live) do not answer
+        #[arg(long)]
+        anyway: bool,
     },
     /// Withdraw what is not sent of an edition
     Cancel {

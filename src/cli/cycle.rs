@@ -4,12 +4,14 @@ use super::arguments::Global;
 use super::setup::{Setup, stop_flag};
 use super::tell::{self, Told};
 use super::{Exit, notice, progress, say};
+use crate::archive::Archive;
 use crate::catalogue;
 use crate::clock::Span;
 use crate::dispatch::{Dispatch, End, Progress};
 use crate::edition::select::Candidate;
 use crate::feed::Listed;
 use crate::freeze::{Decision, Desk, Verdict};
+use crate::live::{self, Live};
 use crate::notify::By;
 use crate::post::identity::{Assigned, Known};
 use crate::post::problem;
@@ -17,6 +19,7 @@ use crate::post::{Post, Problem, Site};
 use crate::publish::{self, Published, Publisher};
 use crate::report;
 use crate::site::{self, Blog, Generator};
+use crate::store::awaited::Waiting;
 use crate::store::numbers::Edition;
 use crate::store::{Mode, Place, Store};
 use crate::subscribe;
@@ -32,11 +35,13 @@ pub(super) fn build(global: &Global) -> Result<Exit> {
     let setup = Setup::load(global)?;
     let cycle = Cycle::open(global, &setup, Mode::Create)?;
     let published = cycle.publish(publish::Mode::Publish)?;
+    cycle.announce(published.listed)?;
     let run = cycle.report(published.feeds, published.problems);
-    finish(global, &cycle, run, None)
+    finish(global, &cycle.site, run, None)
 }
 
-/// `postrider plan`: a run on a store that keeps nothing, without a word to any server.
+/// `postrider plan`: a run on a store that keeps nothing, without a mail, and without a word to any server but to ask the site for
+/// posts that must answer.
 pub(super) fn plan(global: &Global) -> Result<Exit> {
     let setup = Setup::load(global)?;
     let cycle = Cycle::open(global, &setup, Mode::Rehearse)?;
@@ -46,25 +51,55 @@ pub(super) fn plan(global: &Global) -> Result<Exit> {
     let mut run = cycle.report(published.feeds, problems);
     let mut editions = Vec::new();
     let mut digests = Vec::new();
+    let (mut waiting, mut released) = (Vec::new(), Vec::new());
     if !setup.config.digests.is_empty() {
+        cycle.give_up()?;
         let before = cycle.store.unfinished()?;
         let desk = cycle.desk(&published.identities)?;
         let decisions = cycle.freeze(&desk, &mut run.posts.problems)?;
-        for edition in cycle.touched(&decisions, &before)? {
-            let mut shown = edition_report(&edition);
-            if let Some(digest) = setup.config.digests.iter().find(|d| d.name.as_str() == edition.digest) {
-                let default = desk.is_default(digest);
-                shown.not = Some(cycle.store.not_readers(&edition.id, &edition.digest, default)?);
-            }
-            editions.push(shown);
+        editions = cycle.rehearsed(&desk, cycle.touched(&decisions, &before)?)?;
+        waiting = cycle.live().waiting()?;
+        if !waiting.is_empty() {
+            // As if all posts were there; who is right is seen below.
+            let live = waiting.iter().flat_map(|w| &w.urls).map(|url| (url.clone(), String::new())).collect();
+            cycle.live().settle(&waiting, &live)?;
+            released = cycle.rehearsed(&desk, cycle.touched(&decisions, &before)?)?;
         }
         digests = decisions.iter().map(|d| digest_report(d, &cycle.site)).collect();
     }
     let Generator { rules, why, .. } = &cycle.generator;
     run.posts.read_as = Some(report::ReadAs { dialect: rules.dialect(), why: why.clone() });
-    run.editions = Some(editions);
     run.digests = Some(digests);
-    finish(global, &cycle, run, None)
+    let Cycle { site, store, .. } = cycle;
+    // Closed, it holds up no run while we wait for the site.
+    drop(store);
+    run.editions = Some(as_answered(editions, &released, &waiting, &setup));
+    finish(global, &site, run, None)
+}
+
+/// The editions as the site's answers make them: as they are, or those of `released` whose posts are there.
+fn as_answered(
+    editions: Vec<report::Edition>,
+    released: &[report::Edition],
+    waiting: &[Waiting],
+    setup: &Setup,
+) -> Vec<report::Edition> {
+    let answers = live::ask(waiting, &setup.clock);
+    let right = |mut edition: report::Edition| {
+        let Some(Waiting { urls, .. }) = waiting.iter().find(|waiting| waiting.edition == edition.id) else {
+            return edition;
+        };
+        if live::all_answer(urls, &answers) {
+            return released.iter().find(|released| released.id == edition.id).cloned().unwrap_or(edition);
+        }
+        let lacks = urls.iter().filter_map(|url| {
+            let said = answers.get(url).filter(|said| !said.is_empty())?.clone();
+            Some(report::Awaited { url: url.clone(), said: Some(said) })
+        });
+        edition.awaits = lacks.collect();
+        edition
+    };
+    editions.into_iter().map(right).collect()
 }
 
 /// `postrider run`
@@ -95,9 +130,19 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     problems.extend(published.problems);
     let mut run = cycle.report(published.feeds, problems);
 
+    for edition in cycle.give_up()? {
+        say::remark(
+            global,
+            format!("{edition} was given up: its posts were not on the site in time; they go with the next edition"),
+        );
+    }
     let before = cycle.store.unfinished()?;
     let desk = cycle.desk(&published.identities)?;
     let decisions = cycle.freeze(&desk, &mut run.posts.problems)?;
+    let waiting = cycle.live().waiting()?;
+    cycle.live().settle(&waiting, &live::ask(&waiting, &setup.clock))?;
+    // What a mail leads to is there before the mail.
+    cycle.announce(published.listed)?;
 
     let progress = Progress::default();
     let (waiting, _) = cycle.store.waiting()?;
@@ -116,10 +161,11 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     };
     let dispatched = progress::during(global, &progress, waiting, || dispatch.run())?;
     run.editions = Some(cycle.touched(&decisions, &before)?.iter().map(edition_report).collect());
-    finish(global, &cycle, run, Some(Told { decisions: &decisions, dispatched: &dispatched, route: &route }))
+    let told = Told { decisions: &decisions, dispatched: &dispatched, route: &route, store: &cycle.store };
+    finish(global, &cycle.site, run, Some(told))
 }
 
-/// The common ground of the three, of `preview` and of `check`.
+/// The common ground of the three, of `draft`, `preview` and `check`.
 pub(super) struct Cycle<'a> {
     global: &'a Global,
     pub(super) setup: &'a Setup,
@@ -177,19 +223,17 @@ impl<'a> Cycle<'a> {
             now: self.now,
             accept_new: self.global.accept_new,
         };
-        let published = publisher.run(mode)?;
-        if mode == publish::Mode::Publish {
-            self.announce(&published.listed)?;
-        }
-        Ok(published)
+        Ok(publisher.run(mode)?)
     }
 
-    /// What stands beside the feeds, and the hub's news of them.
-    fn announce(&self, feeds: &[Listed]) -> Result<()> {
+    /// The editions' pages, what stands beside the feeds, and the hub's news of them.
+    fn announce(&self, mut feeds: Vec<Listed>) -> Result<()> {
         let Setup { config, clock, .. } = self.setup;
-        catalogue::write(config, &self.site, &self.setup.templates()?, feeds)?;
+        let templates = self.setup.templates()?;
+        feeds.extend(Archive { config, site: &self.site, templates: &templates, store: &self.store }.write()?);
+        catalogue::write(config, &self.site, &templates, &feeds)?;
         if let Some(hub) = &config.feeds.hub {
-            for remark in (Websub { hub, config, store: &self.store, clock }).tell(feeds)? {
+            for remark in (Websub { hub, config, store: &self.store, clock }).tell(&feeds)? {
                 say::remark(self.global, remark);
             }
         }
@@ -229,6 +273,28 @@ impl<'a> Cycle<'a> {
         problems.sort();
         problems.dedup();
         Ok(decisions)
+    }
+
+    fn live(&self) -> Live<'_> {
+        Live { config: &self.setup.config, site: &self.site, store: &self.store, now: self.now }
+    }
+
+    /// What waited for its posts for too long; their ids.
+    fn give_up(&self) -> Result<Vec<String>> {
+        Ok(self.live().give_up()?)
+    }
+
+    /// Reports of editions, with those who would not get them.
+    fn rehearsed(&self, desk: &Desk<'_>, editions: Vec<Edition>) -> Result<Vec<report::Edition>> {
+        let report = |edition: Edition| {
+            let mut shown = edition_report(&edition);
+            if let Some(digest) = self.setup.config.digests.iter().find(|d| d.name.as_str() == edition.digest) {
+                let default = desk.is_default(digest);
+                shown.not = Some(self.store.not_readers(&edition.id, &edition.digest, default)?);
+            }
+            Ok(shown)
+        };
+        editions.into_iter().map(report).collect()
     }
 
     /// Editions that were frozen now or were not at an end before.
@@ -273,6 +339,12 @@ pub(super) fn edition_report(edition: &Edition) -> report::Edition {
         rate: None,
         left: None,
         not: None,
+        awaits: edition
+            .awaits
+            .iter()
+            .map(|(url, said)| report::Awaited { url: url.clone(), said: said.clone() })
+            .collect(),
+        approval: edition.approval,
     }
 }
 
@@ -297,7 +369,7 @@ pub(super) fn digest_report(decision: &Decision<'_>, site: &Site) -> report::Dig
     }
 }
 
-fn finish(global: &Global, cycle: &Cycle<'_>, mut run: report::Run, told: Option<Told<'_>>) -> Result<Exit> {
+fn finish(global: &Global, site: &Site, mut run: report::Run, told: Option<Told<'_>>) -> Result<Exit> {
     run.posts.problems = problem::gathered(run.posts.problems);
     let run = &run;
     // A theme's own tag in every post is one line of news, not four hundred.
@@ -311,7 +383,7 @@ fn finish(global: &Global, cycle: &Cycle<'_>, mut run: report::Run, told: Option
     match global.json {
         true => say::json(run)?,
         false if global.quiet => {}
-        false => tell::tell(&cycle.site, &cycle.store, run, told.as_ref())?,
+        false => tell::tell(site, run, told.as_ref())?,
     }
     if let Some(told) = told {
         for edition in &told.dispatched.held_editions {
@@ -322,7 +394,7 @@ fn finish(global: &Global, cycle: &Cycle<'_>, mut run: report::Run, told: Option
                 ),
             );
         }
-        let (left, _) = cycle.store.waiting()?;
+        let (left, _) = told.store.waiting()?;
         match &told.dispatched.end {
             End::Halted(why) => anyhow::bail!("{why}"),
             End::Stopped if left > 0 => anyhow::bail!(

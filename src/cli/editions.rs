@@ -1,25 +1,71 @@
 //! `approve`, `cancel` and `retry`: what a person decides about an edition.
 
 use super::arguments::Global;
+use super::cycle::edition_report;
 use super::setup::Setup;
 use super::{Exit, say};
+use crate::archive::Archive;
+use crate::live::{self, Live};
+use crate::report::Awaited;
 use crate::store::Store;
 use crate::store::editions::{Beyond, Changed, Retry};
 use anyhow::{Result, bail};
 
 /// `postrider approve`
-pub(super) fn approve(global: &Global, edition: &str) -> Result<Exit> {
+pub(super) fn approve(global: &Global, edition: &str, anyway: bool) -> Result<Exit> {
     let setup = Setup::load(global)?;
     let default = |digest: &str| setup.config.default_digests().contains(&digest);
     let store = setup.existing_store()?;
-    let count = match store.approve(edition, default, setup.clock.now())? {
+    let now = setup.clock.now();
+    let approved = match anyway {
+        true => store.approve_anyway(edition, default, now)?,
+        false => store.approve(edition, default, now)?,
+    };
+    let count = match approved {
         Changed::Done(count) => count,
         Changed::Unknown => return unknown(edition),
         Changed::NotNow => {
             bail!("the edition {edition} waits for nothing\n  help: `postrider status` shows where it stands")
         }
+        Changed::Awaits => match release_if_live(&setup, &store, edition)? {
+            Released::To(count) => count,
+            Released::NotYet(lacks) => return not_yet(global, edition, &lacks),
+        },
     };
+    write_pages(global, &setup, &store);
     done(global, edition, count, "released to", "`postrider run` sends it")
+}
+
+/// What became of an edition whose posts were asked.
+enum Released {
+    To(u64),
+    NotYet(Vec<Awaited>),
+}
+
+fn release_if_live(setup: &Setup, store: &Store, edition: &str) -> Result<Released> {
+    let (site, _) = setup.site()?;
+    let live = Live { config: &setup.config, site: &site, store, now: setup.clock.now() };
+    let mut waiting = live.waiting()?;
+    waiting.retain(|waiting| waiting.edition == edition);
+    live.settle(&waiting, &live::ask(&waiting, &setup.clock))?;
+    let found = store.editions_named([edition].into_iter())?.pop().unwrap_or_default();
+    Ok(match found.state.as_str() {
+        "waiting" => Released::NotYet(edition_report(&found).awaits),
+        _ => Released::To(u64::try_from(found.counts.recipients()).unwrap_or_default()),
+    })
+}
+
+fn not_yet(global: &Global, edition: &str, lacks: &[Awaited]) -> Result<Exit> {
+    if global.json {
+        say::json(&serde_json::json!({ "edition": edition, "deliveries": 0, "awaits": lacks }))?;
+        return Ok(Exit::Done);
+    }
+    say::line(format!("{edition}: approved; `postrider run` sends it when its posts are there"));
+    for Awaited { url, said } in lacks {
+        say::line(format!("  waits for {url} ({})", said.as_deref().unwrap_or("not asked yet")));
+    }
+    say::line(format!("`postrider approve {edition} --anyway` releases it as it is"));
+    Ok(Exit::Done)
 }
 
 /// `postrider cancel`. What a connection has in hand goes its way; a run under way goes on with the other editions.
@@ -29,11 +75,25 @@ pub(super) fn cancel(global: &Global, edition: &str) -> Result<Exit> {
     let count = match store.cancel(edition)? {
         Changed::Done(count) => count,
         Changed::Unknown => return unknown(edition),
-        Changed::NotNow => {
+        Changed::NotNow | Changed::Awaits => {
             bail!("the edition {edition} is at its end already\n  help: `postrider status` shows where it stands")
         }
     };
+    write_pages(global, &setup, &store);
     done(global, edition, count, "withdrawn from", "what was sent stays sent")
+}
+
+/// The pages on the site follow at once, for a worker may deliver in the next second. What was decided stands without them.
+fn write_pages(global: &Global, setup: &Setup, store: &Store) {
+    let write = || -> Result<()> {
+        let (site, _) = setup.site()?;
+        Archive { config: &setup.config, site: &site, templates: &setup.templates()?, store }.write()?;
+        Ok(())
+    };
+    if let Err(error) = write() {
+        let why = say::sentence(&error);
+        say::remark(global, format!("the editions' pages were not written: {why}\n  the next run tries again"));
+    }
 }
 
 /// `postrider retry`
@@ -45,7 +105,7 @@ pub(super) fn retry(global: &Global, edition: &str, failed_with: Option<&str>, o
     let count = match store.retry(edition, which, setup.clock.now())? {
         Changed::Done(count) => count,
         Changed::Unknown => return unknown(edition),
-        Changed::NotNow => bail!("{}", not_now(&store, edition)?),
+        Changed::NotNow | Changed::Awaits => bail!("{}", not_now(&store, edition)?),
     };
     if global.json {
         say::json(&serde_json::json!({
@@ -92,7 +152,7 @@ fn not_now(store: &Store, edition: &str) -> Result<String> {
             "the edition {edition} is held, so nothing of it is sent\n  help: `postrider approve {edition}` releases it; then retry"
         ),
         _ => format!(
-            "the edition {edition} waits for approval, and nothing of it was sent yet\n  help: `postrider approve {edition}` releases it"
+            "the edition {edition} waits, and nothing of it was sent yet\n  help: `postrider status` says for what; `postrider approve {edition}` approves it"
         ),
     })
 }

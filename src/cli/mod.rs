@@ -4,6 +4,7 @@ mod adopt;
 mod arguments;
 mod check;
 mod cycle;
+mod draft;
 mod editions;
 mod notice;
 mod progress;
@@ -55,9 +56,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Build => cycle::build(global),
         Command::Plan => cycle::plan(global),
         Command::Send { digest, to } => send::run(global, digest, to),
+        Command::Draft { digest } => draft::run(global, digest),
         Command::Status { watch } => status::run(global, *watch),
         Command::Why { address } => why::run(global, address),
-        Command::Approve { edition } => editions::approve(global, edition),
+        Command::Approve { edition, anyway } => editions::approve(global, edition, *anyway),
         Command::Cancel { edition } => editions::cancel(global, edition),
         Command::Retry { edition, failed_with, outbox } => {
             editions::retry(global, edition, failed_with.as_deref(), *outbox)

@@ -9,6 +9,7 @@ use crate::freeze::Desk;
 use crate::message::{Envelope, Message, Personal, skeleton};
 use crate::post::{self, Content, Post, PostId};
 use crate::reply::Outcome;
+use crate::schedule::Schedule;
 use crate::site;
 use crate::store::Mode;
 use crate::transport::Job;
@@ -18,10 +19,7 @@ use anyhow::{Result, anyhow, bail};
 pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
     let setup = Setup::load(global)?;
     let to: EmailAddress = to.parse().map_err(|e| anyhow!("--to: {e}"))?;
-    let Some(digest) = setup.config.digests.iter().find(|d| d.name.as_str() == digest) else {
-        let names: Vec<&str> = setup.config.digests.iter().map(|d| d.name.as_str()).collect();
-        bail!("there is no digest {digest:?}\n  help: there are: {}", names.join(", "));
-    };
+    let digest = setup.digest(digest)?;
     let mail = setup.mail()?;
     let signer = setup.signer()?;
     let (_, transport) = setup.transport()?;
@@ -45,7 +43,12 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
     }
     let items: Vec<Item<'_>> = newest.iter().map(|(post, content, id)| Item { id, post, content }).collect();
     let desk = Desk { config: &setup.config, site: &site, posts: Vec::new(), store: &store, now, accept_new: false };
-    let composition = desk.compose(digest, None, &items, None, &setup.templates()?, mail)?;
+    // The next edition as it would be, with its introduction.
+    let slot = match &digest.schedule {
+        Schedule::Crontab(crontab) => crontab.next_after(now, digest.zone(site.timezone)),
+        Schedule::Each => None,
+    };
+    let composition = desk.compose(digest, slot, &items, None, &setup.templates()?, mail)?;
     let skeleton = skeleton(mail, &desk.list(digest, mail), &composition, &format!("test/{}", digest.name))?;
     let delivery = setup.random.id();
     let mailbox = Mailbox { name: None, address: to.clone() };

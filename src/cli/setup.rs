@@ -4,6 +4,7 @@ use super::arguments::Global;
 use crate::clock::Clock;
 use crate::config::{self, Config, SiteTable};
 use crate::delivery::route::Route;
+use crate::edition;
 use crate::keys;
 use crate::message::{self, Signer};
 use crate::post::Site;
@@ -103,6 +104,15 @@ impl Setup {
             }
         }
         Ok(store.keyring(secrets, &self.random)?)
+    }
+
+    /// The digest of that name.
+    pub(super) fn digest(&self, name: &str) -> Result<&edition::Settings> {
+        let digests = &self.config.digests;
+        digests.iter().find(|digest| digest.name.as_str() == name).ok_or_else(|| {
+            let names: Vec<&str> = digests.iter().map(|digest| digest.name.as_str()).collect();
+            anyhow!("there is no digest {name:?}\n  help: there are: {}", names.join(", "))
+        })
     }
 
     /// The `[mail]` table.

@@ -149,6 +149,7 @@ impl View {
             let recipients = say::count(edition.recipients, "recipient");
             lines.push(format!("  {recipients}{colon}{}", counts.join(", ")));
             lines.extend(pace(edition));
+            lines.extend(edition.waits_for().into_iter().map(|what| format!("  {what}")));
         }
         let lists = [
             (&status.uncertain, "in doubt: no reply was recorded; they are sent once more when they are due"),

@@ -14,6 +14,7 @@ pub(super) struct Told<'a> {
     pub(super) decisions: &'a [Decision<'a>],
     pub(super) dispatched: &'a Dispatched,
     pub(super) route: &'a Route,
+    pub(super) store: &'a Store,
 }
 
 /// So many feeds have a line of their own each, whatever became of them, and so many of those that changed.
@@ -43,7 +44,7 @@ fn tell_feeds(feeds: &[report::Feed], rehearsal: bool) {
 }
 
 /// The result in words: what was read, written, sent; what comes next.
-pub(super) fn tell(site: &Site, store: &Store, run: &report::Run, told: Option<&Told<'_>>) -> Result<()> {
+pub(super) fn tell(site: &Site, run: &report::Run, told: Option<&Told<'_>>) -> Result<()> {
     let posts = &run.posts;
     let mut first = format!("{} read, {} published", say::count(posts.read, "post"), posts.published);
     for (n, noun) in [(posts.hidden.len(), "hidden"), (posts.problems.len(), "with problems")] {
@@ -63,6 +64,7 @@ pub(super) fn tell(site: &Site, store: &Store, run: &report::Run, told: Option<&
     tell_feeds(&run.feeds, rehearsal);
     for edition in run.editions.iter().flatten() {
         say::line(edition_line(edition, rehearsal));
+        edition.waits_for().iter().for_each(|what| say::line(format!("  {what}")));
         if let Some(not) = &edition.not {
             let why = [
                 (not.suppressed, "suppressed"),
@@ -94,7 +96,7 @@ pub(super) fn tell(site: &Site, store: &Store, run: &report::Run, told: Option<&
             Verdict::Freeze(_) => say::line(format!("{name}: frozen{next}")),
         }
     }
-    outbox_hint(store, told)
+    outbox_hint(told)
 }
 
 fn edition_line(edition: &report::Edition, rehearsal: bool) -> String {
@@ -106,8 +108,8 @@ fn edition_line(edition: &report::Edition, rehearsal: bool) -> String {
 }
 
 /// What goes to a directory has reached nobody; say so, and what to do next.
-fn outbox_hint(store: &Store, told: &Told<'_>) -> Result<()> {
-    let in_outbox = store.only_in_outbox()?;
+fn outbox_hint(told: &Told<'_>) -> Result<()> {
+    let in_outbox = told.store.only_in_outbox()?;
     match told.route {
         Route::Outbox(folder) if !in_outbox.is_empty() => {
             say::line(format!("The mails lie in {}/ as .eml files; none has left this machine.", folder.display()));

@@ -3,7 +3,7 @@
 //! Pure: the same ingredients give the same bytes. The HTML is small enough that no mail program clips it.
 
 use super::view;
-pub use super::view::{ContentKind, GroupBy, Grouping, Ingredients, Item, UNSUBSCRIBE_LINK, site};
+pub use super::view::{ContentKind, GroupBy, Grouping, Ingredients, Introduction, Item, UNSUBSCRIBE_LINK, site};
 use crate::template::Error;
 use crate::template::context::{Digest, Link, Post as Shown};
 use crate::template::text::{COLUMNS, one_line, shorten, wrap};
@@ -14,6 +14,9 @@ const HTML_LIMIT: usize = 78 * 1024;
 
 /// Longer subjects are cut by every mail program.
 const SUBJECT_LIMIT: usize = 150;
+
+/// No mail program shows more of what stands after the subject.
+const PREHEADER_LIMIT: usize = 130;
 
 /// What is stored of a variant, with [`UNSUBSCRIBE_LINK`] in place of the link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,28 +31,80 @@ pub struct Composition {
     pub text: String,
 }
 
+/// What is stored of an edition for the site: the same for everybody, without any link of a reader's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// What stands below the title in lists: the preheader.
+    pub summary: String,
+    /// The whole document.
+    pub html: String,
+    /// What feed readers show of it: markup, not yet cleaned.
+    pub entry: String,
+}
+
 /// Composes the mail. Posts that would make it larger than 80 KiB are shown shorter, the last first.
 pub fn compose(i: &Ingredients) -> Result<Composition, Error> {
-    let mut view = view::of(i);
-    let folder = i.layout.folder();
-    let subject = match i.subject {
-        Some(source) => i.templates.render_source(&format!("(subject of the digest {})", i.digest), source, &view)?,
-        None => i.templates.render(&format!("{folder}/subject.txt.j2"), &view)?,
-    };
-    let subject = one_line(&subject, SUBJECT_LIMIT);
-    view.edition.subject = if subject.is_empty() { shorten(&view.site.title, SUBJECT_LIMIT) } else { subject };
-    view.edition.preheader = preheader(&view, i.templates.words());
-
-    let (html_name, text_name) = (format!("{folder}/body.html.j2"), format!("{folder}/body.txt.j2"));
-    let html = |view: &Digest| inline(&html_name, i.templates.render(&html_name, view)?);
-    let (view, html) = fit(view, html)?;
+    let (view, html) = finished(i)?;
+    let text_name = format!("{}/body.txt.j2", i.layout.folder());
     let text = tidy(&i.templates.render(&text_name, &view)?);
-    for (name, body) in [(html_name, &html), (text_name, &text)] {
+    for (name, body) in [(html_name(i), &html), (text_name, &text)] {
         if !body.contains(UNSUBSCRIBE_LINK) {
             return Err(Error::NoUnsubscribe { name });
         }
     }
     Ok(Composition { subject: view.edition.subject, preheader: view.edition.preheader, html, text })
+}
+
+/// Composes the page: what the mail shows, by the same template. Browsers need no styles in the elements.
+pub fn page(i: &Ingredients) -> Result<Page, Error> {
+    let (mut view, _) = finished(i)?;
+    // Two steps up from editions/<digest>/<date>/, wherever the site is served.
+    (view.links.unsubscribe, view.links.editions) = (String::new(), Some("../../".to_owned()));
+    let html = without_empty_links(&i.templates.render(&html_name(i), &view)?);
+    let entry = i.templates.render("editions/entry.html.j2", &view)?;
+    Ok(Page { summary: view.edition.preheader, html: format!("{}\n", html.trim_end()), entry })
+}
+
+fn html_name(i: &Ingredients) -> String {
+    format!("{}/body.html.j2", i.layout.folder())
+}
+
+/// The view as the mail shows it, and the mail's HTML.
+fn finished(i: &Ingredients) -> Result<(Digest, String), Error> {
+    let mut view = view::of(i);
+    let folder = i.layout.folder();
+    let own = |said: &Option<String>| said.as_deref().map(view::plain);
+    let subject = match (own(&i.introduction.subject), i.subject) {
+        (Some(said), _) => said,
+        (None, Some(source)) => {
+            i.templates.render_source(&format!("(subject of the digest {})", i.digest), source, &view)?
+        }
+        (None, None) => i.templates.render(&format!("{folder}/subject.txt.j2"), &view)?,
+    };
+    let subject = one_line(&subject, SUBJECT_LIMIT);
+    view.edition.subject = if subject.is_empty() { shorten(&view.site.title, SUBJECT_LIMIT) } else { subject };
+    view.edition.preheader = match own(&i.introduction.preheader) {
+        Some(said) => one_line(&said, PREHEADER_LIMIT),
+        None => preheader(&view, i.templates.words()),
+    };
+
+    let html_name = html_name(i);
+    let html = |view: &Digest| inline(&html_name, i.templates.render(&html_name, view)?);
+    fit(view, html)
+}
+
+/// Templates of before there were pages show `links.unsubscribe` without asking whether there is one: such links go.
+fn without_empty_links(html: &str) -> String {
+    let mut out = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some(at) = rest.find("<a ") {
+        let end = rest[at..].find('>').map_or(rest.len(), |end| at + end);
+        let close = rest[end..].find("</a>").map_or(rest.len(), |close| end + close + "</a>".len());
+        let is_empty = rest[at..end].contains(" href=\"\"");
+        out.push_str(&rest[..if is_empty { at } else { close }]);
+        rest = &rest[close..];
+    }
+    out + rest
 }
 
 /// Writes the styles into the elements, where no mail program drops them.
@@ -143,7 +198,7 @@ fn preheader(view: &Digest, words: &Words) -> String {
         }
         said.push_str(&part);
     }
-    shorten(&said, 130)
+    shorten(&said, PREHEADER_LIMIT)
 }
 
 /// No trailing blanks, at most two empty lines together, no line so long that a mail server might break it (a URL stays whole).
@@ -195,7 +250,10 @@ pub(crate) mod sample {
         #[serde(default)]
         pub(crate) theme: theme::Settings,
         pub(crate) reader: Option<String>,
+        pub(crate) online: Option<String>,
         pub(crate) intro: Option<String>,
+        pub(crate) own_subject: Option<String>,
+        pub(crate) own_preheader: Option<String>,
         pub(crate) content: ContentKind,
         pub(crate) max_posts: usize,
         pub(crate) public_url: Option<Url>,
@@ -228,6 +286,7 @@ pub(crate) mod sample {
         pub(crate) language: Option<String>,
         #[serde(default)]
         pub(crate) featured: bool,
+        pub(crate) intro: Option<String>,
         #[serde(default)]
         pub(crate) tags: Vec<String>,
         pub(crate) image: Option<Picture>,
@@ -252,6 +311,19 @@ pub(crate) mod sample {
             templates: &Templates,
             postal_address: Option<&str>,
         ) -> Result<Composition, Error> {
+            self.with(templates, postal_address, compose)
+        }
+
+        pub(crate) fn page(&self, templates: &Templates) -> Result<Page, Error> {
+            self.with(templates, Some("1 Sample Street, Chicago IL"), page)
+        }
+
+        fn with<T>(
+            &self,
+            templates: &Templates,
+            postal_address: Option<&str>,
+            make: impl FnOnce(&Ingredients) -> T,
+        ) -> T {
             let site = Site {
                 title: self.site.title.clone(),
                 url: self.site.url.clone(),
@@ -261,9 +333,11 @@ pub(crate) mod sample {
                 author: None,
             };
             let posts: Vec<(PostId, Post, Content)> = self.post.iter().map(CasePost::build).collect();
-            let intro = self.intro.as_deref().map(CleanHtml::for_tests);
+            let html = self.intro.as_deref().map(CleanHtml::for_tests);
+            let introduction =
+                Introduction { html, subject: self.own_subject.clone(), preheader: self.own_preheader.clone() };
             let items: Vec<Item> = posts.iter().map(|(id, post, content)| Item { id, post, content }).collect();
-            compose(&Ingredients {
+            make(&Ingredients {
                 site: &site,
                 digest: &self.digest,
                 date: self.date,
@@ -272,7 +346,8 @@ pub(crate) mod sample {
                 theme: &self.theme,
                 language: self.reader.as_deref().unwrap_or(&site.language),
                 reader: self.reader.as_deref(),
-                intro: intro.as_ref(),
+                online: self.online.as_deref(),
+                introduction: &introduction,
                 subject: self.subject.as_deref(),
                 content: self.content,
                 max_posts: self.max_posts,
@@ -317,8 +392,15 @@ pub(crate) mod sample {
             let measured = |size| Measured { length: 1, media_type: "image/jpeg".into(), size: Some(size) };
             let size = self.image.as_ref().and_then(|picture| picture.size);
             let image = post.image.as_deref().map(|image| Image { measured: size.map(measured), ..image.clone() });
-            let content =
-                Content { excerpt: html.clone(), html, summary: self.summary.clone(), image, ..Content::default() };
+            let intro = self.intro.as_deref().map(CleanHtml::for_tests);
+            let content = Content {
+                intro,
+                excerpt: html.clone(),
+                html,
+                summary: self.summary.clone(),
+                image,
+                ..Content::default()
+            };
             (PostId(self.url.to_string()), post, content)
         }
     }
@@ -415,6 +497,45 @@ mod tests {
     }
 
     #[test]
+    fn the_page_is_everybodys_and_the_mail_leads_to_it() {
+        let mut case = Case::read("weekly");
+        let url = "https://example.org/editions/weekly/2026-11-23/";
+        case.online = Some(url.to_owned());
+        for layout in [Layout::Digest, Layout::Letter, Layout::Headlines, Layout::Full] {
+            case.layout = layout;
+            let mail = case.compose(&Templates::embedded(), None).unwrap();
+            for body in [&mail.html.replace("&#x2f;", "/"), &mail.text] {
+                assert_eq!((body.matches(url).count(), body.matches("Read online").count()), (1, 1), "{layout:?}");
+            }
+            let page = case.page(&Templates::embedded()).unwrap();
+            let html = page.html.replace("&#x2f;", "/");
+            assert!(html.contains(&format!("<link rel=\"canonical\" href=\"{url}\">")), "{layout:?}: {html}");
+            assert!(html.contains("href=\"../../\"") && html.contains("All editions"), "{layout:?}");
+            for personal in [UNSUBSCRIBE_LINK, "Unsubscribe", "You get this mail", "1 Sample Street", "Read online"] {
+                assert!(!html.contains(personal), "{layout:?}: {personal}");
+            }
+            for post in &case.post {
+                assert!(html.contains(&post.title) && page.entry.contains(&post.title), "{layout:?}: {}", post.title);
+            }
+        }
+    }
+
+    #[test]
+    fn a_template_of_before_there_were_pages_leaves_no_link_that_leads_nowhere() {
+        let own =
+            "<p>{{ posts[0].title }}</p><a href=\"/x\">x</a><a class=\"y\" href=\"{{ links.unsubscribe }}\">Leave</a>!";
+        let own = BTreeMap::from([("digest/body.html.j2".to_owned(), own.to_owned())]);
+        let templates = Templates::with_overrides(own).unwrap();
+        let case = Case::read("weekly");
+        assert!(case.compose(&templates, None).unwrap().html.contains("Leave"));
+        let page = case.page(&templates).unwrap().html;
+        assert_eq!(page, "<p>The eels are back in the mill stream</p><a href=\"/x\">x</a>!\n");
+        for (odd, left) in [("<a href=\"\">x", ""), ("<a ", "<a "), ("a<a href=\"\"></a>b", "ab")] {
+            assert_eq!(without_empty_links(odd), left);
+        }
+    }
+
+    #[test]
     fn the_subject_is_one_line_and_never_empty() {
         let mut case = Case::read("weekly");
         for (template, expected) in [
@@ -428,6 +549,34 @@ mod tests {
         case.subject = Some("{{ post.title }}".to_owned());
         let error = case.compose(&Templates::embedded(), None).unwrap_err().to_string();
         assert!(error.starts_with("the template (subject of the digest weekly), line 1,"), "{error}");
+    }
+
+    #[test]
+    fn what_the_author_says_of_an_edition_goes_before_what_is_made() {
+        let templates = Templates::embedded();
+        let mut case = Case::read("weekly");
+        case.own_subject = Some(format!("Late\n{UNSUBSCRIBE_LINK} {{{{ site.title }}}}"));
+        case.own_preheader = Some("Sorry for the\ndelay".to_owned());
+        let mail = case.compose(&templates, None).unwrap();
+        assert_eq!(mail.subject, "Late POSTRIDER UNSUBSCRIBE LINK {{ site.title }}");
+        assert_eq!(mail.preheader, "Sorry for the delay");
+        assert!(mail.html.contains("Sorry for the delay") && mail.html.contains("<title>Late"), "{}", mail.html);
+
+        // A post's own words stand where it leads: the newest, or the featured one.
+        case.post[0].intro = Some("<p>Of the first.</p>".to_owned());
+        case.post[1].intro = Some("<p>Of the second.</p>".to_owned());
+        let shows = |case: &Case| {
+            let mail = case.compose(&templates, None).unwrap();
+            ["Of the first.", "Of the second.", "Of all."]
+                .into_iter()
+                .filter(|said| mail.html.contains(said) && mail.text.contains(said))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shows(&case), ["Of the first."]);
+        case.post[1].featured = true;
+        assert_eq!(shows(&case), ["Of the second."]);
+        case.intro = Some("<p>Of all.</p>".to_owned());
+        assert_eq!(shows(&case), ["Of all."]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! An edition: one dated issue of a digest. What is due, what is in it, what it looks like.
 
 pub mod compose;
+pub mod page;
 pub mod select;
 pub mod slot;
 pub mod view;
@@ -65,6 +66,12 @@ pub struct Settings {
     /// Whether a frozen edition waits for `approve`.
     #[serde(default)]
     pub approve: bool,
+    /// Whether an edition is released only when its posts' addresses answer.
+    #[serde(default)]
+    pub require_live: bool,
+    /// Whether its editions have pages on the site.
+    #[serde(default = "yes")]
+    pub archive: bool,
     /// The zone of its schedule; the site's where it is not given.
     #[serde(default, deserialize_with = "some_from_text")]
     pub timezone: Option<Tz>,
@@ -168,6 +175,9 @@ where
     from_text(from).map(Some)
 }
 
+fn yes() -> bool {
+    true
+}
 fn one() -> usize {
     1
 }

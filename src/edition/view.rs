@@ -17,6 +17,17 @@ pub const UNSUBSCRIBE_LINK: &str = "POSTRIDER-UNSUBSCRIBE-LINK";
 /// The column for pictures, in pixels.
 const COLUMN: u32 = mail::COLUMN as u32;
 
+/// What the author says of one edition, in a file of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Introduction {
+    /// What stands before the posts; else what the first post's author says before it.
+    pub html: Option<CleanHtml>,
+    /// Instead of the subject that the template makes; plain text.
+    pub subject: Option<String>,
+    /// Instead of what would stand after it in a list of mails; plain text.
+    pub preheader: Option<String>,
+}
+
 /// A post that the edition holds.
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
@@ -77,10 +88,12 @@ pub struct Ingredients<'a> {
     pub theme: &'a theme::Settings,
     /// The language in which the mail speaks.
     pub language: &'a str,
+    /// Where the edition's page is, if it has one.
+    pub online: Option<&'a str>,
     /// The readers' own language, if they chose one.
     pub reader: Option<&'a str>,
-    /// What the author says before the posts.
-    pub intro: Option<&'a CleanHtml>,
+    /// What the author says of the edition.
+    pub introduction: &'a Introduction,
     /// The template of the subject; else the layout's `subject.txt.j2`.
     pub subject: Option<&'a str>,
     /// How much of each post.
@@ -104,6 +117,8 @@ pub(super) fn of(i: &Ingredients) -> Digest {
     if let Some(featured) = items.iter().position(|item| item.post.featured) {
         items[..=featured].rotate_right(1);
     }
+    let of_first = || items.first().and_then(|item| item.content.intro.as_ref());
+    let intro = i.introduction.html.as_ref().or_else(of_first).filter(|intro| !intro.is_empty());
     let mut posts: Vec<Shown> = items[..shown].iter().map(|item| show(item, i)).collect();
     if let Some(first) = posts.first_mut() {
         (first.featured, first.group) = (true, None);
@@ -120,14 +135,14 @@ pub(super) fn of(i: &Ingredients) -> Digest {
             subject: String::new(),
             preheader: String::new(),
         },
-        intro: i.intro.filter(|intro| !intro.is_empty()).map(|intro| Intro {
+        intro: intro.map(|intro| Intro {
             html: plain(narrow(intro).as_str()),
             text: plain(intro.to_text(COLUMNS).trim_matches('\n')),
         }),
         posts,
         more: items[shown..].iter().map(|item| link(item.post, i)).collect(),
         unlisted: 0,
-        links: Links { unsubscribe: UNSUBSCRIBE_LINK.to_owned() },
+        links: Links { unsubscribe: UNSUBSCRIBE_LINK.to_owned(), online: i.online.map(str::to_owned), editions: None },
         postal_address: i.postal_address.map(address).filter(|a| !a.is_empty()),
         theme: themed(i),
         subscriber: Subscriber { language: i.reader.map(str::to_owned) },
@@ -245,7 +260,7 @@ fn address(text: &str) -> String {
 }
 
 /// Breaks up the marker where somebody wrote it into a post: it would be replaced by the reader's link.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace(UNSUBSCRIBE_LINK, "POSTRIDER UNSUBSCRIBE LINK")
 }
 

@@ -129,6 +129,33 @@ impl Entry {
         }
     }
 
+    /// The entry of a digest's edition that was released then.
+    pub fn of_edition(
+        id: PostId,
+        title: &str,
+        url: Url,
+        released: DateTime<FixedOffset>,
+        language: &str,
+        summary: &str,
+        html: CleanHtml,
+    ) -> Entry {
+        let published = whole_minutes(released.trunc_subsecs(0));
+        Entry {
+            html: html.with_ids_of(&mark(&id), &url),
+            id: PostId(xml::line(&id.0)),
+            title: xml::line(title),
+            url,
+            published,
+            updated: published.to_utc(),
+            authors: Vec::new(),
+            categories: Vec::new(),
+            language: Some(self::language(language)),
+            summary: xml::text(summary).trim().to_owned(),
+            image: None,
+            media: Vec::new(),
+        }
+    }
+
     /// The markup, fit for XML.
     fn markup(&self) -> String {
         xml::text(self.html.as_str())

@@ -157,7 +157,7 @@ impl Name {
 }
 
 /// What stands beside the feeds by name.
-const TAKEN: [&str; 7] = ["tag", "category", "author", "language", "section", "archive", "feeds"];
+const TAKEN: [&str; 8] = ["tag", "category", "author", "language", "section", "archive", "feeds", "editions"];
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -199,7 +199,7 @@ mod tests {
     fn a_name_is_a_folder_of_its_own() {
         let named = |name: &str| toml::from_str::<Named>(&format!("name = {name:?}"));
         assert_eq!(named("bird-notes").unwrap().name.as_str(), "bird-notes");
-        for bad in ["", "-a", "Birds", "a/b", "..", "日本", "tag", "archive"] {
+        for bad in ["", "-a", "Birds", "a/b", "..", "日本", "tag", "archive", "editions"] {
             let error = named(bad).unwrap_err().to_string();
             assert!(error.contains("cannot name a feed"), "{bad}: {error}");
         }

@@ -175,6 +175,8 @@ pub struct Content {
     pub image: Option<Image>,
     /// What it offers beside its text, measured.
     pub media: Vec<Media>,
+    /// What its author says before it where it leads a mail (`intro` in the front matter).
+    pub intro: Option<CleanHtml>,
 }
 
 /// A file that is a post but is not published now, and why.

@@ -102,6 +102,33 @@ pub struct Edition {
     /// `plan` alone: who would not get it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not: Option<Not>,
+    /// Of one that waits for its posts: those that do not answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub awaits: Vec<Awaited>,
+    /// Whether a person has still to approve it; told in words by its state.
+    #[serde(skip)]
+    pub approval: bool,
+}
+
+/// An address that an edition waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Awaited {
+    /// Which.
+    pub url: String,
+    /// Why it did not answer; nothing where it was not asked yet.
+    pub said: Option<String>,
+}
+
+impl Edition {
+    /// What a waiting edition waits for, a line each.
+    pub fn waits_for(&self) -> Vec<String> {
+        let approval = self.approval.then(|| format!("waits for `postrider approve {}`", self.id));
+        let posts = self.awaits.iter().map(|Awaited { url, said }| match said {
+            Some(said) => format!("waits for {url} ({said})"),
+            None => format!("waits for {url} (not asked yet)"),
+        });
+        approval.into_iter().chain(posts).collect()
+    }
 }
 
 /// Deliveries by what became of them; no delivery is in two counts.
@@ -274,6 +301,10 @@ mod tests {
         insta::assert_json_snapshot!("why", Why { events: vec![Event::default()], ..Why::default() });
         let open = Edition { state: "open".into(), rate: Some(12.5), left: Some(80), ..Edition::default() };
         insta::assert_json_snapshot!("status_open", Status { editions: vec![open], ..Status::default() });
+        let awaits =
+            vec![Awaited { url: "https://example.org/a/".into(), said: Some("the server answers 404".into()) }];
+        let waiting = Edition { state: "waiting".into(), awaits, ..Edition::default() };
+        insta::assert_json_snapshot!("status_waiting", Status { editions: vec![waiting], ..Status::default() });
         let accepted =
             Event { duration: Some(312), transport: Some("smtp://mail.example.org:587".into()), ..Event::default() };
         insta::assert_json_snapshot!("why_accepted", Why { events: vec![accepted], ..Why::default() });

@@ -1,7 +1,8 @@
 //! What lies beside the configuration and the posts: edited templates, what is said at the head of an edition, the subscribers' list.
 
-use crate::html::{self, CleanHtml};
-use crate::post::front_matter::{self, Fences};
+use crate::edition::compose::Introduction;
+use crate::html;
+use crate::post::front_matter::{self, Fences, Yaml};
 use crate::post::{Problem, markdown};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -49,7 +50,13 @@ fn gather(folder: &Path, below: &str, depth: usize, found: &mut BTreeMap<String,
     Ok(())
 }
 
-/// What the author says at the head of an edition: `_editions/<digest>/<day>.md` in a folder of posts; `None` where there is nothing.
+/// Where the author introduces an edition, below a folder of posts.
+pub fn introduction_file(folder: &Path, digest: &str, day: &str) -> PathBuf {
+    folder.join("_editions").join(digest).join(format!("{day}.md"))
+}
+
+/// What the author says of an edition, in the first of the folders of posts that has a file for it: below its front matter, which may
+/// say `subject` and `preheader`.
 ///
 /// # Errors
 /// When the file is there and cannot be read.
@@ -59,11 +66,12 @@ pub fn introduction(
     digest: &str,
     day: &str,
     site: &Url,
-) -> Result<Option<CleanHtml>, Problem> {
+) -> Result<Introduction, Problem> {
     for folder in folders {
-        let below = folder.join("_editions").join(digest).join(format!("{day}.md"));
+        let below = introduction_file(folder, digest, day);
+        let path = below.to_string_lossy().into_owned();
         let problem = |message: String, help: &str| Problem {
-            path: below.to_string_lossy().into_owned(),
+            path: path.clone(),
             line: None,
             column: None,
             message,
@@ -74,9 +82,21 @@ pub fn introduction(
                 return Err(problem("The introduction is longer than 1 MiB".into(), "shorten it"));
             }
             Ok(text) => {
-                let source = front_matter::split(text.trim_start_matches('\u{FEFF}'), Fences::Any);
+                let source = front_matter::split(&text, Fences::Any);
+                let front = front_matter::parse(&source).map_err(|error| Problem {
+                    path: path.clone(),
+                    line: Some(error.line),
+                    column: error.column,
+                    message: error.message,
+                    help: error.help,
+                })?;
+                let said = |key| front.get(key).and_then(Yaml::text).map(str::to_owned);
                 let html = html::clean(&markdown::to_html(source.body, "intro"), site);
-                return Ok(Some(html).filter(|html| !html.is_empty()));
+                return Ok(Introduction {
+                    html: Some(html).filter(|html| !html.is_empty()),
+                    subject: said("subject"),
+                    preheader: said("preheader"),
+                });
             }
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(e) => {
@@ -85,7 +105,7 @@ pub fn introduction(
             }
         }
     }
-    Ok(None)
+    Ok(Introduction::default())
 }
 
 /// The list, to be read row by row; in a word why it cannot be.

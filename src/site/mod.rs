@@ -12,7 +12,7 @@ mod sources;
 mod survey;
 mod walk;
 
-pub use beside::{introduction, open_list, overrides};
+pub use beside::{introduction, introduction_file, open_list, overrides};
 
 use crate::feed::Kind;
 use crate::post::dialect::{Document, Found};

@@ -8,7 +8,7 @@ use super::{section, sources};
 use crate::feed::Kind;
 use crate::html::{self, CleanHtml, Slip};
 use crate::post::dialect::{Document, Templating, eleventy, pelican, plain, stamp};
-use crate::post::front_matter::Yaml;
+use crate::post::front_matter::{Kind as Scalar, Yaml};
 use crate::post::generator::Rules;
 use crate::post::liquid::{Engine, Facts, to_value};
 use crate::post::{Content, Image, Post, Problem, SUMMARY_LENGTH, excerpt, markdown, media, shortcode, summary, text};
@@ -136,7 +136,8 @@ impl Renderer {
             // What the file itself says is true, whatever was written of it.
             one.length = measure(one.url.as_str()).map(|measured| measured.length).or(one.length);
         }
-        Ok((Content { html, excerpt, summary, image, media }, problems))
+        let intro = intro(&source.front).map(|said| html::clean(&markdown::to_html(said, "intro"), &post.url));
+        Ok((Content { html, excerpt, summary, image, media, intro }, problems))
     }
 
     /// A post's beginning as its generator makes it; `None` where it is the whole post.
@@ -198,6 +199,15 @@ impl Renderer {
         };
         Engine::new(facts, &all, Box::new(pages))
     }
+}
+
+/// What the front matter says for the head of a mail, Markdown; also where Zola and Hugo keep what is not theirs.
+fn intro(front: &Yaml) -> Option<&str> {
+    let tables = ["extra", "params"].iter().filter_map(|table| front.get(table));
+    std::iter::once(front).chain(tables).find_map(|table| match table.get("intro")? {
+        said @ Yaml::Scalar(_, Scalar::Text) => said.text(),
+        _ => None,
+    })
 }
 
 /// A URL that leads nowhere, with its place in the source if it is written there.

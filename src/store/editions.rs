@@ -1,5 +1,7 @@
 //! Digests, slots and editions: what was decided, once.
 
+use super::awaited::{await_posts, awaits_posts};
+use super::pages::Page;
 use super::sql::{Connection, Write};
 use super::{Error, Store, WITHDRAW, time};
 use crate::edition::slot::Memory;
@@ -25,12 +27,16 @@ pub struct Frozen {
     pub posts: Vec<PostId>,
     /// The renderings. The first holds all posts.
     pub variants: Vec<Variant>,
+    /// Its page for the site, if it is to have one.
+    pub page: Option<Page>,
     /// For each choice of topics and language among its readers what they get.
     pub audiences: Vec<Audience>,
     /// Whether readers without a choice of digests get it.
     pub default: bool,
     /// Whether it waits for `approve`.
     pub approve: bool,
+    /// Addresses that must answer before it is released.
+    pub awaits: Vec<String>,
 }
 
 /// Readers who get the same.
@@ -77,6 +83,8 @@ pub enum Changed {
     Unknown,
     /// It is not in a state that allows that.
     NotNow,
+    /// It is approved, and released when its posts answer.
+    Awaits,
 }
 
 impl Store {
@@ -164,8 +172,8 @@ impl Store {
             {
                 return Ok(Decided::Before);
             }
-            let sql = "INSERT INTO editions (id, number, digest, slot, post, subject, state, frozen, released) \
-                 SELECT $1, COALESCE(MAX(number), 0) + 1, $2, CAST($3 AS BIGINT), $4, $5, 'waiting', CAST($6 AS BIGINT), NULL FROM editions WHERE true \
+            let sql = "INSERT INTO editions (id, number, digest, slot, post, subject, state, frozen, released, approved) \
+                 SELECT $1, COALESCE(MAX(number), 0) + 1, $2, CAST($3 AS BIGINT), $4, $5, 'waiting', CAST($6 AS BIGINT), NULL, CAST($7 AS BIGINT) FROM editions WHERE true \
                  ON CONFLICT DO NOTHING";
             let values = [
                 frozen.id.as_str().into(),
@@ -174,6 +182,7 @@ impl Store {
                 each.into(),
                 frozen.subject.as_str().into(),
                 now.into(),
+                (!frozen.approve).then(|| frozen.slot.unwrap_or(now)).into(),
             ];
             if c.execute(sql, &values)? == 0 {
                 return match frozen.slot {
@@ -198,38 +207,50 @@ impl Store {
                 ];
                 c.execute(sql, &values)?;
             }
+            if let Some(page) = &frozen.page {
+                let sql = "INSERT INTO pages (edition, entry, date, language, summary, length, html, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+                let values = [
+                    frozen.id.as_str().into(),
+                    page.entry.as_str().into(),
+                    page.date.to_rfc3339().into(),
+                    page.language.as_str().into(),
+                    page.summary.as_str().into(),
+                    (page.html.len() as i64).into(),
+                    page.html.as_str().into(),
+                    page.content.as_str().into(),
+                ];
+                c.execute(sql, &values)?;
+            }
             for Audience { topics, language, variant } in &frozen.audiences {
                 let sql = "INSERT INTO audiences (edition, topics, language, variant) VALUES ($1, $2, $3, $4)";
                 let variant = variant.map(|at| variant_id(&frozen.id, at));
                 let (topics, language) = (topics.as_str(), language.as_str());
                 c.execute(sql, &[frozen.id.as_str().into(), topics.into(), language.into(), variant.into()])?;
             }
-            match frozen.approve {
+            await_posts(c, &frozen.id, &frozen.awaits)?;
+            match frozen.approve || !frozen.awaits.is_empty() {
                 true => Ok(Decided::Now(0)),
                 false => release(c, &frozen.id, frozen.default, now).map(Decided::Now),
             }
         })
     }
 
-    /// Releases an edition that waits, to those who are subscribed now; or one that was held for having rested too long.
+    /// Releases an edition that waits, to those who are subscribed now; or one that was held for having rested too long. One whose
+    /// posts must answer is approved, and not released yet.
     pub fn approve(&self, edition: &str, default: impl Fn(&str) -> bool, now: DateTime<Utc>) -> Result<Changed, Error> {
+        self.connection().transaction(Write::Alone, |c| approve(c, edition, default, now))
+    }
+
+    /// The same, whatever its posts answer.
+    pub fn approve_anyway(
+        &self,
+        edition: &str,
+        default: impl Fn(&str) -> bool,
+        now: DateTime<Utc>,
+    ) -> Result<Changed, Error> {
         self.connection().transaction(Write::Alone, |c| {
-            let Some(row) = c.query_one("SELECT state, digest FROM editions WHERE id = $1", &[edition.into()])? else {
-                return Ok(Changed::Unknown);
-            };
-            match row.text(0)?.as_str() {
-                "waiting" => release(c, edition, default(&row.text(1)?), now).map(Changed::Done),
-                "held" => {
-                    // What is released again starts its patience anew.
-                    c.execute(
-                        "UPDATE editions SET state = 'open', rests = $2 WHERE id = $1",
-                        &[edition.into(), now.into()],
-                    )?;
-                    let sql = "UPDATE deliveries SET first_at = NULL, due = $2 WHERE edition = $1 AND state = 'queued'";
-                    c.execute(sql, &[edition.into(), now.into()]).map(Changed::Done)
-                }
-                _ => Ok(Changed::NotNow),
-            }
+            c.execute("DELETE FROM awaited WHERE edition = $1", &[edition.into()])?;
+            approve(c, edition, default, now)
         })
     }
 
@@ -367,10 +388,38 @@ fn decide(
     Ok(Decided::Now(0))
 }
 
+fn approve(
+    c: &mut Connection,
+    edition: &str,
+    default: impl Fn(&str) -> bool,
+    now: DateTime<Utc>,
+) -> Result<Changed, Error> {
+    let Some(row) = c.query_one("SELECT state, digest FROM editions WHERE id = $1", &[edition.into()])? else {
+        return Ok(Changed::Unknown);
+    };
+    match row.text(0)?.as_str() {
+        "waiting" => {
+            let sql = "UPDATE editions SET approved = COALESCE(approved, $2) WHERE id = $1";
+            c.execute(sql, &[edition.into(), now.into()])?;
+            match awaits_posts(c, edition)? {
+                true => Ok(Changed::Awaits),
+                false => release(c, edition, default(&row.text(1)?), now).map(Changed::Done),
+            }
+        }
+        "held" => {
+            // What is released again starts its patience anew.
+            c.execute("UPDATE editions SET state = 'open', rests = $2 WHERE id = $1", &[edition.into(), now.into()])?;
+            let sql = "UPDATE deliveries SET first_at = NULL, due = $2 WHERE edition = $1 AND state = 'queued'";
+            c.execute(sql, &[edition.into(), now.into()]).map(Changed::Done)
+        }
+        _ => Ok(Changed::NotNow),
+    }
+}
+
 /// One delivery for each reader of this moment. The id is the subscriber's and the edition's number: unique like the pair, and in
 /// random order, since subscribers' ids are random: a block of dead addresses in a file is no block on the wire. Written in the order
 /// in which they are claimed, neighbours change together: a commit touches few pages.
-fn release(c: &mut Connection, edition: &str, default: bool, now: DateTime<Utc>) -> Result<u64, Error> {
+pub(super) fn release(c: &mut Connection, edition: &str, default: bool, now: DateTime<Utc>) -> Result<u64, Error> {
     let sql = "UPDATE editions SET state = 'open', released = $2, rests = $2 WHERE id = $1 AND state = 'waiting'";
     c.execute(sql, &[edition.into(), now.into()])?;
     let Some(row) = c.query_one("SELECT number, digest FROM editions WHERE id = $1", &[edition.into()])? else {

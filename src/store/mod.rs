@@ -1,7 +1,7 @@
 //! The store: what Postrider remembers. One SQL text for a SQLite file and for PostgreSQL.
 //!
 //! * [`sql`] alone knows the drivers and what differs between them.
-//! * [`posts`], [`feeds`], [`pings`], [`subscribers`], [`editions`] are the tables by subject; [`numbers`] and [`story`] read
+//! * [`posts`], [`feeds`], [`pings`], [`subscribers`], [`editions`], [`pages`], [`awaited`] are the tables by subject; [`numbers`] and [`story`] read
 //!   them for people.
 //! * [`ledger`] is what delivery works on: claim, begin, settle, recover.
 //! * [`lock`] tells who is alive.
@@ -9,11 +9,13 @@
 //! The database decides races: by constraints, guarded updates and the number of rows that they changed. Time comes in as a
 //! parameter. An unreadable store is an error, never a first run (P6).
 
+pub mod awaited;
 pub mod editions;
 pub mod feeds;
 pub mod ledger;
 pub mod lock;
 pub mod numbers;
+pub mod pages;
 pub mod pings;
 pub mod posts;
 pub mod sql;
@@ -28,13 +30,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 /// The migrations, in order. Never changed once released; a new one is a new file.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
     include_str!("migrations/0004.sql"),
     include_str!("migrations/0005.sql"),
     include_str!("migrations/0006.sql"),
+    include_str!("migrations/0007.sql"),
+    include_str!("migrations/0008.sql"),
 ];
 
 /// What becomes of a delivery that waits when it is withdrawn. One that may have been taken already is not called cancelled.

@@ -2,7 +2,7 @@
 
 use super::editions::{READS, pattern};
 use super::sql::{Connection, Row, Value};
-use super::{Error, Store, lock, time};
+use super::{Error, Store, awaited, lock, time};
 use crate::report::{Counts, Not};
 use chrono::{DateTime, Utc};
 
@@ -21,6 +21,10 @@ pub struct Edition {
     pub posts: Vec<String>,
     /// How many of each kind.
     pub counts: Counts,
+    /// Whether a person has still to approve it.
+    pub approval: bool,
+    /// Where it waits for its posts: the addresses that did not answer, and what was heard, if they were asked.
+    pub awaits: Vec<(String, Option<String>)>,
 }
 
 /// A delivery that `status` lists by address.
@@ -65,7 +69,7 @@ impl Store {
     /// The latest `each` editions of every digest, and all that are not at an end; newest first.
     pub fn editions(&self, each: usize) -> Result<Vec<Edition>, Error> {
         let mut c = self.connection();
-        let sql = "SELECT e.id, e.digest, e.state, e.subject FROM editions e WHERE e.state IN ('waiting', 'open', 'held') OR \
+        let sql = "SELECT e.id, e.digest, e.state, e.subject, e.approved FROM editions e WHERE e.state IN ('waiting', 'open', 'held') OR \
              (SELECT COUNT(*) FROM editions n WHERE n.digest = e.digest AND n.number > e.number) < $1 ORDER BY e.number DESC";
         let rows = c.query(sql, &[(each as i64).into()])?;
         let dead = dead(&mut c, self.place().file())?;
@@ -78,7 +82,7 @@ impl Store {
         let dead = dead(&mut c, self.place().file())?;
         let mut editions = Vec::new();
         for id in ids {
-            let sql = "SELECT e.id, e.digest, e.state, e.subject FROM editions e WHERE e.id = $1";
+            let sql = "SELECT e.id, e.digest, e.state, e.subject, e.approved FROM editions e WHERE e.id = $1";
             if let Some(row) = c.query_one(sql, &[id.into()])? {
                 editions.push(edition(&mut c, &row, &dead)?);
             }
@@ -238,9 +242,13 @@ fn dead(c: &mut Connection, beside: Option<&std::path::Path>) -> Result<Vec<Stri
 fn edition(c: &mut Connection, row: &Row, dead: &[String]) -> Result<Edition, Error> {
     let id = row.text(0)?;
     let posts = c.query("SELECT post FROM digest_posts WHERE edition = $1 ORDER BY position", &[id.as_str().into()])?;
+    let state = row.text(2)?;
+    let waits = state == "waiting";
     Ok(Edition {
         digest: row.text(1)?,
-        state: row.text(2)?,
+        approval: waits && row.maybe_int(4)?.is_none(),
+        awaits: if waits { awaited::lacks(c, &id)? } else { Vec::new() },
+        state,
         subject: row.text(3)?,
         posts: posts.iter().map(|post| post.text(0)).collect::<Result<_, _>>()?,
         counts: count(c, &id, dead)?,

@@ -1,5 +1,9 @@
 //! What a template can use: plain strings and lists, one type per kind of template, each with a sample.
 
+mod lists;
+
+pub use lists::{EditionsOf, EditionsPage, Feed, FeedFormat, FeedsPage, ListedEdition, Year};
+
 use super::theme::{self, Theme};
 use serde::Serialize;
 use url::Url;
@@ -153,11 +157,15 @@ pub struct Link {
     pub dir: String,
 }
 
-/// Links that are the reader's own.
+/// Where else a reader can go. On the edition's page, which belongs to nobody, there is no `unsubscribe`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Links {
-    /// Ends this subscription: an `https:` or a `mailto:` link. Both bodies must show it.
+    /// Ends this subscription: an `https:` or a `mailto:` link. Both bodies must show it. Empty on the edition's page.
     pub unsubscribe: String,
+    /// The edition's page on the site, if it has one.
+    pub online: Option<String>,
+    /// On the edition's page: the page that lists all editions. Nothing in a mail.
+    pub editions: Option<String>,
 }
 
 /// For `web/unsubscribe.html.j2`: the page behind the link, which changes nothing until its button is pressed.
@@ -191,72 +199,6 @@ pub struct ErrorPage {
     pub title: String,
     /// What happened, and what the reader can do.
     pub message: String,
-}
-
-/// For `feeds/index.html.j2`, the page that lists the feeds, and `feeds/feed.css.j2`, its style and that of an opened feed.
-#[derive(Clone, Debug, Serialize)]
-pub struct FeedsPage {
-    /// The site.
-    pub site: Site,
-    /// The feeds; the first is that of the whole site.
-    pub feeds: Vec<Feed>,
-    /// How many found no room on the page; the OPML file has them.
-    pub more: usize,
-    /// The page's own URL.
-    pub page: String,
-    /// The list of all feeds for feed readers, OPML: a URL relative to the page.
-    pub opml: String,
-    /// The lines for the head of the site's pages by which readers find the first feed; finished HTML.
-    pub autodiscovery: String,
-}
-
-/// A feed.
-#[derive(Clone, Debug, Serialize)]
-pub struct Feed {
-    /// Plain text.
-    pub title: String,
-    /// One sentence about it, or nothing.
-    pub description: Option<String>,
-    /// The page that it is of.
-    pub url: String,
-    /// Its formats; all hold the same.
-    pub formats: Vec<FeedFormat>,
-}
-
-/// A feed in one format.
-#[derive(Clone, Debug, Serialize)]
-pub struct FeedFormat {
-    /// `RSS`, `Atom`, `JSON Feed`.
-    pub name: String,
-    /// Where it is.
-    pub url: String,
-    /// Its media type.
-    pub media_type: String,
-}
-
-impl FeedsPage {
-    /// A page to try templates with.
-    pub fn sample() -> Self {
-        let format = FeedFormat {
-            name: "Atom".into(),
-            url: "https://example.org/atom.xml".into(),
-            media_type: "application/atom+xml".into(),
-        };
-        let feed = Feed {
-            title: "Field Notes".into(),
-            description: Some("Walks, waters and what lives in them.".into()),
-            url: "https://example.org/".into(),
-            formats: vec![format],
-        };
-        FeedsPage {
-            site: Site::sample(),
-            feeds: vec![feed],
-            more: 2,
-            page: "https://example.org/feeds/".into(),
-            opml: "feeds.opml".into(),
-            autodiscovery: "<link rel=\"alternate\" type=\"application/atom+xml\" title=\"Field Notes\" href=\"https://example.org/atom.xml\">\n".into(),
-        }
-    }
 }
 
 impl Site {
@@ -331,21 +273,33 @@ impl Digest {
                 dir: "ltr".into(),
             }],
             unlisted: 2,
-            links: Links { unsubscribe: "https://news.example.org/unsubscribe/sample".into() },
+            links: Links {
+                unsubscribe: "https://news.example.org/unsubscribe/sample".into(),
+                online: Some("https://example.org/editions/weekly/2026-11-23/".into()),
+                editions: None,
+            },
             postal_address: Some("1 Sample Street, Chicago IL".into()),
             theme: theme::Settings::default().theme(&Url::parse("https://example.org/").expect("a URL")),
             subscriber: Subscriber { language: None },
         }
     }
 
-    /// Everything there is, as little as there can be, and another script: a template must stand all.
-    pub fn samples() -> [Self; 3] {
+    /// The same, as the edition's page shows it.
+    #[must_use]
+    pub fn as_page(mut self) -> Self {
+        (self.links.unsubscribe, self.links.editions) = (String::new(), Some("../../".into()));
+        self
+    }
+
+    /// Everything there is, as little as there can be, another script, and a page: a template must stand all.
+    pub fn samples() -> [Self; 4] {
         let rich = Digest::sample();
         let mut bare = rich.clone();
         bare.intro = None;
         bare.more = Vec::new();
         bare.unlisted = 0;
         bare.postal_address = None;
+        bare.links.online = None;
         bare.site.description = None;
         bare.posts.truncate(1);
         bare.posts[0] = Post {
@@ -359,7 +313,8 @@ impl Digest {
         let mut arabic = rich.clone();
         (arabic.language, arabic.dir) = ("ar".into(), "rtl".into());
         arabic.subscriber.language = Some("ar".into());
-        [rich, bare, arabic]
+        let page = rich.clone().as_page();
+        [rich, bare, arabic, page]
     }
 }
 

@@ -170,7 +170,7 @@ mod tests {
             let rendered = render("x.html.j2", source, language).map(|said| said.replace("&#x2f;", "/"));
             assert_eq!(rendered.as_deref(), Ok(expected), "{source}");
         }
-        assert!(render("x.txt.j2", "{{ t('nothing') }}", "de").unwrap_err().contains("there are also, also_published"));
+        assert!(render("x.txt.j2", "{{ t('nothing') }}", "de").unwrap_err().contains("there are all_editions, also"));
         assert!(render("x.txt.j2", "{{ 'today'|date }}", "de").unwrap_err().contains("is no moment"));
     }
 

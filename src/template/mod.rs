@@ -14,7 +14,7 @@ pub mod words;
 
 pub use functions::minutes;
 
-use context::{Digest, DonePage, ErrorPage, FeedsPage, UnsubscribePage};
+use context::{Digest, DonePage, EditionsPage, ErrorPage, FeedsPage, UnsubscribePage};
 use functions::Voice;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
@@ -29,10 +29,12 @@ use words::Words;
 pub const LAYOUTS: [&str; 4] = ["digest", "letter", "headlines", "full"];
 
 /// Every embedded template: its name and source. `templates list`, `show` and `copy` read it.
-pub const EMBEDDED: [(&str, &str); 21] = [
+pub const EMBEDDED: [(&str, &str); 23] = [
     ("digest/body.html.j2", include_str!("../../templates/digest/body.html.j2")),
     ("digest/body.txt.j2", include_str!("../../templates/digest/body.txt.j2")),
     ("digest/subject.txt.j2", include_str!("../../templates/digest/subject.txt.j2")),
+    ("editions/entry.html.j2", include_str!("../../templates/editions/entry.html.j2")),
+    ("editions/index.html.j2", include_str!("../../templates/editions/index.html.j2")),
     ("feeds/feed.css.j2", include_str!("../../templates/feeds/feed.css.j2")),
     ("feeds/index.html.j2", include_str!("../../templates/feeds/index.html.j2")),
     ("full/body.html.j2", include_str!("../../templates/full/body.html.j2")),
@@ -180,19 +182,26 @@ impl Templates {
     pub fn check(&self) -> Vec<Error> {
         let mut errors = Vec::new();
         for (name, _) in EMBEDDED {
-            let results: Vec<Result<String, Error>> = match name {
+            let body = name.contains("/body.");
+            // Each with the link that it must show.
+            let results: Vec<(String, Result<String, Error>)> = match name {
                 // The frames of the others, and their parts: they are rendered with them.
                 "web/page.html.j2" | "mail/base.html.j2" | "mail/base.txt.j2" | "mail/parts.html.j2" => Vec::new(),
-                "feeds/index.html.j2" | "feeds/feed.css.j2" => vec![self.render(name, &FeedsPage::sample())],
-                "web/unsubscribe.html.j2" => vec![self.render(name, &UnsubscribePage::sample())],
-                "web/done.html.j2" => vec![self.render(name, &DonePage::sample())],
-                "web/error.html.j2" => vec![self.render(name, &ErrorPage::sample())],
-                _ => Digest::samples().iter().map(|sample| self.render(name, sample)).collect(),
+                "feeds/index.html.j2" | "feeds/feed.css.j2" => {
+                    vec![(String::new(), self.render(name, &FeedsPage::sample()))]
+                }
+                "editions/index.html.j2" => vec![(String::new(), self.render(name, &EditionsPage::sample()))],
+                "web/unsubscribe.html.j2" => vec![(String::new(), self.render(name, &UnsubscribePage::sample()))],
+                "web/done.html.j2" => vec![(String::new(), self.render(name, &DonePage::sample()))],
+                "web/error.html.j2" => vec![(String::new(), self.render(name, &ErrorPage::sample()))],
+                _ => {
+                    let link = |sample: &Digest| if body { sample.links.unsubscribe.clone() } else { String::new() };
+                    Digest::samples().iter().map(|sample| (link(sample), self.render(name, sample))).collect()
+                }
             };
-            let body = name.contains("/body.");
-            for result in results {
+            for (link, result) in results {
                 match result {
-                    Ok(text) if body && !text.replace("&#x2f;", "/").contains(&Digest::sample().links.unsubscribe) => {
+                    Ok(text) if !text.replace("&#x2f;", "/").contains(&link) => {
                         errors.push(Error::NoUnsubscribe { name: name.to_owned() });
                         break;
                     }

@@ -63,9 +63,11 @@ pub(crate) fn edition(id: &str, slot: DateTime<Utc>) -> Frozen {
         subject: "News".to_owned(),
         posts: Vec::new(),
         variants: vec![variant],
+        page: None,
         audiences: Vec::new(),
         default: true,
         approve: false,
+        awaits: Vec::new(),
     }
 }
 
