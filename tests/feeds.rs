@@ -433,6 +433,9 @@ fn too_many_old_posts_are_told_by_example() {
         ),
         "{said}"
     );
+    // Who looks first sees them all, and that a run would stop.
+    let planned = blog.command(&["plan"]);
+    assert_eq!(planned["feeds"][0]["new"].as_array().map(Vec::len), Some(14));
     blog.command(&["build", "--accept-new"]);
     assert_eq!(blog.titles("").len(), 15);
 }

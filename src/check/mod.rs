@@ -4,8 +4,10 @@
 pub mod feed;
 pub mod mail;
 
+mod exposed;
 mod posts;
 
+use crate::config::Config;
 use crate::post::Problem;
 use crate::post::generator::Generator;
 use crate::site::Blog;
@@ -127,6 +129,11 @@ fn to_blame(name: &str, sources: &BTreeMap<String, String>) -> String {
     let ending = &name[name.find('.').unwrap_or(0)..];
     let files = [name.to_owned(), format!("mail/base{ending}"), format!("digest/body{ending}")];
     files.into_iter().find(|file| sources.contains_key(file)).unwrap_or_else(|| name.to_owned())
+}
+
+/// Files of ours that would be published with the site.
+pub fn exposed(config: &Config, generator: &Generator) -> Vec<Finding> {
+    exposed::findings(config, generator)
 }
 
 /// Everything about the posts, by file and line; of `only`, if some are named.

@@ -14,6 +14,9 @@ use anyhow::{Result, anyhow};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+/// So many characters of a line are shown.
+const WIDTH: usize = 120;
+
 /// `postrider check`
 pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
     let (feeds, files): (Vec<&PathBuf>, Vec<&PathBuf>) = files.iter().partition(|file| is_feed(file));
@@ -42,6 +45,7 @@ pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
         let mut of_posts = check::posts(blog, generator, root, &only);
         if only.is_empty() {
             of_posts.extend(check::templates(&overrides));
+            of_posts.extend(check::exposed(&setup.config, generator));
         }
         summaries.push(format!("{} published; {}", say::count(blog.posts.len(), "post"), counted(&of_posts)));
         if only.is_empty() {
@@ -114,10 +118,13 @@ fn show(finding: &Finding) {
     }
     say::line(format!("{place}: {severity}: {}", finding.message));
     if let Some(shown) = &finding.shown {
-        let start: String = shown.chars().take(120).map(|c| if c.is_control() { ' ' } else { c }).collect();
-        say::line(format!("  | {start}"));
-        if let Some(column) = finding.column.filter(|column| *column <= 120) {
-            say::line(format!("  | {}^", " ".repeat(column.saturating_sub(1) as usize)));
+        // Of a long line, what stands around the place.
+        let at = finding.column.map_or(0, |column| column.saturating_sub(1) as usize);
+        let first = if at < WIDTH { 0 } else { at - WIDTH / 2 };
+        let part = shown.chars().skip(first).take(WIDTH).map(|c| if c.is_control() { ' ' } else { c });
+        say::line(format!("  | {}", part.collect::<String>()));
+        if finding.column.is_some() {
+            say::line(format!("  | {}^", " ".repeat(at - first)));
         }
     }
     say::line(format!("  help: {}", finding.help));

@@ -6,6 +6,7 @@ use super::tell::{self, Told};
 use super::{Exit, notice, progress, say};
 use crate::archive::Archive;
 use crate::catalogue;
+use crate::check;
 use crate::clock::Span;
 use crate::dispatch::{Dispatch, End, Progress};
 use crate::edition::select::Candidate;
@@ -45,36 +46,24 @@ pub(super) fn build(global: &Global) -> Result<Exit> {
 pub(super) fn plan(global: &Global) -> Result<Exit> {
     let setup = Setup::load(global)?;
     let cycle = Cycle::open(global, &setup, Mode::Rehearse)?;
-    let mut problems = cycle.sync()?;
+    let problems = cycle.sync()?;
     let published = cycle.publish(publish::Mode::Rehearse)?;
-    problems.extend(published.problems);
-    let mut run = cycle.report(published.feeds, problems);
-    let mut editions = Vec::new();
-    let mut digests = Vec::new();
-    let (mut waiting, mut released) = (Vec::new(), Vec::new());
-    if !setup.config.digests.is_empty() {
-        cycle.give_up()?;
-        let before = cycle.store.unfinished()?;
-        let desk = cycle.desk(&published.identities)?;
-        let decisions = cycle.freeze(&desk, &mut run.posts.problems)?;
-        editions = cycle.rehearsed(&desk, cycle.touched(&decisions, &before)?)?;
-        waiting = cycle.live().waiting()?;
-        if !waiting.is_empty() {
-            // As if all posts were there; who is right is seen below.
-            let live = waiting.iter().flat_map(|w| &w.urls).map(|url| (url.clone(), String::new())).collect();
-            cycle.live().settle(&waiting, &live)?;
-            released = cycle.rehearsed(&desk, cycle.touched(&decisions, &before)?)?;
-        }
-        digests = decisions.iter().map(|d| digest_report(d, &cycle.site)).collect();
-    }
-    let Generator { rules, why, .. } = &cycle.generator;
-    run.posts.read_as = Some(report::ReadAs { dialect: rules.dialect(), why: why.clone() });
-    run.digests = Some(digests);
+    let Planned { mut run, waiting, released } = cycle.plan(&published, problems)?;
     let Cycle { site, store, .. } = cycle;
     // Closed, it holds up no run while we wait for the site.
     drop(store);
-    run.editions = Some(as_answered(editions, &released, &waiting, &setup));
+    run.editions = run.editions.map(|editions| as_answered(editions, &released, &waiting, &setup));
     finish(global, &site, run, None)
+}
+
+/// What a run would do, as far as it is known without asking the site.
+pub(super) struct Planned {
+    /// Editions whose posts must answer wait.
+    pub(super) run: report::Run,
+    /// These.
+    waiting: Vec<Waiting>,
+    /// All editions, as they are if the posts of all answer.
+    released: Vec<report::Edition>,
 }
 
 /// The editions as the site's answers make them: as they are, or those of `released` whose posts are there.
@@ -188,6 +177,9 @@ impl<'a> Cycle<'a> {
         let (files, known) = rayon::join(|| site::find(posts, &generator, root), || store.known_posts());
         let (files, known) = (files?, known?);
         let blog = site::read(files, posts, &site, &generator, root, &known, now);
+        for exposed in check::exposed(&setup.config, &generator) {
+            say::remark(global, format!("{}\n  help: {}", exposed.message, exposed.help));
+        }
         Ok(Cycle { global, setup, site, generator, blog, store, known, now })
     }
 
@@ -223,7 +215,14 @@ impl<'a> Cycle<'a> {
             now: self.now,
             accept_new: self.global.accept_new,
         };
-        Ok(publisher.run(mode)?)
+        match publisher.run(mode) {
+            // Who looks before a run wants to see what the guard holds up.
+            Err(flood @ publish::Error::Flood { .. }) if mode == publish::Mode::Rehearse => {
+                say::remark(self.global, format!("a run would stop here: {flood}"));
+                Ok(Publisher { accept_new: true, ..publisher }.run(mode)?)
+            }
+            published => Ok(published?),
+        }
     }
 
     /// The editions' pages, what stands beside the feeds, and the hub's news of them.
@@ -309,6 +308,36 @@ impl<'a> Cycle<'a> {
         Ok(self.store.editions_named(ids.into_iter())?)
     }
 
+    /// What a run would do, on a store that keeps nothing. `problems` are those of the list of readers.
+    pub(super) fn plan(&self, published: &Published, mut problems: Vec<Problem>) -> Result<Planned> {
+        problems.extend(published.problems.iter().cloned());
+        let mut run = self.report(published.feeds.clone(), problems);
+        let (mut editions, mut digests) = (Vec::new(), Vec::new());
+        let (mut waiting, mut released) = (Vec::new(), Vec::new());
+        if !self.setup.config.digests.is_empty() {
+            self.give_up()?;
+            let before = self.store.unfinished()?;
+            let desk = self.desk(&published.identities)?;
+            let decisions = self.freeze(&desk, &mut run.posts.problems)?;
+            editions = self.rehearsed(&desk, self.touched(&decisions, &before)?)?;
+            waiting = self.live().waiting()?;
+            if !waiting.is_empty() {
+                // As if all posts were there; who is right, the site says.
+                let live = waiting.iter().flat_map(|w| &w.urls).map(|url| (url.clone(), String::new())).collect();
+                self.live().settle(&waiting, &live)?;
+                released = self.rehearsed(&desk, self.touched(&decisions, &before)?)?;
+            }
+            digests = decisions.iter().map(|d| digest_report(d, &self.site)).collect();
+        }
+        let Generator { rules, why, .. } = &self.generator;
+        run.posts.read_as = Some(report::ReadAs { dialect: rules.dialect(), why: why.clone() });
+        let newest = self.blog.posts.first();
+        run.posts.newest = newest.map(|post| report::Newest { path: post.path.clone(), url: post.url.to_string() });
+        run.editions = Some(editions);
+        run.digests = Some(digests);
+        Ok(Planned { run, waiting, released })
+    }
+
     fn report(&self, feeds: Vec<report::Feed>, rendering: Vec<Problem>) -> report::Run {
         let mut problems = self.blog.problems.clone();
         problems.extend(rendering);
@@ -321,6 +350,7 @@ impl<'a> Cycle<'a> {
             problems,
             unread: self.blog.unread.clone(),
             read_as: None,
+            newest: None,
         };
         report::Run { posts, feeds, editions: None, digests: None }
     }

@@ -27,9 +27,12 @@ fn tell_feeds(feeds: &[report::Feed], rehearsal: bool) {
     let changed = if rehearsal { "would change" } else { "written" };
     for feed in &shown {
         let what = if feed.changed { changed } else { "unchanged" };
-        let changes = feed.difference.as_ref().filter(|_| feed.changed).map_or(String::new(), |d| {
-            format!(" ({} new, {} updated, {} gone)", d.new.len(), d.updated.len(), d.gone.len())
-        });
+        let changes = match feed.difference.as_ref().filter(|_| feed.changed) {
+            None => String::new(),
+            Some(d) if d.new.len() == feed.entries && d.gone.is_empty() => " (for the first time)".to_owned(),
+            Some(d) if d.is_empty() => " (not in its entries)".to_owned(),
+            Some(d) => format!(" ({} new, {} updated, {} gone)", d.new.len(), d.updated.len(), d.gone.len()),
+        };
         say::line(format!("{:<28} {:>3} entries  {what}{changes}", feed.path, feed.entries));
     }
     let left = feeds.len() - shown.len();
@@ -56,6 +59,9 @@ pub(super) fn tell(site: &Site, run: &report::Run, told: Option<&Told<'_>>) -> R
     let rehearsal = run.digests.is_some();
     if let Some(read_as) = &posts.read_as {
         say::line(format!("read as {}, for {}", read_as.dialect, read_as.why));
+    }
+    if let Some(newest) = &posts.newest {
+        say::line(format!("newest: {} is {}", newest.path, newest.url));
     }
     if !posts.unread.is_empty() {
         let formats: Vec<String> = posts.unread.iter().map(|(format, count)| format!("{count} .{format}")).collect();

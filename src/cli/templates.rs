@@ -63,10 +63,11 @@ fn copy(global: &Global, name: &str, folder: &Path) -> Result<()> {
     output::replace(&path, source.as_bytes())?;
     match global.json {
         true => say::json(&serde_json::json!({ "name": name, "path": path.display().to_string() }))?,
-        false => say::line(format!(
+        false if source.contains("{% block") => say::line(format!(
             "{} is yours now; to replace one block alone, begin it with {{% extends \"default/{name}\" %}}",
             path.display()
         )),
+        false => say::line(format!("{} is yours now", path.display())),
     }
     Ok(())
 }

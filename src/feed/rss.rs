@@ -39,7 +39,8 @@ pub(super) fn write(feed: &Feed, self_url: &Url, settings: &Settings) -> Result<
         description: feed.description.as_ref().unwrap_or(&feed.title).clone(),
         language: Some(feed.language.to_lowercase()),
         managing_editor: feed.author.as_ref().and_then(mail_and_name),
-        last_build_date: Some(date(&feed.updated)),
+        // Of nothing, there is no time of change.
+        last_build_date: (!feed.entries.is_empty()).then(|| date(&feed.updated)),
         generator: Some(GENERATOR.to_owned()),
         namespaces: picture::namespaces(&feed.entries).into_iter().chain(fh).collect(),
         atom_ext: Some(AtomExtension { links: std::iter::once(itself).chain(hub).chain(rest).collect() }),

@@ -1,6 +1,7 @@
 //! Names inside a post made its own, so that several posts can stand on one page, as readers and aggregators show them.
 
 use super::markup::{self, Token};
+use super::notes::is_named_as_one;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use url::Url;
@@ -25,7 +26,7 @@ pub(super) fn own(html: &str, mark: &str, page: &Url) -> Option<String> {
         let Token::Start(tag) = token else { continue };
         let Some(id) = tag.attribute("href").and_then(|href| ids.get(&href)) else { continue };
         let class = tag.attribute("class").unwrap_or_default();
-        if class.contains("footnote") || ["fn", "cite", "note"].iter().any(|sign| id.starts_with(sign)) {
+        if class.contains("footnote") || is_named_as_one(id) {
             notes.insert(id);
         }
     }

@@ -2,6 +2,7 @@
 //! every element is closed, from a list of elements that Outlook, Gmail and Apple Mail all know.
 
 use super::markup::{self, Tag, Token};
+use super::notes::{Notes, Way};
 use super::{CleanHtml, embeds, wide};
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -70,12 +71,14 @@ pub fn narrow(html: &CleanHtml) -> MailHtml {
     // Rows of the table so far: the headings of the first speak for columns.
     let mut rows = 0_usize;
     let html = with_stills(html.as_str());
+    let notes = Notes::of(&html);
     for token in markup::tokens(&html) {
         match token {
             Token::Text(text) if skipped == 0 => out.push_str(text),
             Token::Text(_) => {}
             Token::Start(tag) => {
-                let nothing = matches!(shape(tag.name), Shape::Nothing);
+                let way = notes.way(&tag);
+                let nothing = matches!(shape(tag.name), Shape::Nothing) || way == Some(Way::Back);
                 if markup::is_void(tag.name) {
                     if skipped == 0 {
                         void(&tag, &mut out);
@@ -89,7 +92,7 @@ pub fn narrow(html: &CleanHtml) -> MailHtml {
                         _ => {}
                     }
                     let from = out.len();
-                    let end = start(&tag, rows, &mut out);
+                    let end = if way.is_some() { "" } else { start(&tag, rows, &mut out) };
                     open.push(Open { end, from, inside: out.len() });
                 }
             }
@@ -351,6 +354,18 @@ mod tests {
         ] {
             assert_eq!(mail(kept), kept);
         }
+    }
+
+    #[test]
+    fn there_is_no_way_to_a_note_and_back() {
+        let text = "<p>A<sup id=\"fnref:é\"><a href=\"#fn:%C3%A9\" class=\"footnote\" rel=\"footnote\">1</a></sup> <a href=\"#top\">up</a></p>";
+        let notes = "<h2 id=\"top\">B</h2><ol><li id=\"fn:é\"><p>Note. <a href=\"#fnref:%C3%A9\" class=\"reversefootnote\">↩</a></p></li></ol>";
+        assert_eq!(
+            mail(&format!("{text}{notes}")),
+            "<p>A<sup>1</sup> <a href=\"https://a.example/p#top\">up</a></p><h2>B</h2><ol><li><p>Note. </p></li></ol>"
+        );
+        // Where the note is not in the post, the way leads to the site.
+        assert_eq!(mail(text).matches("<a ").count(), 2);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod images;
 mod link;
 pub mod mail;
 mod markup;
+mod notes;
 mod picture;
 mod sanitise;
 mod text;

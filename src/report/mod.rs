@@ -39,6 +39,18 @@ pub struct Posts {
     /// `plan` alone: whose rules they follow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_as: Option<ReadAs>,
+    /// `plan` alone: the newest post, to see that its address is right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Newest>,
+}
+
+/// A post and its address.
+#[derive(Clone, Debug, Serialize)]
+pub struct Newest {
+    /// Its file.
+    pub path: String,
+    /// Its permanent link.
+    pub url: String,
 }
 
 /// Whose rules posts follow, and why.
@@ -73,6 +85,13 @@ pub struct Difference {
     pub updated: Vec<String>,
     /// No longer there.
     pub gone: Vec<String>,
+}
+
+impl Difference {
+    /// Whether no entry is another.
+    pub fn is_empty(&self) -> bool {
+        self.new.is_empty() && self.updated.is_empty() && self.gone.is_empty()
+    }
 }
 
 /// An edition and what became of it. Counts are of the whole edition and disjoint.
