@@ -15,19 +15,19 @@ pub(super) fn findings(config: &Config, generator: &Generator) -> Vec<Finding> {
     }
     let real = |path: &Path| path.canonicalize().ok();
     let Some(source) = real(&generator.source_folder()) else { return Vec::new() };
-    let exposed = |path: &PathBuf| {
+    let exposed = |(severity, path): &(Severity, PathBuf)| {
         let below = real(path)?.strip_prefix(&source).ok()?.to_str()?.to_owned();
-        is_copied(&below, generator).then_some(below)
+        is_copied(&below, generator).then_some((*severity, below))
     };
     let configuration = config.path.file_name().unwrap_or_default().to_string_lossy();
     ours(config)
         .iter()
         .filter_map(exposed)
-        .map(|below| {
+        .map(|(severity, below)| {
             Finding::new(
                 &configuration,
                 None,
-                Severity::Error,
+                severity,
                 format!("Jekyll publishes {below} with the site"),
                 &format!("add {below} to `exclude:` in _config.yml, or keep it in another folder"),
             )
@@ -35,16 +35,18 @@ pub(super) fn findings(config: &Config, generator: &Generator) -> Vec<Finding> {
         .collect()
 }
 
-/// What nobody else should see.
-fn ours(config: &Config) -> Vec<PathBuf> {
-    let mut files = vec![config.path.clone()];
+/// What nobody else should see, and the configuration, which may hold secrets.
+fn ours(config: &Config) -> Vec<(Severity, PathBuf)> {
+    let mut files = Vec::new();
     files.extend(config.subscribers.file.as_ref().map(|file| config.path_of(file)));
     files.extend(config.store.url.strip_prefix("sqlite:").map(|file| config.path_of(Path::new(file))));
     if let Some(mail) = &config.mail {
         files.extend(mail.transport.strip_prefix("outbox:").map(|folder| config.path_of(Path::new(folder))));
         files.extend(mail.dkim.iter().map(|dkim| config.path_of(Path::new(&dkim.key))));
     }
-    files
+    let mut ours = vec![(Severity::Note, config.path.clone())];
+    ours.extend(files.into_iter().map(|file| (Severity::Error, file)));
+    ours
 }
 
 /// Whether Jekyll copies a file at that path below its source (`EntryFilter` of Jekyll 4).

@@ -6,7 +6,7 @@ use super::tell::{self, Told};
 use super::{Exit, notice, progress, say};
 use crate::archive::Archive;
 use crate::catalogue;
-use crate::check;
+use crate::check::{self, Severity};
 use crate::clock::Span;
 use crate::dispatch::{Dispatch, End, Progress};
 use crate::edition::select::Candidate;
@@ -177,7 +177,8 @@ impl<'a> Cycle<'a> {
         let (files, known) = rayon::join(|| site::find(posts, &generator, root), || store.known_posts());
         let (files, known) = (files?, known?);
         let blog = site::read(files, posts, &site, &generator, root, &known, now);
-        for exposed in check::exposed(&setup.config, &generator) {
+        let exposed = check::exposed(&setup.config, &generator);
+        for exposed in exposed.into_iter().filter(|exposed| exposed.severity == Severity::Error) {
             say::remark(global, format!("{}\n  help: {}", exposed.message, exposed.help));
         }
         Ok(Cycle { global, setup, site, generator, blog, store, known, now })
