@@ -3,6 +3,8 @@
 //! *Deciding* only reads, so that `plan` says what `run` would do. *Carrying out* renders outside any transaction and writes in
 //! one; the database decides who was first (P3, P6).
 
+mod upcoming;
+
 use crate::config::Config;
 use crate::edition;
 use crate::edition::compose::{self, Grouping, Ingredients, Item, compose};
@@ -18,6 +20,8 @@ use crate::subscriber::Choices;
 use crate::template::Templates;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
+
+pub use upcoming::{Holds, Upcoming};
 
 /// Beyond so many renderings of one edition something is wrong with the choice of topics.
 const MOST_VARIANTS: usize = 1000;
@@ -106,7 +110,7 @@ pub enum Verdict<'a> {
 }
 
 /// An edition that is due.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Draft<'a> {
     /// Its id.
     pub id: String,
@@ -253,7 +257,8 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    fn freeze(
+    /// An edition as it is to be written down, composed for every kind of reader there is. Writes nothing.
+    pub fn freeze(
         &self,
         digest: &edition::Settings,
         draft: &Draft<'a>,

@@ -10,9 +10,11 @@ mod render;
 mod section;
 mod sources;
 mod survey;
+mod trace;
 mod walk;
 
 pub use beside::{introduction, open_list, overrides};
+pub use trace::trace;
 
 use crate::feed::Kind;
 use crate::post::dialect::{Document, Found};
@@ -186,6 +188,11 @@ impl Blog {
     pub fn unpublished(&self) -> HashSet<&str> {
         let hidden = self.hidden.iter().map(|hidden| hidden.path.as_str());
         hidden.chain(self.problems.iter().map(|problem| problem.path.as_str())).collect()
+    }
+
+    /// The file in the site's folder that is, or will be, served at a URL: of pictures, sound and films alone.
+    pub fn media_file(&self, url: &Url) -> Option<PathBuf> {
+        self.renderer.media_file(url)
     }
 
     /// The page of the site that lists the posts of a tag, a category or a section, where it has one for sure.

@@ -77,8 +77,8 @@ impl Pictures {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The file that the site serves at `url`.
-    fn file(&self, url: &Url, post: &Url, place: Option<&Path>) -> Option<PathBuf> {
+    /// The file that the site serves at `url`, to be shown by the post at `post` whose source is at `place`.
+    pub(super) fn file(&self, url: &Url, post: &Url, place: Option<&Path>) -> Option<PathBuf> {
         if url.host() != self.base.host() || url.port_or_known_default() != self.base.port_or_known_default() {
             return None;
         }

@@ -16,6 +16,7 @@ use chrono::DateTime;
 use liquid_core::model::{Object, Value};
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use url::Url;
 
@@ -38,6 +39,22 @@ impl Renderer {
     /// The page that lists the posts of a tag and the like.
     pub(super) fn listing(&self, kind: Kind, name: &str) -> Option<Url> {
         section::listing(kind, name, &self.reader)
+    }
+
+    /// The file in the site's folder behind a URL.
+    pub(super) fn media_file(&self, url: &Url) -> Option<PathBuf> {
+        let above = |post: &&Post| {
+            let folder = post.url.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+            url.path().starts_with(folder)
+        };
+        let beside = |post: &Post| self.pictures.file(url, &post.url, self.place(post).as_deref());
+        let anywhere = self.pictures.file(url, &self.reader.base, None);
+        anywhere.or_else(|| self.posts.iter().filter(above).find_map(beside))
+    }
+
+    /// Where a post's source lies.
+    fn place(&self, post: &Post) -> Option<PathBuf> {
+        self.reader.file(&post.path).map(|file| self.reader.generator.source_folder().join(&file.site_path))
     }
 
     /// `post` is one of the blog's.
@@ -95,7 +112,7 @@ impl Renderer {
             Some(flavour) => markdown::to_html_as(flavour, &body, &post.slug),
             None => body.clone(),
         };
-        let place = self.reader.file(&post.path).map(|file| generator.source_folder().join(&file.site_path));
+        let place = self.place(post);
         let measure = |url: &str| self.pictures.measure(url, &post.url, place.as_deref());
         let size = |url: &str| measure(url)?.size;
         let (html, slips) = html::clean_and_tell(&html, &post.url);
