@@ -27,6 +27,7 @@ mod limits;
 mod model;
 mod posts;
 mod power;
+mod preview;
 mod races;
 mod readme;
 mod refusals_to_start;

@@ -40,30 +40,9 @@ pub(super) fn build(global: &Global) -> Result<Exit> {
 pub(super) fn plan(global: &Global) -> Result<Exit> {
     let setup = Setup::load(global)?;
     let cycle = Cycle::open(global, &setup, Mode::Rehearse)?;
-    let mut problems = cycle.sync()?;
+    let problems = cycle.sync()?;
     let published = cycle.publish(publish::Mode::Rehearse)?;
-    problems.extend(published.problems);
-    let mut run = cycle.report(published.feeds, problems);
-    let mut editions = Vec::new();
-    let mut digests = Vec::new();
-    if !setup.config.digests.is_empty() {
-        let before = cycle.store.unfinished()?;
-        let desk = cycle.desk(&published.identities)?;
-        let decisions = cycle.freeze(&desk, &mut run.posts.problems)?;
-        for edition in cycle.touched(&decisions, &before)? {
-            let mut shown = edition_report(&edition);
-            if let Some(digest) = setup.config.digests.iter().find(|d| d.name.as_str() == edition.digest) {
-                let default = desk.is_default(digest);
-                shown.not = Some(cycle.store.not_readers(&edition.id, &edition.digest, default)?);
-            }
-            editions.push(shown);
-        }
-        digests = decisions.iter().map(|d| digest_report(d, &cycle.site)).collect();
-    }
-    let Generator { rules, why, .. } = &cycle.generator;
-    run.posts.read_as = Some(report::ReadAs { dialect: rules.dialect(), why: why.clone() });
-    run.editions = Some(editions);
-    run.digests = Some(digests);
+    let run = cycle.plan(&published, problems)?;
     finish(global, &cycle, run, None)
 }
 
@@ -119,20 +98,20 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     finish(global, &cycle, run, Some(Told { decisions: &decisions, dispatched: &dispatched, route: &route }))
 }
 
-/// The common ground of the three.
-struct Cycle<'a> {
+/// The common ground of the three, and of `preview`.
+pub(super) struct Cycle<'a> {
     global: &'a Global,
-    setup: &'a Setup,
-    site: Site,
-    generator: Generator,
-    blog: Blog,
-    store: Store,
+    pub(super) setup: &'a Setup,
+    pub(super) site: Site,
+    pub(super) generator: Generator,
+    pub(super) blog: Blog,
+    pub(super) store: Store,
     known: Vec<Arc<Known>>,
-    now: DateTime<Utc>,
+    pub(super) now: DateTime<Utc>,
 }
 
 impl<'a> Cycle<'a> {
-    fn open(global: &'a Global, setup: &'a Setup, mode: Mode) -> Result<Self> {
+    pub(super) fn open(global: &'a Global, setup: &'a Setup, mode: Mode) -> Result<Self> {
         let now = setup.clock.now();
         let (site, generator) = setup.site()?;
         // First what only looks: a wrong folder leaves no store behind.
@@ -145,13 +124,13 @@ impl<'a> Cycle<'a> {
         Ok(Cycle { global, setup, site, generator, blog, store, known, now })
     }
 
-    fn sync(&self) -> Result<Vec<Problem>> {
+    pub(super) fn sync(&self) -> Result<Vec<Problem>> {
         let Setup { config, random, .. } = self.setup;
         let synced = subscribe::sync_file(config, &self.store, self.global.accept_removals, random, self.now)?;
         Ok(synced.map(|(_, problems)| problems).unwrap_or_default())
     }
 
-    fn publish(&self, mode: publish::Mode) -> Result<Published> {
+    pub(super) fn publish(&self, mode: publish::Mode) -> Result<Published> {
         let publisher = Publisher {
             config: &self.setup.config,
             site: &self.site,
@@ -180,7 +159,7 @@ impl<'a> Cycle<'a> {
         Ok(())
     }
 
-    fn desk(&'a self, identities: &'a [Assigned]) -> Result<Desk<'a>> {
+    pub(super) fn desk(&'a self, identities: &'a [Assigned]) -> Result<Desk<'a>> {
         let first_seen = self.store.first_seen()?;
         let candidate = |(identity, post): (&'a Assigned, &'a Post)| {
             let id = &identity.known.id;
@@ -225,6 +204,33 @@ impl<'a> Cycle<'a> {
             }
         }
         Ok(self.store.editions_named(ids.into_iter())?)
+    }
+
+    /// What a run would do, on a store that keeps nothing. `problems` are those of the list of readers.
+    pub(super) fn plan(&self, published: &Published, mut problems: Vec<Problem>) -> Result<report::Run> {
+        problems.extend(published.problems.iter().cloned());
+        let mut run = self.report(published.feeds.clone(), problems);
+        let mut editions = Vec::new();
+        let mut digests = Vec::new();
+        if !self.setup.config.digests.is_empty() {
+            let before = self.store.unfinished()?;
+            let desk = self.desk(&published.identities)?;
+            let decisions = self.freeze(&desk, &mut run.posts.problems)?;
+            for edition in self.touched(&decisions, &before)? {
+                let mut shown = edition_report(&edition);
+                if let Some(digest) = self.setup.config.digests.iter().find(|d| d.name.as_str() == edition.digest) {
+                    let default = desk.is_default(digest);
+                    shown.not = Some(self.store.not_readers(&edition.id, &edition.digest, default)?);
+                }
+                editions.push(shown);
+            }
+            digests = decisions.iter().map(|d| digest_report(d, &self.site)).collect();
+        }
+        let Generator { rules, why, .. } = &self.generator;
+        run.posts.read_as = Some(report::ReadAs { dialect: rules.dialect(), why: why.clone() });
+        run.editions = Some(editions);
+        run.digests = Some(digests);
+        Ok(run)
     }
 
     fn report(&self, feeds: Vec<report::Feed>, rendering: Vec<Problem>) -> report::Run {

@@ -6,6 +6,7 @@ mod check;
 mod cycle;
 mod editions;
 mod notice;
+mod preview;
 mod progress;
 mod say;
 mod send;
@@ -54,6 +55,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Run { wait } => cycle::run(global, *wait),
         Command::Build => cycle::build(global),
         Command::Plan => cycle::plan(global),
+        Command::Preview { listen, out } => preview::run(global, *listen, out.as_deref()),
         Command::Send { digest, to } => send::run(global, digest, to),
         Command::Status { watch } => status::run(global, *watch),
         Command::Why { address } => why::run(global, address),
