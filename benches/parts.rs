@@ -1,8 +1,11 @@
-//! What reading and rendering a post costs, part by part: `cargo bench --bench parts`.
+//! What reading and rendering a post costs, and a mail for one reader, part by part: `cargo bench --bench parts`.
 
 use divan::Bencher;
 use divan::counter::BytesCount;
+use postrider::address::Mailbox;
+use postrider::edition::compose::{Composition, UNSUBSCRIBE_LINK};
 use postrider::html;
+use postrider::message::{self, List, Personal, Skeleton};
 use postrider::post::date::{self, Naive};
 use postrider::post::front_matter::{self, Fences};
 use postrider::post::identity::Body;
@@ -51,4 +54,37 @@ fn cleaning(bencher: Bencher<'_, '_>) {
     let html = markdown::to_html_as(Flavour::CommonMark, &body(), "p");
     let base = "https://example.org/p/".parse().expect("a URL");
     bencher.counter(BytesCount::of_str(&html)).bench(|| html::clean(&html, &base));
+}
+
+/// As an edition of eleven whole posts has it: about 40 KB on the wire.
+fn skeleton_of_an_edition() -> Skeleton {
+    let mail: message::Settings = toml::from_str("from = 'Field Notes <news@example.org>'").expect("settings");
+    let page = "https://news.example.org".parse().expect("a URL");
+    let list = List::new("Field Notes", "weekly", &mail, None, Some(&page));
+    let words = "Ferns on the window pane, drawn in one night by water and a scratch.\n".repeat(250);
+    let composition = Composition {
+        subject: "Field Notes: What the frost drew".to_owned(),
+        preheader: "Also: the owl in the parking lot".to_owned(),
+        html: format!("<p>{words}</p><p><a href=\"{UNSUBSCRIBE_LINK}\">Unsubscribe</a></p>"),
+        text: format!("{words}{UNSUBSCRIBE_LINK}\n"),
+    };
+    message::skeleton(&mail, &list, &composition, "weekly/2026-11-23").expect("a message")
+}
+
+#[divan::bench]
+fn splicing_one_readers_message(bencher: Bencher<'_, '_>) {
+    let skeleton = skeleton_of_an_edition();
+    let to = Mailbox { name: Some("Zoë Example".to_owned()), address: "zoe@example.net".parse().expect("an address") };
+    let date = chrono::DateTime::from_timestamp(1_795_446_000, 0).expect("a moment");
+    let personal = Personal {
+        delivery: "mfrggzdfmztwq2lk",
+        to: &to,
+        date,
+        token: "u1-mfrggzdfmztwq2lknnwg23tp-nbswy3dpeb3w64tmmqqq",
+    };
+    let mut buffer = skeleton.splice(&personal);
+    let octets = BytesCount::new(buffer.len());
+    bencher.counter(octets).bench_local(|| {
+        buffer = skeleton.splice_into(std::mem::take(&mut buffer), divan::black_box(&personal));
+    });
 }

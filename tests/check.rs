@@ -105,3 +105,102 @@ fn feeds_and_posts_may_stand_together_and_a_feed_needs_no_blog() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("missing.xml cannot be read"));
 }
+
+/// The mails of `tests/corpus/check-mail`, each with what is said of it in `<name>.expected`.
+#[test]
+fn every_mail_of_the_corpus_is_judged_as_expected() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/check-mail");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&corpus).expect("the corpus") {
+        let name = entry.expect("readable").file_name().to_string_lossy().into_owned();
+        if !name.ends_with(".eml") {
+            continue;
+        }
+        let output = check(&corpus, &[&name]);
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        let found = String::from_utf8(output.stdout).expect("UTF-8");
+        let expected = corpus.join(format!("{name}.expected"));
+        if std::env::var_os("UPDATE_CORPUS").is_some() {
+            std::fs::write(&expected, &found).expect("writable");
+        }
+        assert_eq!(std::fs::read_to_string(&expected).unwrap_or_default(), found, "{name}");
+        let good = !found.contains(": warning: ") && !found.contains(": error: ") && !found.contains(" note: ");
+        assert!(!name.starts_with("good.") || good, "{found}");
+        seen += 1;
+    }
+    assert!(seen >= 40, "only {seen}");
+}
+
+/// The example site with each layout, and the mail that `send` makes of it.
+#[test]
+fn the_built_in_layouts_have_no_warning() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for layout in ["digest", "letter", "headlines", "full"] {
+        let site = tempfile::tempdir().expect("a folder to write to");
+        let posts = Command::new("cp").arg("-R").arg(project.join("posts")).arg(site.path()).status();
+        assert!(posts.expect("cp(1)").success());
+        let config = std::fs::read_to_string(project.join("config.toml")).expect("the example");
+        let config = config
+            .replace("layout = \"digest\"", &format!("layout = \"{layout}\""))
+            .replace("# public_url", "public_url");
+        assert!(config.contains(&format!("layout = \"{layout}\"")) && config.contains("\npublic_url"));
+        std::fs::write(site.path().join("config.toml"), config).expect("writable");
+        std::fs::write(site.path().join("subscribers.csv"), "email\n").expect("writable");
+        let output = check(site.path(), &["--strict"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{layout}: {said}");
+        assert!(said.contains("\n1 mail to come; "), "{layout}: {said}");
+        let send = ["send", "weekly", "--to", "you@example.org", "--now", "2026-11-23T12:00:00Z"];
+        let sent = Command::new(env!("CARGO_BIN_EXE_postrider")).current_dir(site.path()).args(send).output();
+        assert!(sent.expect("it runs").status.success());
+        let folder = site.path().join("outbox/test/weekly");
+        let mail = std::fs::read_dir(folder).expect("an outbox").next().expect("a mail").expect("readable").path();
+        let output = check(site.path(), &["--strict", mail.to_str().expect("UTF-8")]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{layout}: {said}");
+    }
+}
+
+#[test]
+fn heavy_pictures_and_large_mails_are_told() {
+    let site = tempfile::tempdir().expect("a folder to write to");
+    let write = |name: &str, bytes: &[u8]| std::fs::write(site.path().join(name), bytes).expect("writable");
+    let config = "[site]\ntitle = 'Blog'\nurl = 'https://example.org/'\n[posts]\ndir = '.'\n[mail]\nfrom = 'a@example.org'\n\
+                  postal_address = 'Chicago'\n[web]\npublic_url = 'https://news.example.org'\n\
+                  [[digest]]\nname = 'weekly'\nschedule = '0 9 * * MON'\ncontent = 'full'\n";
+    write("postrider.toml", config.as_bytes());
+    for n in 1..=3 {
+        // As far as anybody looks, this is a PNG of 100 by 100.
+        let mut picture = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x64\0\0\0\x64".to_vec();
+        picture.resize(2_100_000, 0);
+        write(&format!("{n}.png"), &picture);
+        let words = "Ferns on the window pane, drawn in one night. ".repeat(9);
+        write(
+            &format!("2026-11-0{n}-frost.md"),
+            format!("---\ntitle: Frost {n}\n---\n{words}\n\n![Ferns](/{n}.png)\n").as_bytes(),
+        );
+    }
+    let said = String::from_utf8(check(site.path(), &[]).stdout).expect("UTF-8");
+    assert!(said.contains("2026-11-01-frost.md:6:10: warning: The picture has 2.1 MB: "), "{said}");
+    assert!(said.contains("postrider.toml:12: warning: The pictures have 6.3 MB together: "), "{said}");
+    assert!(said.ends_with("1 mail to come; 4 warnings\n"), "{said}");
+    // Over the limit of Gmail, of the message as a whole, and of a style.
+    let good = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/check-mail/good.eml"));
+    let good = good.expect("the corpus");
+    let large = |find: &str, line: &str, times: usize| good.replace(find, &format!("{}{find}", line.repeat(times)));
+    let paragraph = format!("<p>{}</p>\n", "frost ".repeat(100));
+    for (mail, expected) in [
+        (large("</body>", &paragraph, 140), "warning: The HTML has 83 KB, and Gmail cuts it off at 102"),
+        (large("</body>", &paragraph, 180), "error: The HTML has 107 KB: Gmail cuts it off at 102"),
+        (large("</html>", "<!-- frost -->\n", 70_000), "warning: The message has 1051 KB, "),
+        (
+            large("</head>", "<style>p { color: #111; margin: 0; }</style>\n", 1)
+                .replace("margin: 0;", &"margin: 0;\n".repeat(1_600)),
+            "warning: A <style> has 17 KB: ",
+        ),
+    ] {
+        write("large.eml", mail.as_bytes());
+        let said = String::from_utf8(check(site.path(), &["large.eml"]).stdout).expect("UTF-8");
+        assert!(said.contains(&format!("large.eml: {expected}")), "{expected}: {said}");
+    }
+}

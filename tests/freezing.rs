@@ -23,7 +23,7 @@ use postrider::transport::Transport;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Barrier;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 const WEEKLY: &str = "[[digest]]\nname = \"weekly\"\nschedule = \"0 9 * * MON\"\n";
@@ -485,6 +485,45 @@ fn readers_get_what_their_topics_leave_and_nothing_where_that_is_nothing() {
         let mails = base.look("SELECT message FROM variants WHERE posts = '1'");
         assert!(mails.contains("On crab") && !mails.contains("oslo"), "{mails}");
     });
+}
+
+/// What an edition costs: each post is rendered once and each variant composed once, however many readers there are. Delivery has no
+/// templates in its hands at all: it fills holes.
+#[test]
+fn many_readers_cost_as_many_renderings_as_there_are_variants() {
+    let readers = std::env::var("POSTRIDER_READERS").map_or(5_000, |said| said.parse().expect("a number"));
+    let base = Base::in_folder(tempfile::tempdir().expect("a folder to write to"));
+    let store = introduced(&base, WEEKLY);
+    // Each reader but every fiftieth chose two of twenty topics.
+    let topics = |n: usize| match n % 50 {
+        49 => String::new(),
+        choice => format!("t{};t{}", choice % 20, (choice + 1 + choice / 20) % 20),
+    };
+    let rows: Vec<Row> = (0..readers).map(|n| reader(&format!("n{n}@example.org"), "", &topics(n))).collect();
+    add(&store, &rows);
+    let posts: Vec<Post> = (0..20).map(|n| tagged(&format!("p{n}"), "2026-11-20T08:00", &format!("t{n}"))).collect();
+    let blog = Blog::new(WEEKLY, &posts);
+    let assigned = blog.identify(&store, monday());
+    let mut posts = Vec::new();
+    for (Assigned { known, .. }, post) in assigned.iter().zip(&blog.posts) {
+        posts.push(Candidate { id: &known.id, post, first_seen: monday(), taken: false });
+    }
+    let desk = Desk { config: &blog.config, site: &blog.site, posts, store: &store, now: monday(), accept_new: false };
+    let rendered = AtomicUsize::new(0);
+    let render = |candidate: &Candidate<'_>| {
+        rendered.fetch_add(1, Ordering::Relaxed);
+        let html = clean(&format!("<p>All about {}.</p>", candidate.post.slug), &blog.site.url);
+        Ok(Content { excerpt: html.clone(), summary: candidate.post.title.clone(), html, ..Content::default() })
+    };
+    let mail = blog.config.mail.as_ref().expect("a [mail] table");
+    for decision in desk.decide().expect("it decides") {
+        desk.carry_out(&decision, &Templates::embedded(), mail, &render).expect("it is frozen");
+    }
+    assert_eq!(rendered.into_inner(), 20, "each post once");
+    assert_eq!(base.look("SELECT COUNT(*) FROM variants"), "50");
+    // Two were there before.
+    assert_eq!(base.look("SELECT COUNT(*) FROM deliveries"), (readers + 2).to_string());
+    assert_eq!(base.look("SELECT COUNT(DISTINCT variant) FROM deliveries"), "50");
 }
 
 #[test]

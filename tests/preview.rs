@@ -292,6 +292,10 @@ fn it_shows_what_there_is_without_readers_digests_or_mail() {
     let written = site.json(NOON, &["preview", "--out", "out"]);
     assert_eq!(written["mails"][0]["readers"], 0);
     assert!(written["trouble"].as_str().unwrap().contains("subscribers.csv"), "{written}");
+    site.write("config.toml", &config.replace("must_exist = false", "must_exist = true"));
+    let written = site.json(NOON, &["preview", "--out", "out"]);
+    assert!(written["trouble"].as_str().unwrap().contains("there is no store"), "{written}");
+    assert_eq!(written["mails"][0]["subject"], "Field Notes: First snow");
 
     site.write("config.toml", &without("[[digest]]", "[subscribers]").replace("file = \"subscribers.csv\"\n", ""));
     let written = site.json(NOON, &["preview", "--out", "out"]);

@@ -68,13 +68,18 @@ pub fn templates(sources: &BTreeMap<String, String>) -> Vec<Finding> {
             let message = format!("The template cannot be rendered: {what}");
             Finding { shown, ..Finding::new(&format!("templates/{name}"), line, Severity::Error, message, &help) }
         }
-        template::Error::NoUnsubscribe { name } => Finding::new(
-            &format!("templates/{}", to_blame(&name, sources)),
-            None,
-            Severity::Error,
-            "The template does not show {{ links.unsubscribe }}".to_owned(),
-            "add the link; a digest without it may not be sent",
-        ),
+        template::Error::NoUnsubscribe { name } => {
+            let name = to_blame(&name, sources);
+            // Where the foot was replaced, it went with it.
+            let foot = sources
+                .get(&name)
+                .and_then(|source| source.lines().zip(1..).find(|(line, _)| line.contains("block footer")));
+            let message = "The template does not show {{ links.unsubscribe }}".to_owned();
+            let help = "add the link; a digest without it may not be sent";
+            let line = foot.map(|(_, line)| line);
+            let found = Finding::new(&format!("templates/{name}"), line, Severity::Error, message, help);
+            Finding { shown: foot.map(|(text, _)| text.to_owned()), ..found }
+        }
         template::Error::Css { name, what } => Finding::new(
             &format!("templates/{name}"),
             None,
@@ -85,7 +90,7 @@ pub fn templates(sources: &BTreeMap<String, String>) -> Vec<Finding> {
     };
     let templates = match Templates::with_overrides(sources.clone()) {
         Ok(templates) => templates,
-        Err(error) => return vec![of_error(error)],
+        Err(error) => return unparsed(sources.clone(), error).into_iter().map(of_error).collect(),
     };
     let mut found: Vec<Finding> = templates.check().into_iter().map(of_error).collect();
     found.extend(templates.unused(sources).map(|name| {
@@ -100,6 +105,21 @@ pub fn templates(sources: &BTreeMap<String, String>) -> Vec<Finding> {
     found.sort();
     found.dedup();
     found
+}
+
+/// What cannot be parsed, every file of it: `error` is the first.
+fn unparsed(mut sources: BTreeMap<String, String>, error: template::Error) -> Vec<template::Error> {
+    let mut errors = vec![error];
+    while let Some(template::Error::Broken { name, .. }) = errors.last() {
+        if sources.remove(name).is_none() {
+            break;
+        }
+        match Templates::with_overrides(sources.clone()) {
+            Ok(_) => break,
+            Err(error) => errors.push(error),
+        }
+    }
+    errors
 }
 
 /// The edited file that made a template what it is: itself, else what it extends.

@@ -121,9 +121,9 @@ pub enum Command {
         #[command(subcommand)]
         action: TemplatesAction,
     },
-    /// Look for what would go wrong: posts, their pictures and links, templates, the configuration; or in a feed
+    /// Look for what would go wrong: posts, their pictures and links, templates, the mails to come; or in a feed or a mail
     Check {
-        /// Only these files or folders of posts; or feeds, anybody's: .xml, .rss, .atom, .json or an address
+        /// Only these files or folders of posts; or feeds, anybody's: .xml, .rss, .atom, .json or an address; or mails: .eml
         files: Vec<PathBuf>,
     },
     /// Take over the ids of the blog's old feed, so that no reader sees a post again; before the first run

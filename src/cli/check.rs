@@ -1,17 +1,22 @@
 //! `postrider check`: findings, each with its place, its line and what to do.
 
+pub(super) mod mails;
+
 use super::arguments::Global;
 use super::setup::Setup;
 use super::{Exit, say};
+use crate::check::mail::{Mail, Origin};
 use crate::check::{self, Finding, Severity};
 use crate::clock::Clock;
 use crate::{http, site};
 use anyhow::{Result, anyhow};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// `postrider check`
 pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
     let (feeds, files): (Vec<&PathBuf>, Vec<&PathBuf>) = files.iter().partition(|file| is_feed(file));
+    let (letters, files): (Vec<&PathBuf>, Vec<&PathBuf>) = files.into_iter().partition(|file| is_mail(file));
     let mut found = Vec::new();
     let mut summaries = Vec::new();
     for feed in &feeds {
@@ -20,8 +25,13 @@ pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
         summaries.push(format!("{}: {}, {entries}; {}", feed.display(), judged.kind, counted(&judged.findings)));
         found.extend(judged.findings);
     }
-    // Whoever asks about a feed need have no blog here.
-    if feeds.is_empty() || !files.is_empty() {
+    for letter in &letters {
+        let judged = judge_mail(&letter.to_string_lossy())?;
+        summaries.push(format!("{}: {}", letter.display(), counted(&judged)));
+        found.extend(judged);
+    }
+    // Whoever asks about a feed or a mail need have no blog here.
+    if (feeds.is_empty() && letters.is_empty()) || !files.is_empty() {
         let setup = Setup::load(global)?;
         let (site, generator) = setup.site()?;
         let overrides = setup.overrides()?;
@@ -34,6 +44,17 @@ pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
             of_posts.extend(check::templates(&overrides));
         }
         summaries.push(format!("{} published; {}", say::count(blog.posts.len(), "post"), counted(&of_posts)));
+        if only.is_empty() {
+            let mut judged = mails::judge(global, &setup, &overrides)?;
+            // What was said of a post's line need not be said of the mail that holds it.
+            let place = |finding: &Finding| (finding.path.clone(), finding.line);
+            let told: HashSet<_> = of_posts.iter().filter(|finding| finding.line.is_some()).map(place).collect();
+            judged.findings.retain(|finding| !told.contains(&place(finding)));
+            if judged.mails > 0 || !judged.findings.is_empty() {
+                summaries.push(format!("{} to come; {}", say::count(judged.mails, "mail"), counted(&judged.findings)));
+            }
+            of_posts.extend(judged.findings);
+        }
         found.extend(of_posts);
     }
     if global.json {
@@ -50,6 +71,20 @@ fn is_feed(file: &Path) -> bool {
     !file.is_dir() && file.to_str().is_some_and(check::feed::is_feed)
 }
 
+fn is_mail(file: &Path) -> bool {
+    !file.is_dir() && file.to_str().is_some_and(check::mail::is_mail)
+}
+
+/// Judges a mail from a file.
+fn judge_mail(name: &str) -> Result<Vec<Finding>> {
+    let bytes = read(name)?;
+    Ok(check::mail::findings(&Mail { bytes: &bytes, origin: Origin::File(name) }))
+}
+
+fn read(name: &str) -> Result<Vec<u8>> {
+    std::fs::read(name).map_err(|error| anyhow!("{name} cannot be read: {error}\n  help: check the name"))
+}
+
 /// Judges a feed from a file or an address.
 fn judge(global: &Global, name: &str) -> Result<check::feed::Judged> {
     let now = global.now.map_or_else(Clock::system, Clock::starting_at).now();
@@ -57,9 +92,7 @@ fn judge(global: &Global, name: &str) -> Result<check::feed::Judged> {
         let document = http::get(name)?;
         return Ok(check::feed::judge(name, &document.bytes, Some(&document.url), now));
     }
-    let bytes =
-        std::fs::read(name).map_err(|error| anyhow!("{name} cannot be read: {error}\n  help: check the name"))?;
-    Ok(check::feed::judge(name, &bytes, None, now))
+    Ok(check::feed::judge(name, &read(name)?, None, now))
 }
 
 /// A file as findings name it: relative to the configuration's folder.
@@ -88,6 +121,9 @@ fn show(finding: &Finding) {
         }
     }
     say::line(format!("  help: {}", finding.help));
+    if let Some(url) = &finding.url {
+        say::line(format!("  see {url}"));
+    }
 }
 
 fn counted(found: &[Finding]) -> String {

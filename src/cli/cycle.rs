@@ -18,7 +18,7 @@ use crate::publish::{self, Published, Publisher};
 use crate::report;
 use crate::site::{self, Blog, Generator};
 use crate::store::numbers::Edition;
-use crate::store::{Mode, Store};
+use crate::store::{Mode, Place, Store};
 use crate::subscribe;
 use crate::websub::Websub;
 use anyhow::Result;
@@ -98,7 +98,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     finish(global, &cycle, run, Some(Told { decisions: &decisions, dispatched: &dispatched, route: &route }))
 }
 
-/// The common ground of the three, and of `preview`.
+/// The common ground of the three, of `preview` and of `check`.
 pub(super) struct Cycle<'a> {
     global: &'a Global,
     pub(super) setup: &'a Setup,
@@ -121,6 +121,18 @@ impl<'a> Cycle<'a> {
         let (files, known) = rayon::join(|| site::find(posts, &generator, root), || store.known_posts());
         let (files, known) = (files?, known?);
         let blog = site::read(files, posts, &site, &generator, root, &known, now);
+        Ok(Cycle { global, setup, site, generator, blog, store, known, now })
+    }
+
+    /// The same for who only looks: every post is read, whatever the store remembers of it, and nothing is kept. Where the store
+    /// is not at hand, as in a pull request's CI, it is as before the first run.
+    pub(super) fn anew(global: &'a Global, setup: &'a Setup) -> Result<Self> {
+        let now = setup.clock.now();
+        let (site, generator) = setup.site()?;
+        let store = setup.store(Mode::Rehearse).or_else(|_| Store::open(&Place::Memory, Mode::Rehearse))?;
+        let (posts, root) = (&setup.config.posts, &setup.config.root);
+        let blog = site::read(site::find(posts, &generator, root)?, posts, &site, &generator, root, &[], now);
+        let known = store.known_posts()?;
         Ok(Cycle { global, setup, site, generator, blog, store, known, now })
     }
 

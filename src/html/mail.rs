@@ -2,7 +2,7 @@
 //! every element is closed, from a list of elements that Outlook, Gmail and Apple Mail all know.
 
 use super::markup::{self, Tag, Token};
-use super::{CleanHtml, embeds};
+use super::{CleanHtml, embeds, wide};
 use std::borrow::Cow;
 use std::fmt::Write;
 
@@ -30,10 +30,42 @@ enum Shape {
     Nothing,
 }
 
+/// An element that was begun.
+struct Open {
+    /// What stands for its end.
+    end: &'static str,
+    /// Where its start tag begins, and where that ends.
+    from: usize,
+    inside: usize,
+}
+
+impl Open {
+    /// Writes the end, and what its content makes of it: a link without words says where it leads, a heading of nothing is a cell
+    /// like others, and a table that is wider than a phone says so.
+    fn close(self, out: &mut String) {
+        match self.end {
+            "</a>" if wide::is_empty(&out[self.inside..]) => {
+                let Some(Token::Start(tag)) = markup::tokens(&out[self.from..]).next() else { return };
+                let Some(target) = tag.attribute("href") else { return out.truncate(self.from) };
+                out.push_str(&markup::escape(last_part(&target)));
+            }
+            "</th>" if wide::is_empty(&out[self.inside..]) => {
+                out.replace_range(self.from..self.inside, "<td>");
+                return out.push_str("</td>");
+            }
+            "</table>" if wide::is_wide(&out[self.inside..]) => {
+                out.insert_str(self.from + "<table".len(), " class=\"wide\"");
+            }
+            _ => {}
+        }
+        out.push_str(self.end);
+    }
+}
+
 /// Narrows `html` to what mail clients show.
 pub fn narrow(html: &CleanHtml) -> MailHtml {
     let mut out = String::with_capacity(html.as_str().len());
-    let mut open: Vec<&'static str> = Vec::new();
+    let mut open: Vec<Open> = Vec::new();
     let mut skipped = 0_usize;
     // Rows of the table so far: the headings of the first speak for columns.
     let mut rows = 0_usize;
@@ -56,16 +88,18 @@ pub fn narrow(html: &CleanHtml) -> MailHtml {
                         "tr" => rows += 1,
                         _ => {}
                     }
-                    open.push(start(&tag, rows, &mut out));
+                    let from = out.len();
+                    let end = start(&tag, rows, &mut out);
+                    open.push(Open { end, from, inside: out.len() });
                 }
             }
             Token::End(name) if markup::is_void(name) => {}
             Token::End(_) if skipped > 0 => skipped -= 1,
-            Token::End(_) => out.push_str(open.pop().unwrap_or_default()),
+            Token::End(_) => open.pop().into_iter().for_each(|open| open.close(&mut out)),
         }
     }
-    while let Some(end) = open.pop() {
-        out.push_str(end);
+    while let Some(unclosed) = open.pop() {
+        unclosed.close(&mut out);
     }
     MailHtml(out)
 }
@@ -352,6 +386,11 @@ mod tests {
             (
                 "<p>See <a href=https://www.youtube.com/watch?v=abcdefghijk>a film</a></p>",
                 "<p>See <a href=\"https://www.youtube.com/watch?v=abcdefghijk\">a film</a></p>",
+            ),
+            ("<a href=/map/><picture></picture></a><a id=x></a>", "<a href=\"https://a.example/map/\">map</a>"),
+            (
+                "<table><tr><th> </th><th>demonstration</th><th>explanation</th><th>visualisation</th></tr></table>",
+                "<table class=\"wide\"><tbody><tr><td> </td><th scope=\"col\">demonstration</th><th scope=\"col\">explanation</th><th scope=\"col\">visualisation</th></tr></tbody></table>",
             ),
             ("<img src=http://b.example/i.png alt=Words>", "Words"),
             ("<img src=http://b.example/i.png?x=1>", "i.png"),

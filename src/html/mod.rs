@@ -12,6 +12,7 @@ mod markup;
 mod picture;
 mod sanitise;
 mod text;
+mod wide;
 
 use url::Url;
 

@@ -261,6 +261,6 @@ mod tests {
     #[test]
     fn the_inbox_shows_what_comes_first() {
         assert_eq!(first_words(MAIL, 100), "Hidden & first Then");
-        assert_eq!(first_words(MAIL, 8), "Hidden …");
+        assert_eq!(first_words(MAIL, 8), "Hidden…");
     }
 }

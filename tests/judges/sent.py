@@ -22,18 +22,20 @@ def main():
         posts.mkdir()
         for path in [*(project / "posts").glob("*.md"), *(project / "tests/corpus/sent").glob("*.md")]:
             (posts / path.name).write_bytes(path.read_bytes())
-        for content in ("summary", "full"):
-            site = common.Site(root / content, sys.argv[1], posts, root / "keys", READERS)
-            with mta.Sink(root / ("sink-" + content), common.free_port()) as sink:
-                site.configure("smtp://127.0.0.1:%d" % sink.port, content=content)
+        # Each layout; the cards with summaries and with whole posts.
+        for name, content, layout in (("summary", "summary", "digest"), ("cards", "full", "digest"), ("letter", "full", "letter"),
+                                      ("headlines", "summary", "headlines"), ("full", "full", "full")):
+            site = common.Site(root / name, sys.argv[1], posts, root / "keys", READERS)
+            with mta.Sink(root / ("sink-" + name), common.free_port()) as sink:
+                site.configure("smtp://127.0.0.1:%d" % sink.port, content=content, layout=layout)
                 sent = site.run()
-                checks.expect(sent == {"recipients": len(READERS), "accepted": len(READERS)}, "%s: %s" % (content, sent))
-                checks.expect(sink.counted() == len(READERS), "%s: the sink counted %d mails" % (content, sink.counted()))
+                checks.expect(sent == {"recipients": len(READERS), "accepted": len(READERS)}, "%s: %s" % (name, sent))
+                checks.expect(sink.counted() == len(READERS), "%s: the sink counted %d mails" % (name, sink.counted()))
                 mails = sink.mails()
             arrived = collections.Counter(address for address, _ in mails)
-            checks.expect(arrived == collections.Counter(address for address, _ in READERS), "%s: arrived %s" % (content, arrived))
+            checks.expect(arrived == collections.Counter(address for address, _ in READERS), "%s: arrived %s" % (name, arrived))
             for number, (_, mail) in enumerate(mails):
-                (target / ("%s-%d.eml" % (content, number))).write_bytes(mail)
+                (target / ("%s-%d.eml" % (name, number))).write_bytes(mail)
                 dotted += b"\r\n." in mail
                 count += 1
     checks.expect(dotted, "no mail has a line that begins with a dot")

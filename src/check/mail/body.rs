@@ -53,7 +53,7 @@ fn size(judge: &mut Judge<'_>) {
         let message = format!("The message has {} KB, which every reader's program loads whole", whole / 1000);
         judge.find(Severity::Warning, At::Whole, message, "lay pictures and files on the site, and link to them");
     }
-    let style = judge.page.sheet_octets;
+    let style = judge.page.largest_sheet;
     if style > STYLE {
         let message =
             format!("A <style> has {} KB: Gmail takes one that has more than 16 as a whole away", style / 1024);

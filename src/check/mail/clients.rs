@@ -61,7 +61,11 @@ impl Feature {
             "link" => "A link to a place in the mail itself".to_owned(),
             _ => format!("`{}`", self.what.trim_end_matches('(')),
         };
-        format!("{called} is not known to {}: {}", self.lacking, self.effect)
+        let programs = match self.lacking.rsplit_once(", ") {
+            Some((others, last)) => format!("{others} and {last}"),
+            None => self.lacking.to_owned(),
+        };
+        format!("{called} is not known to {programs}: {}", self.effect)
     }
 
     /// What to do.

@@ -109,7 +109,7 @@ fn leaving(judge: &mut Judge<'_>) {
             Severity::Note,
             at(),
             message,
-            "set `public_url` in [web] to the https:// address at which `postrider serve` answers",
+            "name an https:// address that takes one POST (RFC 8058): set `public_url` in [web] to that at which `postrider serve` answers",
         );
     } else if judge.letter.says("List-Unsubscribe-Post").is_none_or(|post| post != "List-Unsubscribe=One-Click") {
         let message = "Leaving is not one click: List-Unsubscribe-Post is missing (RFC 8058)".to_owned();

@@ -102,6 +102,18 @@ pub fn findings(mail: &Mail<'_>) -> Vec<Finding> {
     judge.finish()
 }
 
+/// That a digest's mail cannot be composed, as an error says it; a run would stop there, too.
+pub fn uncomposed(config: &Source, digest: &str, why: &str) -> Finding {
+    let (what, help) = why.split_once("\n  help: ").unwrap_or((why, "correct it; a run would stop there"));
+    let of_subject = place::in_config(config, digest, "digest.subject");
+    let place = match what.contains("(subject of the digest") && of_subject.line.is_some() {
+        true => of_subject,
+        false => place::in_config(config, digest, "digest.name"),
+    };
+    let what = what.replace("\n  | ", ": ");
+    finding(place, Severity::Error, format!("The mail cannot be composed: {what}"), help)
+}
+
 fn finding(place: Place, severity: Severity, message: String, help: &str) -> Finding {
     let Place { path, line, column, shown } = place;
     Finding { column, shown, ..Finding::new(&path, line, severity, message, help) }

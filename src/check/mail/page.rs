@@ -15,8 +15,8 @@ pub(super) struct Page {
     pub(super) elements: Vec<Element>,
     /// What its style sheets say.
     pub(super) sheets: Vec<Said>,
-    /// How many octets they have together.
-    pub(super) sheet_octets: usize,
+    /// How many octets the largest of them has.
+    pub(super) largest_sheet: usize,
     /// The words that are seen, white space collapsed.
     pub(super) seen: String,
     /// What stands hidden before the words that are seen.
@@ -88,6 +88,8 @@ struct Open {
 struct Reading {
     page: Page,
     open: Vec<Open>,
+    /// Since the last tag.
+    text: String,
 }
 
 struct Sink(RefCell<Reading>);
@@ -104,7 +106,7 @@ impl TokenSink for Sink {
                 TokenSinkResult::Continue
             }
             Token::CharacterTokens(text) => {
-                reading.text(&text);
+                reading.text.push_str(&text);
                 TokenSinkResult::Continue
             }
             _ => TokenSinkResult::Continue,
@@ -119,7 +121,9 @@ pub(super) fn read(html: &str) -> Page {
     input.push_back(StrTendril::from_slice(html));
     let _ = tokenizer.feed(&input);
     tokenizer.end();
-    let mut page = tokenizer.sink.0.into_inner().page;
+    let mut reading = tokenizer.sink.0.into_inner();
+    reading.flush();
+    let mut page = reading.page;
     for text in [&mut page.seen, &mut page.preheader] {
         *text = collapsed(text);
     }
@@ -136,11 +140,17 @@ fn collapsed(text: &str) -> String {
 impl Reading {
     fn start(&mut self, tag: &Tag) -> TokenSinkResult<()> {
         let name = tag.name.to_string();
+        self.flush();
+        self.gap(&name);
         let attribute = |a: &html5ever::Attribute| (a.name.local.to_string(), a.value.to_string());
         let attributes: Vec<(String, String)> = tag.attrs.iter().map(attribute).collect();
         let (mut look, mut hidden) =
             self.open.last().map_or_else(|| (Look::default(), false), |open| (open.look.clone(), open.hidden));
         hidden |= matches!(&*name, "head" | "title" | "style" | "script" | "template");
+        if name == "a" {
+            // Programs give links a colour of their own, where the mail gives none.
+            look.colour = None;
+        }
         for (key, value) in &attributes {
             match &**key {
                 "bgcolor" => look.ground = Some(value.trim().to_ascii_lowercase()),
@@ -167,36 +177,47 @@ impl Reading {
     }
 
     fn end(&mut self, name: &str) {
+        self.flush();
+        self.gap(name);
         if let Some(at) = self.open.iter().rposition(|open| open.name == name) {
             self.open.truncate(at);
         }
     }
 
-    fn text(&mut self, text: &str) {
+    /// Words on both sides of an element that is no part of a sentence are two.
+    fn gap(&mut self, name: &str) {
+        let inline = "a abbr b bdi bdo code del em font i ins kbd mark q s small span strong sub sup u wbr";
+        if !inline.split(' ').any(|known| known == name) {
+            self.page.seen.push(' ');
+        }
+    }
+
+    /// Takes up the text since the last tag: the tokenizer hands it over in pieces.
+    fn flush(&mut self) {
+        let text = std::mem::take(&mut self.text);
         let page = &mut self.page;
         let Some(open) = self.open.last() else {
-            page.seen.push_str(text);
+            page.seen.push_str(&text);
             return;
         };
         if open.name == "style" {
-            page.sheets.extend(css::sheet(text));
-            page.sheet_octets += text.len();
+            page.sheets.extend(css::sheet(&text));
+            page.largest_sheet = page.largest_sheet.max(text.len());
             return;
         }
         if let Some(link) = self.open.iter().rev().find(|open| open.name == "a") {
-            page.elements[link.at].words.push_str(text);
+            page.elements[link.at].words.push_str(&text);
         }
         let in_head = self.open.iter().any(|open| matches!(&*open.name, "head" | "title" | "script"));
         if open.hidden {
             if !in_head && page.seen.trim().is_empty() {
-                page.preheader.push_str(text);
+                page.preheader.push_str(&text);
             }
             return;
         }
-        page.seen.push_str(text);
-        page.seen.push(' ');
+        page.seen.push_str(&text);
         if !text.trim().is_empty() {
-            page.stretches.push(Stretch { text: collapsed(text), look: open.look.clone() });
+            page.stretches.push(Stretch { text: collapsed(&text), look: open.look.clone() });
         }
     }
 }
@@ -238,15 +259,15 @@ mod tests {
     #[test]
     fn what_is_seen_is_told_from_what_is_not() {
         let page = read(
-            "<!doctype html><head><title>T</title><style>p{color:red}</style></head><body>\
+            "<!doctype html><head><title>T</title><style>p{\ncolor:\nred}</style></head><body>\
              <div style='display: none'>First &amp; &zwnj;&nbsp;hidden</div>\
-             <p style='COLOR:#111;background-color:#eee'>Seen <a id=x href='#y'>a <b>link</b></a><br>on<script>no</script>",
+             <p style='COLOR:#111;background-color:#eee'>Seen <a id=x href='#y'>a <b>li&#110;k</b>s</a><br>on<script>no</script>",
         );
-        assert_eq!((&*page.preheader, &*page.seen), ("First & hidden", "Seen a link on"));
+        assert_eq!((&*page.preheader, &*page.seen), ("First & hidden", "Seen a links on"));
         let link = page.elements.iter().find(|element| element.name == "a").expect("a link");
         assert_eq!(
             (&*link.words, link.get("href"), &*link.shown()),
-            ("a link", Some("#y"), "<a id=\"x\" href=\"#y\">")
+            ("a links", Some("#y"), "<a id=\"x\" href=\"#y\">")
         );
         assert!(page.targets.contains("x"));
         assert_eq!(page.sheets, css::sheet("p{color:red}"));
@@ -255,8 +276,9 @@ mod tests {
             looks,
             [
                 ("Seen", Some("#111"), false),
-                ("a", Some("#111"), false),
-                ("link", Some("#111"), true),
+                ("a", None, false),
+                ("link", None, true),
+                ("s", None, false),
                 ("on", Some("#111"), false)
             ]
         );

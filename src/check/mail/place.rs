@@ -50,12 +50,12 @@ fn in_mail(at: At<'_>, path: &str, letter: Option<&Letter<'_>>) -> Place {
 }
 
 fn in_sources(at: At<'_>, made: &Made<'_>) -> Option<Place> {
-    let whole = || in_config(made, "digest.name");
+    let whole = || in_config(made.config, made.digest, "digest.name");
     let found = match at {
         At::Field(_, key) => {
             let own = format!("/{}.txt.j2", key.strip_prefix("digest.").unwrap_or(key));
             let template = made.templates.iter().find(|(name, _)| name.ends_with(&own));
-            let said = in_config(made, key);
+            let said = in_config(made.config, made.digest, key);
             match template.filter(|_| said.line.is_none()) {
                 Some((name, text)) => at_byte(&format!("templates/{name}"), text, 0),
                 None if said.line.is_some() => said,
@@ -131,14 +131,14 @@ fn at_byte(path: &str, text: &str, at: usize) -> Place {
 }
 
 /// The line of a key: `mail.from`, or `digest.subject` in the table of the digest; of the table, where the key is not in it.
-fn in_config(made: &Made<'_>, key: &str) -> Place {
-    let file = Place { path: made.config.path.clone(), ..Place::default() };
-    let Ok(root) = DeTable::parse(&made.config.text) else { return file };
+pub(super) fn in_config(config: &Source, digest: &str, key: &str) -> Place {
+    let file = Place { path: config.path.clone(), ..Place::default() };
+    let Ok(root) = DeTable::parse(&config.text) else { return file };
     let root = root.get_ref();
     let (table, key) = key.split_once('.').unwrap_or(("", key));
     let Some((header, found)) = root.iter().find(|(name, _)| name.get_ref() == table) else { return file };
     let is_digest = |table: &&DeTable<'_>| {
-        table.iter().any(|(name, value)| name.get_ref() == "name" && value.get_ref().as_str() == Some(made.digest))
+        table.iter().any(|(name, value)| name.get_ref() == "name" && value.get_ref().as_str() == Some(digest))
     };
     let table = match found.get_ref() {
         DeValue::Table(table) => Some(table),
@@ -149,7 +149,7 @@ fn in_config(made: &Made<'_>, key: &str) -> Place {
         table.and_then(|table| table.iter().find(|(name, _)| name.get_ref() == key)).map(|(name, _)| name.span());
     let in_own_table = matches!(found.get_ref(), DeValue::Table(_)).then(|| header.span());
     match place.or(in_own_table) {
-        Some(span) => Place { column: None, ..at_byte(&file.path, &made.config.text, span.start) },
+        Some(span) => Place { column: None, ..at_byte(&file.path, &config.text, span.start) },
         None => file,
     }
 }

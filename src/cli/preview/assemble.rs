@@ -1,16 +1,17 @@
 //! All that there is to show, from the files as they are now, with a store that keeps nothing.
 
 use super::super::arguments::Global;
+use super::super::check::mails;
 use super::super::cycle::Cycle;
 use super::super::say;
 use super::super::setup::Setup;
 use crate::address::Mailbox;
-use crate::check::{self, Finding};
+use crate::check;
 use crate::edition::compose::UNSUBSCRIBE_LINK;
 use crate::edition::select::Candidate;
 use crate::feed::ContentKind;
 use crate::freeze::{Decision, Desk, Holds, Upcoming, Verdict};
-use crate::message::{self, Personal, Skeleton};
+use crate::message::{Personal, Skeleton};
 use crate::post::Problem;
 use crate::preview::look::{first_words, pictures};
 use crate::preview::{Digest, Entry, Feed, Held, Mail, Pictures, Preview};
@@ -23,7 +24,6 @@ use crate::template::Templates;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 use url::Url;
 
 /// More mails of one edition nobody looks through.
@@ -37,8 +37,14 @@ const READER: &str = "reader@example.com";
 
 /// Looks at everything.
 pub(super) fn assemble(global: &Global, setup: &Setup) -> Result<Preview> {
-    let cycle = Cycle::open(global, setup, Mode::Rehearse)?;
-    // A list that cannot be read stops a run, and no look at the mails.
+    // A store that is not at hand, as in a pull request's CI, or a list that cannot be read stops a run, and no look at the mails.
+    let (cycle, missing) = match Cycle::open(global, setup, Mode::Rehearse) {
+        Ok(cycle) => (cycle, None),
+        Err(error) => match Cycle::anew(global, setup) {
+            Ok(cycle) => (cycle, Some(error)),
+            Err(_) => return Err(error),
+        },
+    };
     let synced = cycle.sync();
     let published = cycle.publish(Publishing::Show)?;
     let overrides = setup.overrides()?;
@@ -46,7 +52,8 @@ pub(super) fn assemble(global: &Global, setup: &Setup) -> Result<Preview> {
     let bench = Bench { cycle: &cycle, desk: &desk, overrides: &overrides, templates: setup.templates() };
     // Before the plan: what it freezes is not new any more.
     let digests = bench.digests();
-    let plan = synced.and_then(|problems| cycle.plan(&published, problems)).map_err(|error| say::sentence(&error));
+    let plan = missing.map_or(Ok(()), Err).and(synced).and_then(|problems| cycle.plan(&published, problems));
+    let plan = plan.map_err(|error| say::sentence(&error));
     let root = &setup.config.root;
     let mut findings = check::templates(&overrides);
     if cycle.blog.posts.len() <= CHECKED_POSTS {
@@ -204,27 +211,9 @@ impl Bench<'_> {
         mail.html = variant.html.replace(UNSUBSCRIBE_LINK, &link);
         mail.text = variant.text.replace(UNSUBSCRIBE_LINK, &link);
         mail.preheader = first_words(&mail.html, PREHEADER);
-        mail.findings = self.findings(self.cycle.setup.mail()?, &frozen.digest, &mail, &bytes);
+        let posts = mail.posts.iter().map(|held| held.path.as_str());
+        mail.findings = mails::findings(self.cycle, self.overrides, &frozen.digest, posts, &bytes)?;
         Ok(mail)
-    }
-
-    fn findings(&self, settings: &message::Settings, digest: &str, mail: &Mail, bytes: &[u8]) -> Vec<Finding> {
-        let config = &self.cycle.setup.config;
-        let source = |path: String| {
-            let text = std::fs::read(config.path_of(Path::new(&path))).unwrap_or_default();
-            check::mail::Source { path, text: String::from_utf8_lossy(&text).into_owned() }
-        };
-        let name = config.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let posts: Vec<check::mail::Source> = mail.posts.iter().map(|held| source(held.path.clone())).collect();
-        let made = check::mail::Made {
-            config: &source(name),
-            digest,
-            posts: &posts,
-            templates: self.overrides,
-            settings,
-            weight: &|url| Some(std::fs::metadata(self.cycle.blog.media_file(url)?).ok()?.len()),
-        };
-        check::mail::findings(&check::mail::Mail { bytes, origin: check::mail::Origin::Digest(made) })
     }
 
     /// The pictures of the mails and feeds that lie in the site's own folder: those of new posts are nowhere else yet.
