@@ -3,12 +3,13 @@
 pub(super) mod mails;
 
 use super::arguments::Global;
+use super::cycle::Cycle;
 use super::setup::Setup;
 use super::{Exit, say};
 use crate::check::mail::{Mail, Origin};
 use crate::check::{self, Finding, Severity};
 use crate::clock::Clock;
-use crate::{http, site};
+use crate::http;
 use anyhow::{Result, anyhow};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -33,19 +34,18 @@ pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
     // Whoever asks about a feed or a mail need have no blog here.
     if (feeds.is_empty() && letters.is_empty()) || !files.is_empty() {
         let setup = Setup::load(global)?;
-        let (site, generator) = setup.site()?;
+        let cycle = Cycle::anew(global, &setup)?;
+        let Cycle { blog, generator, .. } = &cycle;
         let overrides = setup.overrides()?;
-        let (posts, root) = (&setup.config.posts, &setup.config.root);
-        let files_of_posts = site::find(posts, &generator, root)?;
-        let blog = site::read(files_of_posts, posts, &site, &generator, root, &[], setup.clock.now());
+        let root = &setup.config.root;
         let only: Vec<String> = files.iter().map(|file| below(file, root)).collect();
-        let mut of_posts = check::posts(&blog, &generator, root, &only);
+        let mut of_posts = check::posts(blog, generator, root, &only);
         if only.is_empty() {
             of_posts.extend(check::templates(&overrides));
         }
         summaries.push(format!("{} published; {}", say::count(blog.posts.len(), "post"), counted(&of_posts)));
         if only.is_empty() {
-            let mut judged = mails::judge(global, &setup, &overrides)?;
+            let mut judged = mails::judge(&cycle, &overrides);
             // What was said of a post's line need not be said of the mail that holds it.
             let place = |finding: &Finding| (finding.path.clone(), finding.line);
             let told: HashSet<_> = of_posts.iter().filter(|finding| finding.line.is_some()).map(place).collect();

@@ -129,7 +129,11 @@ impl<'a> Cycle<'a> {
     pub(super) fn anew(global: &'a Global, setup: &'a Setup) -> Result<Self> {
         let now = setup.clock.now();
         let (site, generator) = setup.site()?;
-        let store = setup.store(Mode::Rehearse).or_else(|_| Store::open(&Place::Memory, Mode::Rehearse))?;
+        let none = || Store::open(&Place::Memory, Mode::Rehearse);
+        let store = match setup.config.digests.is_empty() {
+            true => none()?,
+            false => setup.store(Mode::Rehearse).or_else(|_| none())?,
+        };
         let (posts, root) = (&setup.config.posts, &setup.config.root);
         let blog = site::read(site::find(posts, &generator, root)?, posts, &site, &generator, root, &[], now);
         let known = store.known_posts()?;

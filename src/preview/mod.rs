@@ -1,6 +1,7 @@
 //! What is to come, to be looked at: the next editions as their readers get them, the feeds, the plan, the findings.
 //!
-//! Pure: a [`Preview`] is all that there is to show, and [`pages`] makes the same pages of it for the browser and for files.
+//! A [`Preview`] is all that there is to show, and [`pages`] makes the same pages of it for the browser and for files. Nothing but
+//! pictures is read then.
 
 pub mod look;
 pub mod pages;

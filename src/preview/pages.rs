@@ -13,6 +13,7 @@ use super::look::{self, Look, Pictures, Scheme, Style};
 use super::{Feed, Mail, Preview, media_type, view};
 use crate::feed::Format;
 use crate::html::escape;
+use crate::output;
 use crate::template::{self, Templates};
 use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt::Write;
@@ -137,7 +138,7 @@ impl Preview {
         let (folder, rest) = path.split_once('/')?;
         if folder == "pictures" {
             let picture = self.pictures.file(rest)?;
-            return Page::shown(media_type(rest)?, std::fs::read(&picture.file).ok()?);
+            return Page::shown(media_type(rest)?, output::read(&picture.file).ok()??);
         }
         let (below, name) = rest.rsplit_once('/')?;
         match folder {

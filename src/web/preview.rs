@@ -1,8 +1,8 @@
 //! The preview in the browser. Promises: only reads, answers nobody who comes by another name than this machine's, and lets nothing
 //! of a post or a template run or ask for anything but pictures.
 
+use crate::preview::Preview;
 use crate::preview::pages::{self, May, Page};
-use crate::preview::{Preview, pages::fitting};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -147,7 +147,7 @@ fn response(page: Page) -> Response {
         May::Show => SHOW.to_owned(),
         May::Fit => format!(
             "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src 'self' https: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-            fitting()
+            pages::fitting()
         ),
     };
     let mut response = page.bytes.into_response();

@@ -1,6 +1,5 @@
 //! The mails that the digests would send next, composed as a run composes them, and judged.
 
-use super::super::arguments::Global;
 use super::super::cycle::Cycle;
 use super::super::say;
 use super::super::setup::Setup;
@@ -33,20 +32,20 @@ pub(super) struct Judged {
 }
 
 /// Composes and judges the next mails of each digest. Nothing is kept, and nothing leaves.
-pub(super) fn judge(global: &Global, setup: &Setup, overrides: &BTreeMap<String, String>) -> Result<Judged> {
+pub(super) fn judge(cycle: &Cycle<'_>, overrides: &BTreeMap<String, String>) -> Judged {
+    let setup = cycle.setup;
     let mut judged = Judged::default();
     let templates = Templates::with_overrides(overrides.clone());
     // What is wrong with a template is told by the judge of templates, with its line.
-    let (Ok(templates), false) = (templates, setup.config.digests.is_empty()) else { return Ok(judged) };
-    let cycle = Cycle::anew(global, setup)?;
-    let bench = Bench { cycle: &cycle, overrides, templates: &templates, config: config(setup) };
+    let (Ok(templates), false) = (templates, setup.config.digests.is_empty()) else { return judged };
+    let bench = Bench { cycle, overrides, templates: &templates, config: config(setup) };
     if let Err(error) = bench.judge(&mut judged) {
         // Of no digest alone: too many new posts, or a store that is not ours.
         judged.findings.push(mail::uncomposed(&bench.config, "", &say::sentence(&error)));
     }
     judged.findings.sort();
     judged.findings.dedup();
-    Ok(judged)
+    judged
 }
 
 /// Where mails are made.
