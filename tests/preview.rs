@@ -107,6 +107,9 @@ fn the_page_follows_the_files_and_the_store_stays_as_it_is() {
 
     let post = "---\ntitle: A <new> heron\ndate: 2026-11-23T11:00:00Z\n---\nIt stood there.\n";
     let page = served.after(|| site.write("posts/2026-11-23-heron.md", post), "A &lt;new&gt; heron");
+    let faulty = "---\ntitle: [\n---\n";
+    served.after(|| site.write("posts/2026-11-23-faulty.md", faulty), "<h2>Problems</h2>");
+    served.after(|| fs::remove_file(site.path("posts/2026-11-23-faulty.md")).unwrap(), "A &lt;new&gt; heron");
     assert!(
         page.contains("It holds what is new so far; its slot is Monday, 30 November 2026 at 09:00 (UTC)."),
         "{page}"

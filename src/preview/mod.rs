@@ -37,6 +37,8 @@ pub struct Preview {
     pub plan: Result<Run, String>,
     /// What `check` says of posts and templates.
     pub findings: Vec<Finding>,
+    /// How many posts were too many to be checked each time.
+    pub unchecked: Option<usize>,
     /// Pictures that lie in the site's own folder.
     pub pictures: Pictures,
 }

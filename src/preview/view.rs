@@ -3,6 +3,7 @@
 use super::pages::{feed_folder, mail_folder, source_name};
 use super::{Feed, GMAIL_LIMIT, Mail, Preview};
 use crate::check::{Finding, Severity};
+use crate::post::problem;
 use crate::report::{Difference, Not, Run};
 use serde::Serialize;
 
@@ -26,6 +27,8 @@ pub(super) struct Page {
     plan: Option<Plan>,
     plan_trouble: Option<String>,
     findings: Findings,
+    /// How many posts were not checked.
+    unchecked: Option<usize>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -93,6 +96,7 @@ struct Plan {
     feeds: Vec<FeedPlan>,
     more_feeds: usize,
     hidden: Vec<crate::post::Hidden>,
+    problems: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -170,6 +174,7 @@ impl Page {
             plan,
             plan_trouble,
             findings: findings(&preview.findings),
+            unchecked: preview.unchecked,
         }
     }
 }
@@ -251,6 +256,7 @@ fn plan(run: &Run) -> Plan {
         feeds: run.feeds.iter().take(MOST_ROWS).map(feed).collect(),
         more_feeds: run.feeds.len().saturating_sub(MOST_ROWS),
         hidden: posts.hidden.iter().take(MOST_ROWS).cloned().collect(),
+        problems: problem::gathered(posts.problems.clone()).iter().take(MOST_ROWS).map(ToString::to_string).collect(),
     }
 }
 

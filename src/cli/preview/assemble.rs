@@ -28,7 +28,7 @@ use url::Url;
 
 /// More mails of one edition nobody looks through.
 const MOST_VARIANTS: usize = 12;
-/// Beyond so many posts, those of the mails alone are checked: everything else is the work of `check`.
+/// Beyond so many posts, checking them all at every change takes too long.
 const CHECKED_POSTS: usize = 1_000;
 /// What mail programs show beside the subject at most.
 const PREHEADER: usize = 140;
@@ -56,7 +56,8 @@ pub(super) fn assemble(global: &Global, setup: &Setup) -> Result<Preview> {
     let plan = plan.map_err(|error| say::sentence(&error));
     let root = &setup.config.root;
     let mut findings = check::templates(&overrides);
-    if cycle.blog.posts.len() <= CHECKED_POSTS {
+    let unchecked = Some(cycle.blog.posts.len()).filter(|posts| *posts > CHECKED_POSTS);
+    if unchecked.is_none() {
         findings.splice(0..0, check::posts(&cycle.blog, &cycle.generator, root, &[]));
     }
     let zone = cycle.site.timezone;
@@ -69,6 +70,7 @@ pub(super) fn assemble(global: &Global, setup: &Setup) -> Result<Preview> {
         feeds: published.made.into_iter().map(feed).collect(),
         plan,
         findings,
+        unchecked,
         pictures: Pictures::default(),
     };
     preview.pictures = bench.pictures(&preview);
