@@ -177,3 +177,38 @@ impl Judge<'_> {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HEADER: &str = "From: a@example.org\nContent-Type: text/html; charset=utf-8\n\n";
+
+    #[test]
+    fn a_mail_that_is_deep_or_broken_is_judged_in_no_time() {
+        for piece in [
+            "<div>",
+            "<a href=x>y",
+            "</p>",
+            "<p style='a:b(",
+            "<div hidden>x",
+            "<style>a{",
+            "<img src=x>",
+            "<b style=color:#777>z",
+        ] {
+            let bytes = format!("{HEADER}{}", piece.repeat(20_000));
+            assert!(!findings(&Mail { bytes: bytes.as_bytes(), origin: Origin::File("a.eml") }).is_empty(), "{piece}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn whatever_a_mail_holds_it_is_judged(bytes in any::<Vec<u8>>(), html in "([<>/=\"'&;:{}#@.a-zé ]|<a href=\"|<img |style=\"|<style>){0,80}") {
+            findings(&Mail { bytes: &bytes, origin: Origin::File("a.eml") });
+            let bytes = format!("{HEADER}{html}");
+            findings(&Mail { bytes: bytes.as_bytes(), origin: Origin::File("a.eml") });
+        }
+    }
+}

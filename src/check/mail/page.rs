@@ -8,6 +8,9 @@ use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSin
 use std::cell::RefCell;
 use std::collections::HashSet;
 
+/// Deeper elements are taken for content of the one above, as browsers do.
+const DEEPEST: usize = 512;
+
 /// What a mail shows.
 #[derive(Default)]
 pub(super) struct Page {
@@ -165,7 +168,7 @@ impl Reading {
         self.page.targets.extend(targets.map(|(_, value)| value.clone()));
         let at = self.page.elements.len();
         self.page.elements.push(Element { name: name.clone(), attributes, hidden, words: String::new() });
-        if !is_void(&name) && !tag.self_closing {
+        if !is_void(&name) && !tag.self_closing && self.open.len() < DEEPEST {
             self.open.push(Open { name: name.clone(), at, hidden, look });
         }
         match &*name {
@@ -187,7 +190,7 @@ impl Reading {
     /// Words on both sides of an element that is no part of a sentence are two.
     fn gap(&mut self, name: &str) {
         let inline = "a abbr b bdi bdo code del em font i ins kbd mark q s small span strong sub sup u wbr";
-        if !inline.split(' ').any(|known| known == name) {
+        if !self.page.seen.ends_with(' ') && !inline.split(' ').any(|known| known == name) {
             self.page.seen.push(' ');
         }
     }
