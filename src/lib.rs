@@ -29,7 +29,7 @@
 //! nouns  html schedule reply post feed template subscriber edition delivery message report config
 //! world  keys site output http hub store transport
 //! work   adopt check publish archive catalogue websub live freeze dispatch subscribe notify
-//! faces  web daemon cli
+//! faces  preview web daemon cli
 //! ```
 //!
 //! *base* knows nothing of ours. *nouns* are pure: no files, no sockets, no clock; each owns its part of the
@@ -93,6 +93,7 @@ pub mod catalogue;
 pub mod websub;
 pub mod subscribe;
 
+pub mod preview;
 pub mod web;
 pub mod daemon;
 pub mod cli;

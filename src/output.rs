@@ -1,9 +1,13 @@
 //! Feeds and mails onto the disk: a file is replaced whole or not at all, and what has not changed is not touched (P5).
 
+mod folder;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+pub use folder::replace_folder;
 
 /// What became of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,12 @@ pub enum Error {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// A folder that was to be made anew holds what we did not make.
+    #[error("{} holds files that were not made by Postrider: nothing was written; name a folder that is new or empty", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
     },
 }
 

@@ -8,7 +8,7 @@ mod entries;
 use crate::config::Config;
 use crate::feed::history::{self, PAGE};
 use crate::feed::scope::{Role, Wanted, below};
-use crate::feed::{self, Feed, History, Listed, Scope};
+use crate::feed::{self, ContentKind, Feed, Format, History, Listed, Scope};
 use crate::output;
 use crate::post::identity::{Assigned, Change, Known, assign};
 use crate::post::{Post, PostId, Problem, Site};
@@ -25,6 +25,8 @@ use std::sync::Arc;
 
 /// As many posts are rendered at once: enough for all cores, little enough for the memory.
 const AT_ONCE: usize = 400;
+/// As many feeds are kept to be looked at.
+const MOST_SHOWN: usize = 60;
 /// As many posts are named where too many look new.
 const EXAMPLES: usize = 3;
 
@@ -66,6 +68,8 @@ pub enum Mode {
     Publish,
     /// Say what would be written.
     Rehearse,
+    /// The same, and keep it to be looked at.
+    Show,
 }
 
 /// What publishing needs.
@@ -96,6 +100,28 @@ pub struct Published {
     pub listed: Vec<Listed>,
     /// What rendering found wrong.
     pub problems: Vec<Problem>,
+    /// In [`Mode::Show`] the feeds that are not known to be unchanged, without the pages of archives; else none.
+    pub made: Vec<Made>,
+}
+
+/// In each format a feed's file, relative to the configuration, and its bytes.
+pub type Files = Vec<(Format, String, Vec<u8>)>;
+
+/// A feed that was made and not written.
+pub struct Made {
+    /// What it says.
+    pub feed: Feed,
+    /// How much of each post.
+    pub content: ContentKind,
+    /// What would be written.
+    pub files: Files,
+}
+
+/// What is told of the feeds, each with its place.
+#[derive(Default)]
+struct Told {
+    feeds: Vec<(usize, Vec<report::Feed>)>,
+    made: Vec<(usize, Made)>,
 }
 
 impl Publisher<'_> {
@@ -104,11 +130,14 @@ impl Publisher<'_> {
         let identities = self.identify()?;
         let written = self.store.written_feeds()?;
         let scopes = self.scopes(&written);
-        let (feeds, problems) = self.feeds(&scopes, &written, &identities, mode)?;
+        let (Told { mut feeds, made }, problems) = self.feeds(&scopes, &written, &identities, mode)?;
+        feeds.sort_by_key(|(place, _)| *place);
         // Nobody need find the feed of a tag that no post has any more.
         let listed = scopes.iter().filter(|scope| !matches!(scope.role, Role::For(_)) || !scope.posts.is_empty());
         let listed = listed.map(|scope| self.listed(scope)).collect();
-        Ok(Published { identities, feeds, listed, problems })
+        let feeds = feeds.into_iter().flat_map(|(_, feeds)| feeds).collect();
+        let made = made.into_iter().map(|(_, made)| made).collect();
+        Ok(Published { identities, feeds, listed, problems, made })
     }
 
     fn identify(&self) -> Result<Vec<Assigned>, Error> {
@@ -164,8 +193,8 @@ impl Publisher<'_> {
         written: &BTreeMap<String, Written>,
         identities: &[Assigned],
         mode: Mode,
-    ) -> Result<(Vec<report::Feed>, Vec<Problem>), Error> {
-        let mut told: Vec<(usize, Vec<report::Feed>)> = Vec::new();
+    ) -> Result<(Told, Vec<Problem>), Error> {
+        let mut told = Told::default();
         let (mut pages, mut documents) = (Vec::new(), Vec::new());
         for (place, scope) in scopes.iter().enumerate() {
             let history = self.history(scope, scopes.len(), identities, &mut pages)?;
@@ -188,12 +217,11 @@ impl Publisher<'_> {
                 false => due.push(document),
                 // Of ten thousand pages only those that change are worth a word.
                 true if document.place >= scopes.len() => {}
-                true => told.push((document.place, self.unchanged(&document, mode))),
+                true => told.feeds.push((document.place, self.unchanged(&document, mode))),
             }
         }
         let problems = self.write_all(due, identities, mode, &mut told)?;
-        told.sort_by_key(|(place, _)| *place);
-        Ok((told.into_iter().flat_map(|(_, feeds)| feeds).collect(), problems))
+        Ok((told, problems))
     }
 
     /// Where a feed stands in its history; adds the pages of that to `pages`, whose places begin at `place`.
@@ -241,7 +269,7 @@ impl Publisher<'_> {
         documents: Vec<Document<'_>>,
         identities: &[Assigned],
         mode: Mode,
-        told: &mut Vec<(usize, Vec<report::Feed>)>,
+        told: &mut Told,
     ) -> Result<Vec<Problem>, Error> {
         let all = documents.iter().flat_map(|document| document.posts.iter().copied());
         let mut entries = Entries::new(self.blog, identities, all);
@@ -256,11 +284,12 @@ impl Publisher<'_> {
             rest = later;
             entries.prepare(now.iter().flat_map(|document| document.posts.iter().copied()));
             let feeds: Vec<Feed> = now.iter().map(|document| self.feed(document, &mut entries)).collect();
-            let reports: Vec<_> = now
+            let written: Vec<_> = now
                 .par_iter()
                 .zip(&feeds)
                 .map(|(document, feed)| self.write(document, feed, mode))
                 .collect::<Result<_, _>>()?;
+            let (reports, files): (Vec<_>, Vec<_>) = written.into_iter().unzip();
             let whole = |(document, feed): (&Document<'_>, &Feed)| document.posts.len() == feed.entries.len();
             let done = now.iter().zip(&feeds).filter(|pair| whole(*pair)).filter_map(|(document, _)| {
                 let digest = document.digest.clone()?;
@@ -269,7 +298,18 @@ impl Publisher<'_> {
             if mode == Mode::Publish {
                 self.store.remember_feeds(&done.collect::<Vec<_>>())?;
             }
-            told.extend(now.iter().map(|document| document.place).zip(reports));
+            told.feeds.extend(now.iter().map(|document| document.place).zip(reports));
+            if mode == Mode::Show {
+                let shown = now.iter().zip(feeds.into_iter().zip(files));
+                let shown = shown.filter(|(document, _)| !matches!(document.history, History::Page { .. }));
+                let made = |(document, (feed, files)): (&Document<'_>, _)| {
+                    (document.place, Made { feed, content: document.scope.content, files })
+                };
+                told.made.extend(shown.map(made));
+                // The site's own and those by name, which come last here, have the first places.
+                told.made.sort_by_key(|(place, _)| *place);
+                told.made.truncate(MOST_SHOWN);
+            }
         }
         Ok(entries.into_problems())
     }

@@ -30,6 +30,7 @@ mod live;
 mod model;
 mod posts;
 mod power;
+mod preview;
 mod races;
 mod readme;
 mod refusals_to_start;

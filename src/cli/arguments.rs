@@ -3,6 +3,7 @@
 use crate::clock::Span;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Turns Markdown posts into feeds and an e-mail digest, and delivers the digest over SMTP, once.
@@ -59,6 +60,15 @@ pub enum Command {
     Build,
     /// Say what run would do now and why; change nothing
     Plan,
+    /// Look at the next mails, the feeds and the plan in the browser while the files change; send and change nothing
+    Preview {
+        /// Where to serve the page
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8026", conflicts_with = "out")]
+        listen: SocketAddr,
+        /// Write the same as files into this folder instead
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Send a digest of the newest posts to one address, as a test, outside the ledger
     Send {
         /// The digest's name

@@ -1,6 +1,6 @@
 //! `postrider check`: findings, each with its place, its line and what to do.
 
-mod mails;
+pub(super) mod mails;
 
 use super::arguments::Global;
 use super::cycle::Cycle;

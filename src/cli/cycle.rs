@@ -200,7 +200,7 @@ impl<'a> Cycle<'a> {
         Ok(Cycle { global, setup, site, generator, blog, store, known, now })
     }
 
-    fn sync(&self) -> Result<Vec<Problem>> {
+    pub(super) fn sync(&self) -> Result<Vec<Problem>> {
         let Setup { config, random, .. } = self.setup;
         let synced = subscribe::sync_file(config, &self.store, self.global.accept_removals, random, self.now)?;
         Ok(synced.map(|(_, problems)| problems).unwrap_or_default())

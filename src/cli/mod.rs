@@ -7,6 +7,7 @@ mod cycle;
 mod draft;
 mod editions;
 mod notice;
+mod preview;
 mod progress;
 mod say;
 mod send;
@@ -55,6 +56,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Run { wait } => cycle::run(global, *wait),
         Command::Build => cycle::build(global),
         Command::Plan => cycle::plan(global),
+        Command::Preview { listen, out } => preview::run(global, *listen, out.as_deref()),
         Command::Send { digest, to } => send::run(global, digest, to),
         Command::Draft { digest } => draft::run(global, digest),
         Command::Status { watch } => status::run(global, *watch),

@@ -31,11 +31,15 @@ pub(super) struct Setup {
 impl Setup {
     /// Finds and reads the configuration, and sets the clock.
     pub(super) fn load(global: &Global) -> Result<Setup> {
-        let path = find(global.config.as_deref())?;
-        let text = std::fs::read_to_string(&path)
-            .map_err(|e| anyhow!("{}: {e}\n  help: name the configuration with --config", path.display()))?;
-        let config = Config::parse(&text, &path, |name| std::env::var(name).ok())?;
         let clock = global.now.map_or_else(Clock::system, Clock::starting_at);
+        Setup::read(&find(global.config.as_deref())?, clock)
+    }
+
+    /// Reads the configuration at a path.
+    pub(super) fn read(path: &Path, clock: Clock) -> Result<Setup> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| anyhow!("{}: {e}\n  help: name the configuration with --config", path.display()))?;
+        let config = Config::parse(&text, path, |name| std::env::var(name).ok())?;
         Ok(Setup { config, clock, random: Random::system() })
     }
 
@@ -168,7 +172,8 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn find(named: Option<&Path>) -> Result<PathBuf> {
+/// The configuration's file: the one that is named, else the one in this folder.
+pub(super) fn find(named: Option<&Path>) -> Result<PathBuf> {
     if let Some(path) = named {
         return Ok(path.to_owned());
     }

@@ -40,7 +40,7 @@ struct Wanted {
 
 impl<'a> Desk<'a> {
     /// The edition with all its renderings.
-    pub(super) fn freeze(
+    pub fn freeze(
         &self,
         digest: &edition::Settings,
         draft: &Draft<'a>,

@@ -1,6 +1,6 @@
 //! Documents of feeds: what each follows from, and how it gets onto the disk.
 
-use super::{Error, Mode, Publisher};
+use super::{Error, Files, Mode, Publisher};
 use crate::feed::{self, Feed, Format, History, Scope, Settings, scope};
 use crate::output::{self, Change as Written};
 use crate::post::identity::{Assigned, Known};
@@ -77,15 +77,28 @@ impl Publisher<'_> {
             path: self.config.feeds.dir.join(document.file(*format)).display().to_string(),
             entries: document.posts.len(),
             changed: false,
-            difference: (mode == Mode::Rehearse).then(Difference::default),
+            difference: (mode != Mode::Publish).then(Difference::default),
         };
         self.config.feeds.formats.iter().map(told).collect()
     }
 
-    /// Writes a document in all formats. Each is read again before it replaces the old one (P5).
-    pub(super) fn write(&self, document: &Document<'_>, feed: &Feed, mode: Mode) -> Result<Vec<report::Feed>, Error> {
-        let formats = self.config.feeds.formats.iter();
-        formats.map(|format| self.write_as(document, feed, *format, mode)).collect()
+    /// Writes a document in all formats. Each is read again before it replaces the old one (P5). What is to be shown comes
+    /// beside what is told.
+    pub(super) fn write(
+        &self,
+        document: &Document<'_>,
+        feed: &Feed,
+        mode: Mode,
+    ) -> Result<(Vec<report::Feed>, Files), Error> {
+        let (mut told, mut shown) = (Vec::new(), Vec::new());
+        for format in &self.config.feeds.formats {
+            let (report, bytes) = self.write_as(document, feed, *format, mode)?;
+            if mode == Mode::Show {
+                shown.push((*format, report.path.clone(), bytes));
+            }
+            told.push(report);
+        }
+        Ok((told, shown))
     }
 
     fn write_as(
@@ -94,7 +107,7 @@ impl Publisher<'_> {
         feed: &Feed,
         format: Format,
         mode: Mode,
-    ) -> Result<report::Feed, Error> {
+    ) -> Result<(report::Feed, Vec<u8>), Error> {
         let file = document.file(format);
         let path = self.path(&file);
         let shown = self.config.feeds.dir.join(&file).display().to_string();
@@ -103,19 +116,14 @@ impl Publisher<'_> {
         let settings = Settings { content: document.scope.content, ..self.config.feeds.clone() };
         let bytes = feed::write(feed, format, &url, &settings).map_err(malformed)?;
         feed::reread(&bytes, format, feed).map_err(malformed)?;
-        let report = |changed, difference| report::Feed {
-            path: shown.clone(),
-            entries: feed.entries.len(),
-            changed,
-            difference,
-        };
-        match mode {
-            Mode::Publish => Ok(report(output::replace(&path, &bytes)? == Written::Written, None)),
-            Mode::Rehearse => {
+        let (changed, difference) = match mode {
+            Mode::Publish => (output::replace(&path, &bytes)? == Written::Written, None),
+            Mode::Rehearse | Mode::Show => {
                 let before = output::read(&path)?.unwrap_or_default();
-                Ok(report(before != bytes, Some(difference(&before, &bytes, format))))
+                (before != bytes, Some(difference(&before, &bytes, format)))
             }
-        }
+        };
+        Ok((report::Feed { path: shown, entries: feed.entries.len(), changed, difference }, bytes))
     }
 }
 

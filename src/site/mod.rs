@@ -10,9 +10,11 @@ mod render;
 mod section;
 mod sources;
 mod survey;
+mod trace;
 mod walk;
 
 pub use beside::{introduction, introduction_file, open_list, overrides};
+pub use trace::trace;
 
 use crate::feed::Kind;
 use crate::post::dialect::{Document, Found};

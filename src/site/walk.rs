@@ -43,7 +43,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    fn of(place: &Path) -> Option<Self> {
+    pub(super) fn of(place: &Path) -> Option<Self> {
         let facts = std::fs::metadata(place).ok().filter(std::fs::Metadata::is_file)?;
         let nanoseconds = |seconds: i64, rest: i64| seconds.checked_mul(1_000_000_000)?.checked_add(rest);
         Some(Facts {

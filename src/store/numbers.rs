@@ -191,6 +191,16 @@ impl Store {
         Ok(not)
     }
 
+    /// How many would get an edition of a digest now, by their topics and their language (empty: none chosen).
+    pub fn readers_by_choice(&self, digest: &str, default: bool) -> Result<Vec<(String, String, i64)>, Error> {
+        let sql = format!(
+            "SELECT s.topics, COALESCE(s.language, '') AS l, COUNT(*) FROM subscribers s WHERE s.status = 'active' AND {READS} \
+             AND NOT EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = s.hash) GROUP BY s.topics, l ORDER BY s.topics, l"
+        );
+        let rows = self.connection().query(&sql, &[pattern(digest).into(), i64::from(default).into()])?;
+        rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?, row.int(2)?))).collect()
+    }
+
     /// How many readers' topics leave nothing of an edition.
     fn readers_left_out(&self, edition: &str, digest: &str, default: bool) -> Result<i64, Error> {
         let sql = format!(

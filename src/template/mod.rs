@@ -143,6 +143,15 @@ impl Templates {
         Ok(Templates { environment, words: Arc::new(words), own })
     }
 
+    /// The embedded templates alone, with pages of the program's own beside them that nobody replaces.
+    pub fn of_program(pages: &[(&'static str, &'static str)]) -> Self {
+        let mut templates = Templates::embedded();
+        for (name, source) in pages {
+            templates.environment.add_template(name, source).expect("the program's own pages parse");
+        }
+        templates
+    }
+
     /// The words of all languages.
     pub fn words(&self) -> &Words {
         &self.words

@@ -1,4 +1,6 @@
-//! The web face: the unsubscribe link (a page with a button, and RFC 8058's one POST) and a sign of health.
+//! The web face: the unsubscribe link (a page with a button, and RFC 8058's one POST) and a sign of health; and [`preview`].
+
+pub mod preview;
 
 use crate::clock::Clock;
 use crate::edition::compose;

@@ -38,8 +38,7 @@ pub(super) fn judge(cycle: &Cycle<'_>, overrides: &BTreeMap<String, String>) -> 
     let templates = Templates::with_overrides(overrides.clone());
     // What is wrong with a template is told by the judge of templates, with its line.
     let (Ok(templates), false) = (templates, setup.config.digests.is_empty()) else { return judged };
-    let file = setup.config.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let bench = Bench { cycle, overrides, templates: &templates, config: source(setup, &file) };
+    let bench = Bench { cycle, overrides, templates: &templates, config: config(setup) };
     if let Err(error) = bench.judge(&mut judged) {
         // Of no digest alone: too many new posts, or a store that is not ours.
         judged.findings.push(mail::uncomposed(&bench.config, "", &say::sentence(&error)));
@@ -90,17 +89,35 @@ impl Bench<'_> {
         let to = Mailbox { name: None, address: READER.parse().context("our own address")? };
         let date = draft.slot.unwrap_or(*now);
         let bytes = skeleton.splice(&Personal { delivery: "check", to: &to, date, token: "check" });
-        let posts: Vec<Source> = draft.posts.iter().map(|held| source(setup, &held.post.path)).collect();
-        let made = Made {
-            config: &self.config,
-            settings,
-            digest: digest.name.as_str(),
-            posts: &posts,
-            templates: self.overrides,
-            weight: &|url| Some(std::fs::metadata(blog.media_file(url)?).ok()?.len()),
-        };
-        Ok(mail::findings(&Mail { bytes: &bytes, origin: Origin::Digest(made) }))
+        let posts = draft.posts.iter().map(|held| held.post.path.as_str());
+        findings(self.cycle, self.overrides, digest.name.as_str(), posts, &bytes)
     }
+}
+
+/// What is wrong with a mail that was composed here, of the posts at these paths.
+pub(in crate::cli) fn findings<'p>(
+    cycle: &Cycle<'_>,
+    overrides: &BTreeMap<String, String>,
+    digest: &str,
+    posts: impl Iterator<Item = &'p str>,
+    bytes: &[u8],
+) -> Result<Vec<Finding>> {
+    let Cycle { setup, blog, .. } = cycle;
+    let posts: Vec<Source> = posts.map(|path| source(setup, path)).collect();
+    let made = Made {
+        config: &config(setup),
+        settings: setup.mail()?,
+        digest,
+        posts: &posts,
+        templates: overrides,
+        weight: &|url| Some(std::fs::metadata(blog.media_file(url)?).ok()?.len()),
+    };
+    Ok(mail::findings(&Mail { bytes, origin: Origin::Digest(made) }))
+}
+
+/// The configuration.
+fn config(setup: &Setup) -> Source {
+    source(setup, &setup.config.path.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// A file below the configuration's folder, as its author wrote it.
