@@ -11,18 +11,25 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Makes the calls; clones share their connections.
 #[derive(Clone)]
-pub struct Client(Agent);
+pub struct Client {
+    /// Follows where it is sent.
+    looking: Agent,
+    /// Goes nowhere else: of a POST, most of what is followed would become a GET that tells nobody anything.
+    telling: Agent,
+}
 
 impl Default for Client {
     fn default() -> Self {
-        Client(http::agent(PATIENCE, 3).http_status_as_error(false).build().into())
+        let agent =
+            |redirects| http::agent(PATIENCE, redirects).max_redirects_will_error(false).http_status_as_error(false);
+        Client { looking: agent(3).build().into(), telling: agent(0).build().into() }
     }
 }
 
 impl Client {
     /// Whether `url` answers with exactly these bytes; a sentence where it does not.
     pub fn is_live(&self, url: &Url, bytes: &[u8]) -> Result<(), String> {
-        let request = self.0.get(url.as_str()).header("Cache-Control", "no-cache");
+        let request = self.looking.get(url.as_str()).header("Cache-Control", "no-cache");
         let mut response = request.call().map_err(|error| sentence(&error))?;
         if response.status() != 200 {
             return Err(format!("the server answers {}", response.status().as_u16()));
@@ -39,10 +46,12 @@ impl Client {
     /// Tells the hub that the feed at `url` has changed, as hubs have agreed on (WebSub leaves it open, section 6).
     pub fn ping(&self, hub: &Url, url: &Url) -> Result<(), String> {
         let form = [("hub.mode", "publish"), ("hub.url", url.as_str())];
-        let response = self.0.post(hub.as_str()).send_form(form).map_err(|error| sentence(&error))?;
-        match response.status().is_success() {
-            true => Ok(()),
-            false => Err(format!("the hub answers {}", response.status().as_u16())),
+        let response = self.telling.post(hub.as_str()).send_form(form).map_err(|error| sentence(&error))?;
+        let moved = response.headers().get("location").and_then(|place| place.to_str().ok());
+        match (response.status().as_u16(), moved) {
+            (200..300, _) => Ok(()),
+            (300..400, Some(place)) => Err(format!("the hub has moved to {place}: name that as feeds.hub")),
+            (status, _) => Err(format!("the hub answers {status}")),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Feeds and mails onto the disk: a file is replaced whole or not at all, and what has not changed is not touched (P5).
 
 mod folder;
+mod mark;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -8,6 +9,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 pub use folder::replace_folder;
+pub use mark::{is_marked, mark};
 
 /// What became of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

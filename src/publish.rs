@@ -17,7 +17,7 @@ use crate::site::Blog;
 use crate::store::feeds::Written;
 use crate::store::{self, Store};
 use chrono::{DateTime, Utc};
-use document::Document;
+use document::{Document, Outcome};
 use entries::Entries;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -208,8 +208,8 @@ impl Publisher<'_> {
         // The site's own comes last: what it links to is there by then.
         documents.reverse();
         let is_as_remembered = |document: &Document<'_>| {
-            let remembered = written.get(&document.folder).map(|row| &row.digest);
-            document.digest.is_some() && document.digest.as_ref() == remembered && self.is_there(document)
+            let remembered = written.get(&document.folder).filter(|row| document.digest.as_ref() == Some(&row.digest));
+            remembered.is_some_and(|row| self.is_there(document, &row.files))
         };
         let mut due = Vec::new();
         for document in pages.into_iter().chain(documents) {
@@ -289,15 +289,17 @@ impl Publisher<'_> {
                 .zip(&feeds)
                 .map(|(document, feed)| self.write(document, feed, mode))
                 .collect::<Result<_, _>>()?;
-            let (reports, files): (Vec<_>, Vec<_>) = written.into_iter().unzip();
-            let whole = |(document, feed): (&Document<'_>, &Feed)| document.posts.len() == feed.entries.len();
-            let done = now.iter().zip(&feeds).filter(|pair| whole(*pair)).filter_map(|(document, _)| {
-                let digest = document.digest.clone()?;
-                Some((document.folder.as_str(), Written { name: document.scope.name.clone(), digest }))
+            let whole = |document: &Document<'_>, feed: &Feed| document.posts.len() == feed.entries.len();
+            let done = now.iter().zip(&feeds).zip(&written).filter_map(|((document, feed), outcome)| {
+                let digest = document.digest.clone().filter(|_| whole(document, feed))?;
+                let row = Written { name: document.scope.name.clone(), digest, files: outcome.marks.clone() };
+                Some((document.folder.as_str(), row))
             });
             if mode == Mode::Publish {
                 self.store.remember_feeds(&done.collect::<Vec<_>>())?;
             }
+            let (reports, files): (Vec<_>, Vec<_>) =
+                written.into_iter().map(|Outcome { told, shown, .. }| (told, shown)).unzip();
             told.feeds.extend(now.iter().map(|document| document.place).zip(reports));
             if mode == Mode::Show {
                 let shown = now.iter().zip(feeds.into_iter().zip(files));

@@ -157,7 +157,10 @@ fn what_cannot_be_right_is_refused_and_leaves_nothing() {
     let write = |name: &str, text: &str| fs::write(blog.path().join(name), text).expect("writable");
     write("page.xml", "<!DOCTYPE html><html></html>");
     write("other.xml", "<rss version='2.0'><channel><item><title>Else</title><guid>1</guid></item></channel></rss>");
+    let whole = fs::read_to_string(blog.path().join("index.xml")).expect("the old feed");
+    write("cut.xml", &whole[..whole.rfind("</item>").expect("an item")]);
     for (feed, words) in [
+        ("cut.xml", "cut.xml: it ends before `</rss>`: entries may be missing"),
         ("page.xml", "page.xml: it is a web page, not a feed"),
         ("other.xml", "none of the 1 entries is one of the 5 posts"),
         ("missing.xml", "missing.xml cannot be read"),

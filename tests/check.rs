@@ -206,3 +206,21 @@ fn heavy_pictures_and_large_mails_are_told() {
         assert!(said.contains(&format!("large.eml: {expected}")), "{expected}: {said}");
     }
 }
+
+#[test]
+fn a_feed_of_one_line_costs_no_more_than_its_length() {
+    let entry = |n: usize| {
+        format!(
+            "<entry><id>urn:{n}</id><title>T</title><link href='https://example.org/{n}'/><updated>2026-01-01T00:00:00Z</updated>\
+             <content type='html'>&lt;a href=\"/x\"&gt;x&lt;/a&gt;</content></entry>"
+        )
+    };
+    let entries: String = (0..11_000).map(entry).collect();
+    let head = "<title>t</title><id>urn:x</id><updated>2026-01-01T00:00:00Z</updated>";
+    let feed = format!("<feed xmlns='http://www.w3.org/2005/Atom'>{head}{entries}</feed>");
+    let judged = postrider::check::feed::judge("one.xml", feed.as_bytes(), None, chrono::DateTime::UNIX_EPOCH);
+    let shown: Vec<_> = judged.findings.iter().filter_map(|found| found.shown.as_ref()).collect();
+    assert!(shown.iter().all(|shown| shown.text.len() <= 120 && shown.before < 120));
+    assert!(shown.iter().filter(|shown| shown.text.contains("&lt;a href=\"/x\"")).count() > 5, "around the place");
+    assert!(judged.findings.iter().any(|found| found.message.contains("(and 10990 more places like this)")));
+}

@@ -58,8 +58,11 @@ impl Disk {
     fn fill(&self, but: usize) {
         let path = self.path("filler");
         let mut file = File::create(&path).unwrap();
-        let page = [0; 4096];
-        while file.write_all(&page).is_ok() {}
+        // Most of it at once: the run goes on meanwhile.
+        for piece in [1 << 20, 4096] {
+            let piece = vec![0; piece];
+            while file.write_all(&piece).is_ok() {}
+        }
         let size = file.metadata().unwrap().len();
         file.set_len(size.saturating_sub(but as u64) / 4096 * 4096).unwrap();
     }
@@ -95,7 +98,7 @@ struct Small {
 impl Small {
     fn new(test: &str, uncertain: &'static str, readers: Vec<String>) -> Option<Small> {
         let folder = tempfile::tempdir().unwrap();
-        let sink = Sink::here(Settings { latency: 1, ..Settings::in_folder(folder.path()) });
+        let sink = Sink::here(Settings { latency: 5, ..Settings::in_folder(folder.path()) });
         let store = "sqlite:small/postrider.db".to_owned();
         let site = Site::new(Plan { uncertain, store, ..Plan::to(&sink) }, &readers);
         let disk = Disk::mount(&site.path("small"), "24m");

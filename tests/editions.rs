@@ -299,7 +299,12 @@ fn pages_are_those_of_what_was_released_on_every_store() {
 fn a_store_of_before_there_were_pages_goes_on() {
     every_store(|base| {
         freeze(&base.open(), &Frozen { approve: true, ..edition("weekly/1", monday()) });
-        for sql in ["DROP TABLE pages", "DROP TABLE awaited", "ALTER TABLE editions DROP COLUMN approved"] {
+        for sql in [
+            "DROP TABLE pages",
+            "DROP TABLE awaited",
+            "ALTER TABLE editions DROP COLUMN approved",
+            "ALTER TABLE feeds DROP COLUMN files",
+        ] {
             base.change(sql);
         }
         base.change("UPDATE meta SET value = '6' WHERE key = 'version'");

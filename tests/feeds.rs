@@ -439,3 +439,60 @@ fn too_many_old_posts_are_told_by_example() {
     blog.command(&["build", "--accept-new"]);
     assert_eq!(blog.titles("").len(), 15);
 }
+
+#[test]
+fn a_file_that_was_put_back_from_before_is_made_anew() {
+    let blog = Blog::new("for = [\"tag\"]\n");
+    blog.post(1, "title: Secret\ndate: 2026-01-01T00:00:00Z\ntags: [red]");
+    blog.post(2, "title: Plain\ndate: 2026-01-02T00:00:00Z\ntags: [red]");
+    blog.build();
+    let before = fs::read(blog.at("public/tag/red/rss.xml")).expect("it is there");
+    fs::remove_file(blog.at("posts/001.md")).expect("it was there");
+    blog.build();
+    let after = fs::read(blog.at("public/tag/red/rss.xml")).expect("it is there");
+    // As a run leaves it that was killed before it wrote down what it did, or a cache of somebody's CI.
+    fs::write(blog.at("public/tag/red/rss.xml"), before).expect("writable");
+    fs::write(blog.at("public/tag/red/feed.json"), "").expect("writable");
+    blog.build();
+    assert_eq!(fs::read(blog.at("public/tag/red/rss.xml")).expect("it is there"), after);
+    assert_eq!(blog.titles("tag/red/"), ["Plain"]);
+    // A copy of the same is left alone.
+    fs::write(blog.at("public/tag/red/rss.xml"), &after).expect("writable");
+    assert!(told_as_changed(&blog.build()).is_empty());
+}
+
+#[test]
+fn what_a_post_says_of_itself_gets_into_every_feed() {
+    let blog = Blog::new("for = [\"tag\"]\n[posts]\ndialect = \"jekyll\"\n");
+    for price in [10, 20] {
+        let front = format!("title: Owls\ntags: [birds]\nprice: {price}");
+        blog.write("posts/_posts/2026-01-01-owls.md", &format!("---\n{front}\n---\nThey cost {{{{ page.price }}}}.\n"));
+        blog.build();
+        for feed in ["rss.xml", "tag/birds/rss.xml"] {
+            assert!(blog.text(feed).contains(&format!("They cost {price}.")), "{feed}");
+        }
+    }
+}
+
+#[test]
+fn renamed_and_edited_posts_are_no_flood() {
+    let blog = Blog::new("");
+    let body = |number: u32, end: &str| {
+        format!("{}{end}\n", format!("Post {number} has a text of its own, of {number} words. ").repeat(12))
+    };
+    let write = |name: String, number: u32, end: &str| {
+        let front = format!("title: {name}\ndate: 2026-01-{number:02}T00:00:00Z");
+        blog.write(&format!("posts/{name}.md"), &format!("---\n{front}\n---\n{}", body(number, end)));
+    };
+    (1..15).for_each(|number| write(format!("old-{number}"), number, ""));
+    blog.build();
+    let ids =
+        || blog.json("")["items"].as_array().expect("items").iter().map(|item| item["id"].clone()).collect::<Vec<_>>();
+    let before = ids();
+    for number in 2..15 {
+        fs::remove_file(blog.at(&format!("posts/old-{number}.md"))).expect("it was there");
+        write(format!("new-{number}"), number, "And more.");
+    }
+    blog.build();
+    assert_eq!(ids(), before);
+}

@@ -133,6 +133,7 @@ fn post(slug: &str, published: &str) -> Post {
         featured: false,
         body: Body::of(&format!("All about {slug}. {}", format!("{slug} is worth a word. ").repeat(20))),
         fingerprint: slug.to_owned(),
+        source: 0,
         stamp: None,
     }
 }

@@ -83,7 +83,11 @@ fn a_post_gets_its_place_in_an_archive_once() {
 fn what_a_feed_was_written_from_is_remembered_under_its_first_name() {
     every_store(|base| {
         let store = base.open();
-        let row = |name: &str, digest: &str| Written { name: name.to_owned(), digest: digest.to_owned() };
+        let row = |name: &str, digest: &str| Written {
+            name: name.to_owned(),
+            digest: digest.to_owned(),
+            files: format!("mark of {digest}"),
+        };
         store.remember_feeds(&[("tag/日本", row("日本", "1")), ("tag/c", row("C", "1"))]).unwrap();
         store.remember_feeds(&[("tag/c", row("c", "2"))]).unwrap();
         store.remember_feeds(&[]).unwrap();

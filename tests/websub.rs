@@ -85,7 +85,8 @@ fn answer(stream: TcpStream, script: &Mutex<Script>) {
         false => script.asked += 1,
     }
     let Some((status, body)) = script.answers.get(&path) else { return };
-    let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let place = if (300..400).contains(status) { "Location: /moved\r\n" } else { "" };
+    let head = format!("HTTP/1.1 {status} X\r\n{place}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     let _ = (&stream).write_all(&[head.as_bytes(), body].concat());
 }
 
@@ -230,6 +231,22 @@ fn a_hub_that_does_not_listen_is_told_again_later_and_not_for_ever() {
         assert_eq!(tries, 8, "{last:?}");
         world.run(&store, 90 * 24 * 60);
         assert_eq!(world.server.posted().len(), 0);
+    });
+}
+
+#[test]
+fn a_hub_that_has_moved_is_not_told() {
+    every_store(|base| {
+        let (world, store) = (World::new(), base.open());
+        world.publish();
+        world.server.set("/moved", 200, b"a page");
+        for status in [301, 302, 303, 307, 308] {
+            world.server.set("/hub", status, b"");
+            world.write("rss.xml", &status.to_string());
+            world.publish();
+            let remarks = world.run(&store, i64::from(status) * 24 * 60);
+            assert!(remarks[0].contains("the hub has moved to /moved: name that as feeds.hub"), "{remarks:?}");
+        }
     });
 }
 

@@ -113,7 +113,7 @@ impl Adopter<'_> {
         let entries: Vec<&ForeignEntry> = sources
             .iter()
             .flat_map(|source| &source.entries)
-            .filter(|entry| !entry.id.is_empty() && seen.insert(entry.id.as_str()))
+            .filter(|entry| is_usable(&entry.id) && seen.insert(entry.id.as_str()))
             .collect();
         let matches = matching::matches(&entries, posts, &self.site.url);
         let of_post: BTreeMap<usize, (&ForeignEntry, By)> = entries
@@ -258,6 +258,11 @@ struct Decided {
     matched: Vec<Match>,
     new: Vec<Unread>,
     by_rule: usize,
+}
+
+/// Whether anything is left of an id in XML, which holds no control characters (XML 1.0, section 2.2).
+fn is_usable(id: &str) -> bool {
+    id.chars().any(|c| !c.is_control() && !c.is_whitespace() && !matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
 /// A new post's row with the id and the date of change that the old feed has of it.

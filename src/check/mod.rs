@@ -4,6 +4,7 @@
 pub mod feed;
 pub mod mail;
 
+mod blocks;
 mod exposed;
 mod posts;
 
@@ -47,7 +48,38 @@ pub struct Finding {
     pub url: Option<String>,
     /// The line itself, to be shown.
     #[serde(skip)]
-    pub shown: Option<String>,
+    pub shown: Option<Excerpt>,
+}
+
+/// What is shown of a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Excerpt {
+    /// Of a long line, what stands around the place.
+    pub text: String,
+    /// How many characters of it stand before the place.
+    pub before: usize,
+}
+
+/// So many characters of a line are shown.
+const WIDTH: usize = 120;
+
+impl Excerpt {
+    /// Of the line with which `rest` begins; the place is `at` octets into it.
+    pub fn of(rest: &str, at: usize) -> Self {
+        let (before, behind) = rest.split_at_checked(at).unwrap_or(("", rest));
+        let mut before: Vec<char> = before.chars().rev().take(WIDTH).collect();
+        before.truncate(if before.len() < WIDTH { WIDTH } else { WIDTH / 2 });
+        before.reverse();
+        let line = behind.chars().take_while(|c| !matches!(c, '\n' | '\r'));
+        let text = before.iter().copied().chain(line.take(WIDTH - before.len()));
+        let text = text.map(|c| if c.is_control() { ' ' } else { c }).collect();
+        Excerpt { text, before: before.len() }
+    }
+
+    /// The beginning of a line.
+    pub fn start(line: &str) -> Self {
+        Excerpt::of(line, 0)
+    }
 }
 
 impl Finding {
@@ -68,6 +100,7 @@ pub fn templates(sources: &BTreeMap<String, String>) -> Vec<Finding> {
         template::Error::Broken { name, line, shown, what, help } => {
             let line = line.and_then(|line| u32::try_from(line).ok());
             let message = format!("The template cannot be rendered: {what}");
+            let shown = shown.as_deref().map(Excerpt::start);
             Finding { shown, ..Finding::new(&format!("templates/{name}"), line, Severity::Error, message, &help) }
         }
         template::Error::NoUnsubscribe { name } => {
@@ -80,7 +113,7 @@ pub fn templates(sources: &BTreeMap<String, String>) -> Vec<Finding> {
             let help = "add the link; a digest without it may not be sent";
             let line = foot.map(|(_, line)| line);
             let found = Finding::new(&format!("templates/{name}"), line, Severity::Error, message, help);
-            Finding { shown: foot.map(|(text, _)| text.to_owned()), ..found }
+            Finding { shown: foot.map(|(text, _)| Excerpt::start(text)), ..found }
         }
         template::Error::Css { name, what } => Finding::new(
             &format!("templates/{name}"),
@@ -95,6 +128,7 @@ pub fn templates(sources: &BTreeMap<String, String>) -> Vec<Finding> {
         Err(error) => return unparsed(sources.clone(), error).into_iter().map(of_error).collect(),
     };
     let mut found: Vec<Finding> = templates.check().into_iter().map(of_error).collect();
+    found.extend(blocks::findings(sources));
     found.extend(templates.unused(sources).map(|name| {
         Finding::new(
             &format!("templates/{name}"),
@@ -147,7 +181,9 @@ pub fn posts(blog: &Blog, generator: &Generator, root: &Path, only: &[String]) -
         let Some(line) = finding.line else { continue };
         let text = std::fs::read(root.join(&finding.path)).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        finding.shown = text.lines().nth(line.saturating_sub(1) as usize).map(str::to_owned);
+        let column = finding.column.map_or(0, |column| column.saturating_sub(1) as usize);
+        let of = |line: &str| Excerpt::of(line, line.char_indices().nth(column).map_or(0, |(at, _)| at));
+        finding.shown = text.lines().nth(line.saturating_sub(1) as usize).map(of);
     }
     found
 }

@@ -133,11 +133,17 @@ fn missing_pictures(post: &Post, content: &Content, generator: &Generator, root:
     // One that all posts have from the site's defaults is no fault of this one.
     let its_own = |url: &Url| decoded(url.path()).rsplit('/').next().is_some_and(|name| source.contains(name));
     let image = post.image.iter().map(|image| image.url.clone()).filter(its_own);
-    let pictures = image.chain(shown);
+    // What a post offers to hear is listed in feeds, whether it is there or not.
+    let offered = content.media.iter().map(|media| media.url.clone());
+    let pictures = image.chain(shown).chain(offered);
     let missing = pictures.filter(|url| own(url) && !is_there(url)).map(|url| {
         let path = decoded(url.path());
         let recorded = [".mp4", ".webm", ".ogv", ".mov", ".mp3", ".ogg", ".m4a", ".wav"];
-        let what = if recorded.iter().any(|ending| path.ends_with(ending)) { "recording" } else { "picture" };
+        let what = match recorded.iter().any(|ending| path.ends_with(ending)) {
+            true => "recording",
+            false if content.media.iter().any(|media| media.url == url) => "file",
+            false => "picture",
+        };
         let message = format!("The {what} `{path}` is not in the site's folder: readers would see a gap");
         let name = path.rsplit('/').next().unwrap_or(&path);
         let help = "check its spelling, capitals too, or add the file";

@@ -14,9 +14,6 @@ use anyhow::{Result, anyhow};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// So many characters of a line are shown.
-const WIDTH: usize = 120;
-
 /// `postrider check`
 pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
     let (feeds, files): (Vec<&PathBuf>, Vec<&PathBuf>) = files.iter().partition(|file| is_feed(file));
@@ -118,13 +115,9 @@ fn show(finding: &Finding) {
     }
     say::line(format!("{place}: {severity}: {}", finding.message));
     if let Some(shown) = &finding.shown {
-        // Of a long line, what stands around the place.
-        let at = finding.column.map_or(0, |column| column.saturating_sub(1) as usize);
-        let first = if at < WIDTH { 0 } else { at - WIDTH / 2 };
-        let part = shown.chars().skip(first).take(WIDTH).map(|c| if c.is_control() { ' ' } else { c });
-        say::line(format!("  | {}", part.collect::<String>()));
+        say::line(format!("  | {}", shown.text));
         if finding.column.is_some() {
-            say::line(format!("  | {}^", " ".repeat(at - first)));
+            say::line(format!("  | {}^", " ".repeat(shown.before)));
         }
     }
     say::line(format!("  help: {}", finding.help));

@@ -386,6 +386,7 @@ pub(crate) mod sample {
                 featured: self.featured,
                 body: crate::post::identity::Body::default(),
                 fingerprint: String::new(),
+                source: 0,
                 stamp: None,
             };
             let html = CleanHtml::for_tests(&self.html);

@@ -66,6 +66,11 @@ pub enum Error {
     /// JSON that is broken.
     #[error("it is no JSON: {0}\n  help: mend it, or take a copy that is whole")]
     Json(String),
+    /// Its end is missing.
+    #[error(
+        "it ends before `</{0}>`: entries may be missing\n  help: take a copy that is whole; `postrider check` says where it breaks off"
+    )]
+    CutOff(String),
     /// In an encoding that nobody knows.
     #[error("it says that its encoding is {0:?}, which is not known\n  help: save it as UTF-8")]
     Encoding(String),
@@ -111,8 +116,11 @@ pub fn read(bytes: &[u8]) -> Result<Foreign, Error> {
     if head.starts_with("<!doctype html") || head.starts_with("<html") {
         return Err(Error::Page);
     }
-    let root = tree::parse(begin).root.ok_or(Error::Unknown)?;
+    let tree = tree::parse(begin);
+    let root = tree.root.ok_or(Error::Unknown)?;
     match (&*root.namespace, root.name.as_str()) {
+        // Whose entries are missing at its end would be seen twice.
+        (_, "rss") | (RDF, "RDF") | (ATOM | ATOM_03, "feed") if tree.cut_off => Err(Error::CutOff(root.name)),
         (_, "rss") => {
             // Without a namespace, by the letter; with one, by mistake.
             let namespace = root.namespace.clone();

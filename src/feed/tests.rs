@@ -55,6 +55,7 @@ fn post(number: u32, title: &str) -> Post {
         featured: false,
         body: Body::default(),
         fingerprint: String::new(),
+        source: 0,
         stamp: None,
     }
 }

@@ -34,6 +34,8 @@ pub struct Tree {
     pub root: Option<Element>,
     /// What is wrong with it as XML, in the order in which it stands there.
     pub faults: Vec<Fault>,
+    /// Whether it ends before its outermost element does.
+    pub cut_off: bool,
 }
 
 /// Something that is not well-formed.
@@ -462,6 +464,7 @@ impl Builder<'_> {
             let (at, open) = (element.at, open.clone());
             self.fault(at, format!("`<{open}>` is never closed"), "close it; the file may have been cut off");
         }
+        self.tree.cut_off = !self.open.is_empty();
         while let Some((element, _)) = self.open.pop() {
             self.put(element);
         }

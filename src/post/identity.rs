@@ -157,6 +157,8 @@ fn assign_one(id: PostId, row: Option<&Known>, post: &Arc<Post>, guid: Option<St
         None => own.unwrap_or(published),
         Some(row) => match own {
             Some(own) if own > row.updated => own,
+            // One that a clock ahead of its time wrote would else never move again.
+            _ if is_edited(row, post) && !post.minor && row.updated > rules.now => whole_seconds(rules.now),
             _ if is_edited(row, post) && !post.minor => row.updated.max(whole_seconds(rules.now)),
             _ => row.updated,
         },

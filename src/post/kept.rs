@@ -34,6 +34,8 @@ struct Facts {
     section: Option<String>,
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     translates: Option<String>,
+    #[serde(rename = "h", default)]
+    source: u64,
     #[serde(rename = "nf", default, skip_serializing_if = "is_false")]
     not_in_feeds: bool,
     #[serde(rename = "nd", default, skip_serializing_if = "is_false")]
@@ -91,6 +93,7 @@ pub fn write(post: &Post) -> String {
         work: post.work.clone(),
         section: post.section.clone(),
         translates: post.translates.clone(),
+        source: post.source,
         not_in_feeds: !post.in_feeds,
         not_in_digests: !post.in_digests,
         minor: post.minor,
@@ -130,6 +133,7 @@ pub fn complete(post: &mut Post, facts: &str, last: &mut Arc<[Person]>) -> Exten
     post.work = facts.work;
     post.section = facts.section;
     post.translates = facts.translates;
+    post.source = facts.source;
     post.minor = facts.minor;
     post.featured = facts.featured;
     Extent::Whole

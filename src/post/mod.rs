@@ -124,6 +124,8 @@ pub struct Post {
     pub body: Body,
     /// Hex SHA-256 of what a reader sees: title, body, summary, image. `updated` follows it.
     pub fingerprint: String,
+    /// The first eight octets of the SHA-256 of its whole file: what it is rendered from, front matter and all.
+    pub source: u64,
     /// Says that a file with the same stamp reads the same; `None` where it is to be read again in any case.
     pub stamp: Option<Stamp>,
 }

@@ -287,7 +287,7 @@ fn findings(all: &[Finding]) -> Findings {
             place,
             message: finding.message.clone(),
             help: finding.help.clone(),
-            shown: finding.shown.clone(),
+            shown: finding.shown.as_ref().map(|shown| shown.text.clone()),
             url: finding.url.clone(),
         }
     };

@@ -28,6 +28,15 @@ pub(super) struct Document<'a> {
     pub(super) place: usize,
 }
 
+/// What became of a document.
+pub(super) struct Outcome {
+    pub(super) told: Vec<report::Feed>,
+    /// What tells its files from others, where they were written.
+    pub(super) marks: String,
+    /// Where it is to be shown.
+    pub(super) shown: Files,
+}
+
 impl Document<'_> {
     fn file(&self, format: Format) -> String {
         scope::below(&self.folder, format.file_name())
@@ -47,6 +56,7 @@ impl Publisher<'_> {
         // A page of an archive stays as it is; what changes anyway is to be as good as it can.
         if !matches!(history, History::Page { closed: true, .. }) {
             context.update(env!("CARGO_PKG_VERSION").as_bytes());
+            context.update(&self.blog.circumstances.to_be_bytes());
         }
         for post in posts {
             let Known { id, post, language, atom_updated, .. } = &*identities[*post].known;
@@ -66,9 +76,12 @@ impl Publisher<'_> {
         self.config.path_of(&self.config.feeds.dir.join(file))
     }
 
-    /// Whether its files are there.
-    pub(super) fn is_there(&self, document: &Document<'_>) -> bool {
-        self.config.feeds.formats.iter().all(|format| self.path(&document.file(*format)).is_file())
+    /// Whether its files are those that were written: none is missing, and none was put back from before.
+    pub(super) fn is_there(&self, document: &Document<'_>, files: &str) -> bool {
+        let formats = &self.config.feeds.formats;
+        let marks: Vec<&str> = files.split(' ').collect();
+        let is_marked = |(format, mark): (&Format, &&str)| output::is_marked(&self.path(&document.file(*format)), mark);
+        formats.len() == marks.len() && formats.iter().zip(&marks).all(is_marked)
     }
 
     /// What is told of a document that need not be written.
@@ -82,23 +95,19 @@ impl Publisher<'_> {
         self.config.feeds.formats.iter().map(told).collect()
     }
 
-    /// Writes a document in all formats. Each is read again before it replaces the old one (P5). What is to be shown comes
-    /// beside what is told.
-    pub(super) fn write(
-        &self,
-        document: &Document<'_>,
-        feed: &Feed,
-        mode: Mode,
-    ) -> Result<(Vec<report::Feed>, Files), Error> {
-        let (mut told, mut shown) = (Vec::new(), Vec::new());
+    /// Writes a document in all formats. Each is read again before it replaces the old one (P5).
+    pub(super) fn write(&self, document: &Document<'_>, feed: &Feed, mode: Mode) -> Result<Outcome, Error> {
+        let (mut told, mut marks, mut shown) = (Vec::new(), Vec::new(), Vec::new());
         for format in &self.config.feeds.formats {
             let (report, bytes) = self.write_as(document, feed, *format, mode)?;
-            if mode == Mode::Show {
-                shown.push((*format, report.path.clone(), bytes));
+            match mode {
+                Mode::Publish => marks.push(output::mark(&self.path(&document.file(*format)), &bytes)),
+                Mode::Rehearse => {}
+                Mode::Show => shown.push((*format, report.path.clone(), bytes)),
             }
             told.push(report);
         }
-        Ok((told, shown))
+        Ok(Outcome { told, marks: marks.join(" "), shown })
     }
 
     fn write_as(

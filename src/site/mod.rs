@@ -66,6 +66,8 @@ pub struct Blog {
     pub problems: Vec<Problem>,
     /// How many files are in formats that are not read, by extension.
     pub unread: BTreeMap<String, usize>,
+    /// A digest of what posts are read by besides their files: the generator's configuration, and ours.
+    pub circumstances: u64,
     renderer: Renderer,
 }
 
@@ -123,7 +125,8 @@ pub fn read(
         dirs: settings.dir.iter().map(|dir| walk::shown(dir)).collect(),
         files,
     };
-    let mut blog = read_all(&reader, known);
+    let circumstances = reader.circumstances();
+    let mut blog = read_all(&reader, known, circumstances);
     // Newest first; of the same moment, by path.
     blog.posts.par_sort_unstable_by(|a, b| b.published.cmp(&a.published).then_with(|| a.path.cmp(&b.path)));
     find_translations(&mut blog.posts, &site.language);
@@ -132,12 +135,11 @@ pub fn read(
     let Parts { posts, hidden, problems } = blog;
     let (read, posts) = (reader.files.len(), Arc::new(posts));
     let renderer = Renderer::new(Arc::new(reader), posts.clone());
-    Blog { posts, read, hidden, problems, unread, renderer }
+    Blog { posts, read, hidden, problems, unread, circumstances, renderer }
 }
 
 /// The posts, hidden files and problems, in the order of the files.
-fn read_all(reader: &Reader, known: &[Arc<Known>]) -> Parts {
-    let circumstances = reader.circumstances();
+fn read_all(reader: &Reader, known: &[Arc<Known>], circumstances: u64) -> Parts {
     let is_of_these = |row: &&Arc<Known>| {
         let stamp = row.post.stamp.filter(|stamp| stamp.circumstances == circumstances);
         !row.gone && row.extent == Extent::Whole && stamp.is_some()

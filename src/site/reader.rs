@@ -116,7 +116,11 @@ impl Reader {
         })?;
         let PostFile { path, site_path, dialect, draft, .. } = file;
         let source = File { path, site_path, dialect: *dialect, draft: *draft, text };
-        dialect::read(&source, &self.context(), problems)
+        let mut found = dialect::read(&source, &self.context(), problems);
+        if let Ok(Found::Post(document)) = &mut found {
+            document.post.source = leading(digest(&SHA256, bytes).as_ref());
+        }
+        found
     }
 
     /// What all files are read by, so that a stamp holds only as long as it.
@@ -127,7 +131,7 @@ impl Reader {
         let told = (FORM, env!("CARGO_PKG_VERSION"), site, base, settings, folder, people);
         let by = (rules, permalink, future, baseurl, author, sources, defaults, all);
         let digest = digest(&SHA256, format!("{told:?}{by:?}").as_bytes());
-        digest.as_ref()[..8].iter().fold(0, |sum, octet| sum << 8 | u64::from(*octet))
+        leading(digest.as_ref())
     }
 
     /// The stamp of a file (see `Post::stamp`); `None` where its times tell nothing.
@@ -137,6 +141,11 @@ impl Reader {
         let settled = facts.newest() < self.now - TICK;
         settled.then_some(Stamp { circumstances, inode, length, modified, changed })
     }
+}
+
+/// The first eight octets of a digest.
+fn leading(digest: &[u8]) -> u64 {
+    digest.iter().take(8).fold(0, |sum, octet| sum << 8 | u64::from(*octet))
 }
 
 /// What a file holds, up to one octet more than a post may.

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 const MAX_FILE: u64 = 1024 * 1024;
 /// All of them together.
 const MAX_TOTAL: u64 = 16 * 1024 * 1024;
+/// What the name of a file or folder counts for in that.
+const ENTRY: u64 = 256;
 
 /// People by key: `_data/authors.yml` in Jekyll and Eleventy, `data/authors/ada.toml` in Hugo, `blog/authors.yml` in
 /// Docusaurus; nothing where there is none.
@@ -92,6 +94,11 @@ fn gather(folder: &Path, below: &str, depth: usize, left: &mut u64, texts: &mut 
     let mut places: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
     places.sort();
     for place in places {
+        // A link to the root of the disk has no end.
+        *left = left.saturating_sub(ENTRY);
+        if *left == 0 {
+            return;
+        }
         let Some(name) = place.file_name().and_then(|name| name.to_str()) else { continue };
         let path = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
         let Ok(kind) = std::fs::metadata(&place) else { continue };

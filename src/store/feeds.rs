@@ -13,14 +13,16 @@ pub struct Written {
     pub name: String,
     /// Of all that its documents follow from.
     pub digest: String,
+    /// What tells its files from others.
+    pub files: String,
 }
 
 impl Store {
     /// What each folder of feeds was last written from.
     pub fn written_feeds(&self) -> Result<BTreeMap<String, Written>, Error> {
         let mut written = BTreeMap::new();
-        self.connection().each("SELECT folder, name, digest FROM feeds", &[], |row| {
-            written.insert(row.text(0)?, Written { name: row.text(1)?, digest: row.text(2)? });
+        self.connection().each("SELECT folder, name, digest, files FROM feeds", &[], |row| {
+            written.insert(row.text(0)?, Written { name: row.text(1)?, digest: row.text(2)?, files: row.text(3)? });
             Ok(())
         })?;
         Ok(written)
@@ -32,10 +34,10 @@ impl Store {
             return Ok(());
         }
         self.connection().transaction(Write::Shared, |c| {
-            for (folder, Written { name, digest }) in written {
-                let sql = "INSERT INTO feeds (folder, name, digest) VALUES ($1, $2, $3) \
-                     ON CONFLICT (folder) DO UPDATE SET digest = excluded.digest";
-                c.execute(sql, &[(*folder).into(), name.into(), digest.into()])?;
+            for (folder, Written { name, digest, files }) in written {
+                let sql = "INSERT INTO feeds (folder, name, digest, files) VALUES ($1, $2, $3, $4) \
+                     ON CONFLICT (folder) DO UPDATE SET digest = excluded.digest, files = excluded.files";
+                c.execute(sql, &[(*folder).into(), name.into(), digest.into(), files.into()])?;
             }
             Ok(())
         })

@@ -46,7 +46,19 @@ impl Store {
         seen: &[Arc<Known>],
         assign: impl Fn(&[Arc<Known>]) -> Result<Vec<Assigned>, E>,
     ) -> Result<Vec<Assigned>, E> {
-        let assigned = assign(seen)?;
+        let assigned = match assign(seen) {
+            Ok(assigned) => assigned,
+            // What looked new may be told by its sketch.
+            Err(_) if seen.iter().any(|row| row.post.body.sketch.is_none()) => {
+                return self.connection().transaction(Write::Alone, |c| {
+                    let known = known(c, Sketches::Read)?;
+                    let assigned = assign(&known)?;
+                    Changes::of(&known, &assigned).write(c, now)?;
+                    Ok(assigned)
+                });
+            }
+            Err(refused) => return Err(refused),
+        };
         let changes = Changes::of(seen, &assigned);
         if changes.rows.is_empty() && changes.vanished.is_empty() {
             return Ok(assigned);
@@ -191,6 +203,7 @@ fn read(row: &Row, authors: &mut Arc<[Person]>) -> Result<Known, Error> {
             sketch: row.maybe_text(9)?.map(|written| Sketch::read(&written)),
         },
         fingerprint: row.text(11)?,
+        source: 0,
         stamp: row.maybe_text(15)?.and_then(|written| written.parse().ok()),
     };
     Ok(Known {

@@ -226,7 +226,7 @@ impl Settings {
             }
         }
         match &self.logo {
-            Some(logo) if logo.starts_with("http:") || logo.starts_with("data:") => Err(format!(
+            Some(logo) if !is_shown(logo) => Err(format!(
                 "theme.logo is {:?}, which mail programs do not show\n  help: use an https:// address, or a path below the site",
                 logo.chars().take(40).collect::<String>()
             )),
@@ -253,6 +253,14 @@ impl Settings {
             }),
             footer: self.footer.clone().filter(|footer| !footer.trim().is_empty()),
         }
+    }
+}
+
+/// Whether mail programs load it: over https, or a path of the site, which is served over https.
+fn is_shown(logo: &str) -> bool {
+    match Url::parse(logo) {
+        Ok(url) => url.scheme() == "https",
+        Err(_) => true,
     }
 }
 

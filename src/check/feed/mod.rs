@@ -11,7 +11,7 @@ mod json;
 mod rss;
 mod values;
 
-use super::{Finding, Severity};
+use super::{Excerpt, Finding, Severity};
 use crate::feed::foreign::{self, ATOM_03};
 use crate::feed::tree::{self, ATOM, Element, RDF};
 use chrono::{DateTime, FixedOffset, Utc};
@@ -125,12 +125,14 @@ struct Lint<'a> {
     /// Where each line begins.
     lines: Vec<usize>,
     found: Vec<(usize, Finding)>,
+    /// Of the last place: where its line begins, its distance from there in octets, and in characters.
+    counted: (usize, usize, usize),
 }
 
 impl<'a> Lint<'a> {
     fn new(name: &'a str, source: &'a str, served: Option<&'a str>, now: DateTime<Utc>) -> Self {
         let lines = std::iter::once(0).chain(memchr::memchr_iter(b'\n', source.as_bytes()).map(|at| at + 1)).collect();
-        Lint { name, source, served, now, lines, found: Vec::new() }
+        Lint { name, source, served, now, lines, found: Vec::new(), counted: (0, 0, 0) }
     }
 
     fn error(&mut self, at: usize, message: String, help: &str) {
@@ -151,9 +153,19 @@ impl<'a> Lint<'a> {
         let before = self.source.get(begin..at.min(self.source.len())).unwrap_or_default();
         let number = |n: usize| u32::try_from(n).ok();
         let mut finding = Finding::new(self.name, number(line), severity, message, help);
-        finding.column = number(before.chars().count() + 1);
-        finding.shown = self.source[begin..].lines().next().map(str::to_owned);
+        finding.column = number(self.characters(begin, before) + 1);
+        finding.shown = Some(Excerpt::of(&self.source[begin..], before.len())).filter(|shown| !shown.text.is_empty());
         self.found.push((at, finding));
+    }
+
+    /// How many characters stand before a place in the line that begins at `begin`: of a feed that is one line, from where the
+    /// last one was counted.
+    fn characters(&mut self, begin: usize, before: &str) -> usize {
+        let (line, length, count) = self.counted;
+        let (from, known) = if line == begin && length <= before.len() { (length, count) } else { (0, 0) };
+        let count = known + before.get(from..).unwrap_or_default().chars().count();
+        self.counted = (begin, before.len(), count);
+        count
     }
 
     /// Where `text` stands from `at` on; `at` where it stands there in other letters.

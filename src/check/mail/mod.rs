@@ -16,7 +16,7 @@ mod pictures;
 mod place;
 mod providers;
 
-use super::{Finding, Severity};
+use super::{Excerpt, Finding, Severity};
 use crate::message;
 use clients::Feature;
 use letter::Letter;
@@ -116,6 +116,8 @@ pub fn uncomposed(config: &Source, digest: &str, why: &str) -> Finding {
 
 fn finding(place: Place, severity: Severity, message: String, help: &str) -> Finding {
     let Place { path, line, column, shown } = place;
+    let at = |line: &str| column.and_then(|column| line.char_indices().nth(column.saturating_sub(1) as usize));
+    let shown = shown.map(|line| Excerpt::of(&line, at(&line).map_or(0, |(at, _)| at)));
     Finding { column, shown, ..Finding::new(&path, line, severity, message, help) }
 }
 

@@ -253,6 +253,7 @@ fn document<'a>(reading: Reading<'_>, source: Source<'a>, facts: Facts) -> Docum
         translates: None,
         minor: says("minor", true),
         featured: says("featured", true),
+        source: 0,
         stamp: None,
         title,
         url,

@@ -76,13 +76,18 @@ impl<'a> Matching<'a> {
             .enumerate()
             .filter_map(|(index, row)| row.guid.as_deref().map(|guid| (guid, index)))
             .collect();
+        let here: HashSet<&str> = self.posts.iter().map(|post| post.path.as_str()).collect();
         // Where a guid was copied along with a file, the post that had it keeps it, else the first path has it.
         let mut claims: HashMap<String, (usize, Option<usize>)> = HashMap::new();
         for &index in &self.order {
             let post = &self.posts[index];
             let Some(guid) = post.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty()) else { continue };
             let iri = mint::of_guid(guid, post, rules);
-            let row = by_guid.get(guid).or_else(|| by_id.get(iri.as_str())).copied();
+            // The id of another post that is there is no claim to it.
+            let lives = |row: &&usize| here.contains(self.known[**row].post.path.as_str());
+            let by_its_id =
+                by_id.get(iri.as_str()).filter(|row| self.known[**row].post.path == post.path || !lives(row));
+            let row = by_guid.get(guid).or(by_its_id).copied();
             let had_it = row.is_some_and(|row| self.known[row].post.path == post.path);
             if had_it || !claims.contains_key(&iri) {
                 claims.insert(iri, (index, row));

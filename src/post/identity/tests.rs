@@ -47,6 +47,7 @@ fn post(path: &str, slug: &str, day: &str, seed: u32) -> Post {
         featured: false,
         body: Body::of(&prose(seed)),
         fingerprint: String::new(),
+        source: 0,
         stamp: None,
     };
     seal(&mut post);
@@ -458,4 +459,26 @@ fn a_few_words_under_a_title_are_the_same_post_only_while_it_moves() {
         rows(&first).into_iter().map(|row| Arc::new(Known { gone: true, ..(*row).clone() })).collect();
     let next = run(&gone, &[short("b.md", "b", "2026-11-08")], LATER);
     assert_eq!(next[0].change, Change::New);
+}
+
+#[test]
+fn what_a_clock_ahead_of_its_time_wrote_does_not_stay() {
+    let post = post("a.md", "a", "2026-11-07", 1);
+    let first = run(&[], std::slice::from_ref(&post), FIRST);
+    let ahead = edit(&post, |post| post.title = "Ahead".into());
+    let ahead = run(&rows(&first), &[ahead], "2031-01-01T00:00:00Z");
+    assert_eq!(ahead[0].known.updated, at("2031-01-01T00:00:00Z"));
+    let back = edit(&post, |post| post.title = "Back".into());
+    let back = run(&rows(&ahead), &[back], "2026-12-01T00:00:00Z");
+    assert_eq!(back[0].known.updated, at("2026-12-01T00:00:00Z"));
+}
+
+#[test]
+fn nobody_takes_the_id_of_a_post_that_is_there() {
+    let (a, b) = (post("a.md", "a", "2026-11-07", 1), post("b.md", "b", "2026-11-08", 2));
+    let first = run(&[], &[a.clone(), b.clone()], FIRST);
+    let wanted = first[0].known.id.0.clone();
+    let thief = edit(&b, |post| post.guid = Some(wanted));
+    let second = run(&rows(&first), &[a, thief], "2026-12-01T00:00:00Z");
+    assert_eq!(ids(&second), ids(&first));
 }
