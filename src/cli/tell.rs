@@ -72,14 +72,7 @@ pub(super) fn tell(site: &Site, run: &report::Run, told: Option<&Told<'_>>) -> R
         say::line(edition_line(edition, rehearsal));
         edition.waits_for().iter().for_each(|what| say::line(format!("  {what}")));
         if let Some(not) = &edition.not {
-            let why = [
-                (not.suppressed, "suppressed"),
-                (not.unsubscribed, "unsubscribed"),
-                (not.pending, "pending"),
-                (not.paused, "paused"),
-                (not.no_posts, "without a post on their topics"),
-            ];
-            let why: Vec<String> = why.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+            let why = not.in_words();
             if !why.is_empty() {
                 say::line(format!("  not to: {}", why.join(", ")));
             }

@@ -193,7 +193,7 @@ fn shown(digest: &str, at: usize, mail: &Mail) -> Shown {
             over: octets > GMAIL_LIMIT,
         },
         message_size: size(mail.message.len()),
-        not_to: not_to(&mail.not),
+        not_to: mail.not.in_words(),
         findings: findings(&mail.findings),
         mail: mail.clone(),
     }
@@ -230,7 +230,7 @@ fn plan(run: &Run) -> Plan {
             state: edition.state.clone(),
             subject: edition.subject.clone(),
             counts: counts.map(|(n, what)| format!("{n} {}", word(what))).collect(),
-            not_to: edition.not.as_ref().map(not_to).unwrap_or_default(),
+            not_to: edition.not.as_ref().map(Not::in_words).unwrap_or_default(),
         }
     };
     let mut last = Difference::default();
@@ -258,17 +258,6 @@ fn plan(run: &Run) -> Plan {
         hidden: posts.hidden.iter().take(MOST_ROWS).cloned().collect(),
         problems: problem::gathered(posts.problems.clone()).iter().take(MOST_ROWS).map(ToString::to_string).collect(),
     }
-}
-
-fn not_to(not: &Not) -> Vec<String> {
-    let why = [
-        (not.suppressed, "suppressed"),
-        (not.unsubscribed, "unsubscribed"),
-        (not.pending, "pending"),
-        (not.paused, "paused"),
-        (not.no_posts, "without a post on their topics"),
-    ];
-    why.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()
 }
 
 fn findings(all: &[Finding]) -> Findings {

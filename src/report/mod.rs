@@ -205,6 +205,20 @@ pub struct Not {
     pub no_posts: i64,
 }
 
+impl Not {
+    /// Each reason that somebody has, with how many.
+    pub fn in_words(&self) -> Vec<String> {
+        let why = [
+            (self.suppressed, "suppressed"),
+            (self.unsubscribed, "unsubscribed"),
+            (self.pending, "pending"),
+            (self.paused, "paused"),
+            (self.no_posts, "without a post on their topics"),
+        ];
+        why.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()
+    }
+}
+
 /// Where a digest stands.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Digest {
