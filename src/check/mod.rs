@@ -9,6 +9,7 @@ mod exposed;
 mod posts;
 
 use crate::config::Config;
+use crate::feed::Named;
 use crate::post::Problem;
 use crate::post::generator::Generator;
 use crate::site::Blog;
@@ -168,6 +169,19 @@ fn to_blame(name: &str, sources: &BTreeMap<String, String>) -> String {
 /// Files of ours that would be published with the site.
 pub fn exposed(config: &Config, generator: &Generator) -> Vec<Finding> {
     exposed::findings(config, generator)
+}
+
+/// Feeds by name that hold nothing: mostly a name or a path is misspelt.
+pub fn named_feeds(config: &Config, blog: &Blog) -> Vec<Finding> {
+    let configuration = config.path.file_name().unwrap_or_default().to_string_lossy();
+    let is_empty = |feed: &&Named| !blog.posts.iter().any(|post| post.in_feeds && feed.takes(post));
+    let finding = |feed: &Named| {
+        let message = format!("The feed {:?} holds no post", feed.name.as_str());
+        let help =
+            "check its tags and authors; its `path` begins at the configuration's folder, such as posts/birds/**";
+        Finding::new(&configuration, None, Severity::Warning, message, help)
+    };
+    config.named_feeds.iter().filter(is_empty).map(finding).collect()
 }
 
 /// Everything about the posts, by file and line; of `only`, if some are named.

@@ -11,8 +11,11 @@ use crate::check::{self, Finding, Severity};
 use crate::clock::Clock;
 use crate::http;
 use anyhow::{Result, anyhow};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+
+/// So many findings of one kind are shown.
+const MOST_ALIKE: usize = 10;
 
 /// `postrider check`
 pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
@@ -43,6 +46,7 @@ pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
         if only.is_empty() {
             of_posts.extend(check::templates(&overrides));
             of_posts.extend(check::exposed(&setup.config, generator));
+            of_posts.extend(check::named_feeds(&setup.config, blog));
         }
         summaries.push(format!("{} published; {}", say::count(blog.posts.len(), "post"), counted(&of_posts)));
         if only.is_empty() {
@@ -61,7 +65,7 @@ pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
     if global.json {
         say::json(&serde_json::json!({ "findings": found }))?;
     } else if !global.quiet {
-        found.iter().for_each(show);
+        show_all(global, &found);
         summaries.iter().for_each(say::line);
     }
     let sound = found.iter().all(|finding| finding.severity == Severity::Note);
@@ -103,12 +107,33 @@ fn below(file: &Path, root: &Path) -> String {
     file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().replace('\\', "/")
 }
 
-fn show(finding: &Finding) {
-    let severity = match finding.severity {
+/// Of one kind, which have one remedy, the first; with `-v` all.
+fn show_all(global: &Global, found: &[Finding]) {
+    let most = if global.verbose > 0 { usize::MAX } else { MOST_ALIKE };
+    let mut kinds: BTreeMap<(Severity, &str), usize> = BTreeMap::new();
+    for finding in found {
+        let seen = kinds.entry((finding.severity, finding.help.as_str())).or_default();
+        *seen += 1;
+        if *seen <= most {
+            show(finding);
+        }
+    }
+    for ((severity, help), seen) in kinds.into_iter().filter(|(_, seen)| *seen > most) {
+        say::line(format!("{} more, as those above; -v shows them", say::count(seen - most, word(severity))));
+        say::line(format!("  help: {help}"));
+    }
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
         Severity::Note => "note",
-    };
+    }
+}
+
+fn show(finding: &Finding) {
+    let severity = word(finding.severity);
     let mut place = finding.path.clone();
     for number in [finding.line, finding.column].into_iter().flatten() {
         place.push_str(&format!(":{number}"));
@@ -128,8 +153,8 @@ fn show(finding: &Finding) {
 
 fn counted(found: &[Finding]) -> String {
     let of = |severity| found.iter().filter(|finding| finding.severity == severity).count();
-    let counts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
+    let severities = [Severity::Error, Severity::Warning, Severity::Note];
     let counts: Vec<String> =
-        counts.into_iter().filter(|(s, _)| of(*s) > 0).map(|(s, noun)| say::count(of(s), noun)).collect();
+        severities.into_iter().filter(|s| of(*s) > 0).map(|s| say::count(of(s), word(s))).collect();
     if counts.is_empty() { "nothing to complain of".to_owned() } else { counts.join(", ") }
 }

@@ -70,7 +70,10 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
                 true => say::json(
                     &serde_json::json!({ "address": to.as_str(), "subject": composition.subject, "reply": sent.reply.text }),
                 )?,
-                false => say::line(format!("{:?} went to {} ({})", composition.subject, to.as_str(), transport.name())),
+                false => {
+                    let (subject, to, via) = (&composition.subject, to.as_str(), transport.name());
+                    say::line(format!("{subject:?} went to {to} ({via}): {}", sent.reply.text.trim()));
+                }
             }
             Ok(Exit::Done)
         }

@@ -102,7 +102,7 @@ pub fn write(post: &Post) -> String {
     serde_json::to_string(&facts).unwrap_or_default()
 }
 
-/// Adds to a post what [`write`] wrote of it; `last` are the authors of the post before, who mostly are the same people.
+/// Adds to a post what [`write()`] wrote of it; `last` are the authors of the post before, who mostly are the same people.
 /// Facts of another version leave it as it is.
 pub fn complete(post: &mut Post, facts: &str, last: &mut Arc<[Person]>) -> Extent {
     let Some((facts, published)) = serde_json::from_str::<Facts>(facts).ok().and_then(|facts| {
