@@ -52,6 +52,9 @@ pub(super) fn findings(blog: &Blog, generator: &Generator, root: &Path) -> Vec<F
             let source = String::from_utf8_lossy(&source);
             found.extend(title(post, &source));
             found.extend(missing_pictures(post, &content, generator, root, &source));
+            if post.in_digests {
+                found.extend(insecure_pictures(&content, post, &source));
+            }
             found.extend(links_to_drafts(post, &content, &drafts, &addresses, &source));
             found
         })
@@ -150,6 +153,17 @@ fn missing_pictures(post: &Post, content: &Content, generator: &Generator, root:
         at(source, name, Finding::new(&post.path, None, Severity::Warning, message, help))
     });
     missing.collect()
+}
+
+/// Pictures that mail programs do not load, of which mails show the words alone.
+fn insecure_pictures(content: &Content, post: &Post, source: &str) -> Vec<Finding> {
+    let shown = content.html.addresses("src").into_iter().filter(|address| address.starts_with("http:"));
+    let finding = |address: String| {
+        let message = format!("The picture `{address}` is not served over https: mails show only its description");
+        let help = "write https, if its server answers that, or copy the picture to the site";
+        at(source, &address, Finding::new(&post.path, None, Severity::Warning, message, help))
+    };
+    shown.map(finding).collect()
 }
 
 fn links_to_drafts(

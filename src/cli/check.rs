@@ -10,7 +10,7 @@ use crate::check::mail::{Mail, Origin};
 use crate::check::{self, Finding, Severity};
 use crate::clock::Clock;
 use crate::http;
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -42,6 +42,11 @@ pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
         let overrides = setup.overrides()?;
         let root = &setup.config.root;
         let only: Vec<String> = files.iter().map(|file| below(file, root)).collect();
+        if let Some(stranger) = only.iter().find(|path| !cycle.blog.holds(path)) {
+            bail!(
+                "{stranger} is no post of this blog, and neither a feed nor a mail\n  help: name files or folders of posts, feeds (.xml, .json or an address) and mails (.eml)"
+            );
+        }
         let mut of_posts = check::posts(blog, generator, root, &only);
         if only.is_empty() {
             of_posts.extend(check::templates(&overrides));
@@ -52,7 +57,7 @@ pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
         if only.is_empty() {
             let mut judged = mails::judge(&cycle, &overrides);
             // What was said of a post's line need not be said of the mail that holds it.
-            let place = |finding: &Finding| (finding.path.clone(), finding.line);
+            let place = |finding: &Finding| (finding.path.clone(), finding.line, finding.column);
             let told: HashSet<_> = of_posts.iter().filter(|finding| finding.line.is_some()).map(place).collect();
             judged.findings.retain(|finding| !told.contains(&place(finding)));
             if judged.mails > 0 || !judged.findings.is_empty() {

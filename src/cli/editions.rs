@@ -80,7 +80,13 @@ pub(super) fn cancel(global: &Global, edition: &str) -> Result<Exit> {
         }
     };
     write_pages(global, &setup, &store);
-    done(global, edition, count, "withdrawn from", "what was sent stays sent")
+    done(
+        global,
+        edition,
+        count,
+        "withdrawn from",
+        "what was sent stays sent, and its posts go with no other edition of the digest",
+    )
 }
 
 /// The pages on the site follow at once, for a worker may deliver in the next second. What was decided stands without them.

@@ -1,16 +1,16 @@
 //! `postrider send DIGEST --to ADDRESS`: the author's own test. The real renderer and transport, outside the ledger (P7).
 
 use super::arguments::Global;
+use super::cycle::Cycle;
 use super::setup::Setup;
 use super::{Exit, say};
 use crate::address::{EmailAddress, Mailbox};
 use crate::edition::compose::Item;
-use crate::freeze::Desk;
+use crate::freeze::Upcoming;
 use crate::message::{Envelope, Message, Personal, skeleton};
-use crate::post::{self, Content, Post, PostId};
+use crate::post::{self, Content};
+use crate::publish;
 use crate::reply::Outcome;
-use crate::schedule::Schedule;
-use crate::site;
 use crate::store::Mode;
 use crate::transport::Job;
 use anyhow::{Result, anyhow, bail};
@@ -23,32 +23,26 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
     let mail = setup.mail()?;
     let signer = setup.signer()?;
     let (_, transport) = setup.transport()?;
-    let store = setup.store(Mode::Rehearse)?;
-    if let Some(reason) = store.suppression(&to, &setup.random)? {
+    let cycle = Cycle::open(global, &setup, Mode::Rehearse)?;
+    if let Some(reason) = cycle.store.suppression(&to, &setup.random)? {
         bail!("{} is suppressed ({reason}) and gets no mail\n  help: `postrider why` tells the story", to.as_str());
     }
-    let (site, generator) = setup.site()?;
-    let now = setup.clock.now();
-    let (posts, root) = (&setup.config.posts, &setup.config.root);
-    let blog = site::read(site::find(posts, &generator, root)?, posts, &site, &generator, root, &[], now);
-    let newest: Vec<(&Post, Content, PostId)> = blog
-        .posts
-        .iter()
-        .filter(|post| digest.takes(post))
-        .take(digest.max_posts.min(10))
-        .map(|post| Ok((&**post, blog.render(post)?.0, PostId(post.url.to_string()))))
-        .collect::<Result<_, post::Problem>>()?;
-    if newest.is_empty() {
+    let published = cycle.publish(publish::Mode::Rehearse)?;
+    let desk = cycle.desk(&published.identities)?;
+    let decisions = desk.decide()?;
+    let decision = decisions.iter().find(|decision| decision.digest.name == digest.name);
+    // The edition that is due or comes next, as it would be by now.
+    let upcoming = decision.map(|decision| desk.upcoming(decision)).transpose()?.unwrap_or_default().into_iter().next();
+    let Some(Upcoming { draft, .. }) = upcoming else {
         bail!("no published post belongs into the digest {:?}", digest.name.as_str());
-    }
-    let items: Vec<Item<'_>> = newest.iter().map(|(post, content, id)| Item { id, post, content }).collect();
-    let desk = Desk { config: &setup.config, site: &site, posts: Vec::new(), store: &store, now, accept_new: false };
-    // The next edition as it would be, with its introduction.
-    let slot = match &digest.schedule {
-        Schedule::Crontab(crontab) => crontab.next_after(now, digest.zone(site.timezone)),
-        Schedule::Each => None,
     };
-    let composition = desk.compose(digest, slot, &items, None, &setup.templates()?, mail)?;
+    let contents: Vec<Content> =
+        draft.posts.iter().map(|held| Ok(cycle.blog.render(held.post)?.0)).collect::<Result<_, post::Problem>>()?;
+    let held = draft.posts.iter().zip(&contents);
+    let items: Vec<Item<'_>> = held.map(|(held, content)| Item { id: held.id, post: held.post, content }).collect();
+    let mut composition = desk.compose(digest, draft.slot, &items, None, &setup.templates()?, mail)?;
+    composition.subject = format!("[Test] {}", composition.subject);
+    let now = cycle.now;
     let skeleton = skeleton(mail, &desk.list(digest, mail), &composition, &format!("test/{}", digest.name))?;
     let delivery = setup.random.id();
     let mailbox = Mailbox { name: None, address: to.clone() };
@@ -57,7 +51,8 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
     let bytes = signer.sign(bytes, now)?;
     let message = Message { envelope: Envelope { from: mail.from.address.clone(), to: to.clone() }, bytes };
     // Nothing is kept of this store; closed, it holds up no run while we wait for the server.
-    drop(store);
+    drop((decisions, desk));
+    drop(cycle);
     let mut session = transport.session();
     session.ready().map_err(|e| anyhow!("{e}"))?;
     let sent = session
