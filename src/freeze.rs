@@ -273,7 +273,13 @@ fn mark_baseline(posts: &mut [Candidate<'_>], until: DateTime<Utc>) -> Vec<PostI
 /// A slug as a part of an edition's id, which is also a file name.
 fn plain(slug: &str) -> String {
     let kept = slug.chars().map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' });
-    kept.take(80).collect::<String>().trim_matches('.').to_owned()
+    // Octets: a file's name has 255.
+    let mut length = 0;
+    let fits = |c: &char| {
+        length += c.len_utf8();
+        length <= 80
+    };
+    kept.take_while(fits).collect::<String>().trim_matches('.').to_owned()
 }
 
 fn stamp(time: DateTime<Utc>) -> String {

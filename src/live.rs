@@ -48,9 +48,12 @@ impl Live<'_> {
         Ok(given_up)
     }
 
-    /// Whether the next run is not to try again: `late` is over, or another slot has come. What a person has still to approve, and
-    /// a mail per post, waits for as long as it takes.
+    /// Whether the next run is not to try again: a post has moved, `late` is over, or another slot has come. What a person has still
+    /// to approve, and a mail per post, waits for as long as it takes.
     fn is_over(&self, digest: &edition::Settings, waiting: &Waiting) -> bool {
+        if waiting.moved && digest.require_live {
+            return true;
+        }
         let (Schedule::Crontab(crontab), Some(slot), Some(approved)) =
             (&digest.schedule, waiting.slot, waiting.approved)
         else {
@@ -78,7 +81,9 @@ impl Live<'_> {
             let heard: Vec<(&str, &str)> =
                 urls.iter().filter_map(|url| Some((url.as_str(), answers.get(url)?.as_str()))).collect();
             self.store.heard(edition, &heard)?;
-            if all_answer(urls, answers) {
+            // One whose digest is not configured any more, nobody is known to want.
+            let is_wanted = self.config.digests.iter().any(|known| known.name.as_str() == digest);
+            if is_wanted && all_answer(urls, answers) {
                 let default = self.config.default_digests().contains(&digest.as_str());
                 self.store.release_live(edition, default, self.now)?;
             }

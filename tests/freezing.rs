@@ -265,6 +265,18 @@ fn what_is_carried_over_does_not_age_and_what_is_found_old_is_never_mailed() {
 }
 
 #[test]
+fn who_runs_only_when_it_is_due_mails_what_is_young_enough() {
+    every_store(|base| {
+        let digest = format!("{WEEKLY}max_age = \"8d\"\n");
+        let store = introduced(base, &digest);
+        let posts = [post("friday", "2026-11-27T08:00"), post("old", "2026-11-21T08:00")];
+        // The run that decides the slot is the first to see them.
+        let said = Blog::new(&digest, &posts).run(&store, days(7) + TimeDelta::minutes(5));
+        assert_eq!(said, ["weekly/2026-11-30: friday"]);
+    });
+}
+
+#[test]
 fn an_edited_schedule_neither_repeats_nor_revives_a_slot() {
     every_store(|base| {
         let store = introduced(base, WEEKLY);

@@ -225,6 +225,46 @@ fn a_mail_per_post_waits_for_its_own_post_as_long_as_it_takes() {
 }
 
 #[test]
+fn a_post_that_moves_while_it_is_waited_for_is_mailed_with_its_new_address() {
+    for schedule in ["each", "0 9 * * MON"] {
+        let server = Server::start();
+        let site = site(&server, "require_live = true");
+        let config = fs::read_to_string(site.path("config.toml")).expect("a configuration");
+        site.write("config.toml", &config.replace("0 9 * * MON", schedule));
+        server.publish(&POSTS[1..]);
+        run(&site, NOON, &["run"]);
+        let file = |name: &str| site.path("posts").join(name);
+        let posts = fs::read_dir(site.path("posts")).expect("posts").map(|entry| entry.expect("an entry").file_name());
+        let old =
+            posts.map(|name| name.display().to_string()).find(|name| name.contains("2026-11-16")).expect("a post");
+        fs::rename(file(&old), file("2026-11-16-moved.md")).expect("writable");
+        server.publish(&[&POSTS[0].replace("note", "moved")]);
+        let ran = run(&site, "2026-11-23T13:00:00Z", &["run"]);
+        assert!(ran.err.contains("was given up"), "{ran:?}");
+        // Its slot is decided; a mail per post has none.
+        let mails = || mailed(&site).into_values().sum::<usize>();
+        assert_eq!(mails(), if schedule == "each" { 6 } else { 0 }, "{schedule}: {ran:?}");
+        run(&site, NEXT_MONDAY, &["run"]);
+        assert_eq!(mails(), if schedule == "each" { 6 } else { 3 }, "{schedule}");
+    }
+}
+
+#[test]
+fn nobody_gets_what_waits_for_a_digest_that_is_not_there_any_more() {
+    let server = Server::start();
+    let site = site(&server, "require_live = true");
+    run(&site, NOON, &["run"]);
+    let config = fs::read_to_string(site.path("config.toml")).expect("a configuration");
+    site.write("config.toml", &config.replace("name = \"weekly\"", "name = \"letter\""));
+    server.publish(&POSTS);
+    run(&site, "2026-11-23T13:00:00Z", &["run"]);
+    assert!(!mailed(&site).contains_key(EDITION));
+    site.write("config.toml", &config);
+    run(&site, "2026-11-23T14:00:00Z", &["run"]);
+    assert_eq!(mailed(&site).get(EDITION), Some(&3));
+}
+
+#[test]
 fn why_a_page_is_not_there_is_said_in_words() {
     let server = Server::start();
     server.set("/round", "302 Found\r\nLocation: /round");

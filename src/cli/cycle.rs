@@ -122,7 +122,9 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     for edition in cycle.give_up()? {
         say::remark(
             global,
-            format!("{edition} was given up: its posts were not on the site in time; they go with the next edition"),
+            format!(
+                "{edition} was given up: its posts were not on the site in time, or have moved since; they go with the next edition"
+            ),
         );
     }
     let before = cycle.store.unfinished()?;

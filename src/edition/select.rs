@@ -31,7 +31,8 @@ pub fn for_slot<'a>(
     let fresh = |c: &Candidate<'_>| {
         let published = c.post.published.to_utc();
         let young = settings.max_age.is_none_or(|age| {
-            let first = slot::first_for(crontab, memory, published, c.first_seen, zone);
+            // Seen in this very run, it can be taken by this slot.
+            let first = slot::first_for(crontab, memory, published, c.first_seen, zone).min(slot);
             first - published <= age.0
         });
         published <= slot && young

@@ -77,10 +77,16 @@ pub fn introduction(
             message,
             help: help.to_owned(),
         };
-        match std::fs::read_to_string(root.join(&below)) {
-            Ok(text) if text.len() as u64 > MAX_BYTES => {
+        let place = root.join(&below);
+        match std::fs::metadata(&place) {
+            // A pipe would be waited for.
+            Ok(facts) if !facts.is_file() => return Err(problem("The introduction is no file".into(), "take it away")),
+            Ok(facts) if facts.len() > MAX_BYTES => {
                 return Err(problem("The introduction is longer than 1 MiB".into(), "shorten it"));
             }
+            _ => {}
+        }
+        match std::fs::read_to_string(place) {
             Ok(text) => {
                 let source = front_matter::split(&text, Fences::Any);
                 let front = front_matter::parse(&source).map_err(|error| Problem {

@@ -19,13 +19,17 @@ pub struct Waiting {
     pub approved: Option<DateTime<Utc>>,
     /// The addresses that must answer.
     pub urls: Vec<String>,
+    /// Whether one of its posts has another address by now, which the mail does not have.
+    pub moved: bool,
 }
 
 impl Store {
     /// All of them, oldest first.
     pub fn awaiting(&self) -> Result<Vec<Waiting>, Error> {
-        let sql = "SELECT e.id, e.digest, e.slot, e.approved, a.url FROM awaited a JOIN editions e ON e.id = a.edition \
-             WHERE e.state = 'waiting' ORDER BY e.number, a.position";
+        let sql = "SELECT e.id, e.digest, e.slot, e.approved, a.url, (SELECT COUNT(*) FROM digest_posts d \
+             JOIN posts p ON p.id = d.post WHERE d.edition = e.id AND p.gone = 0 AND NOT EXISTS \
+             (SELECT 1 FROM awaited o WHERE o.edition = e.id AND o.url = p.permalink)) \
+             FROM awaited a JOIN editions e ON e.id = a.edition WHERE e.state = 'waiting' ORDER BY e.number, a.position";
         let mut all: Vec<Waiting> = Vec::new();
         self.connection().each(sql, &[], |row| {
             let (edition, url) = (row.text(0)?, row.text(4)?);
@@ -37,6 +41,7 @@ impl Store {
                     slot: row.maybe_int(2)?.map(time).transpose()?,
                     approved: row.maybe_int(3)?.map(time).transpose()?,
                     urls: vec![url],
+                    moved: row.int(5)? > 0,
                 }),
             }
             Ok(())
@@ -70,7 +75,7 @@ impl Store {
     /// Withdraws an edition that waits. Nobody got it, so its posts are new to the digest again. False where somebody was faster.
     pub fn give_up(&self, edition: &str) -> Result<bool, Error> {
         self.connection().transaction(Write::Alone, |c| {
-            let sql = "UPDATE editions SET state = 'cancelled' WHERE id = $1 AND state = 'waiting'";
+            let sql = "UPDATE editions SET state = 'cancelled', post = NULL WHERE id = $1 AND state = 'waiting'";
             if c.execute(sql, &[edition.into()])? == 0 {
                 return Ok(false);
             }
