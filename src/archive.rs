@@ -146,22 +146,20 @@ impl Archive<'_> {
         let follows_from = (FORM, env!("CARGO_PKG_VERSION"), self.site, &listed.title, authority, hub, page, newest);
         let hash = digest(&SHA256, format!("{follows_from:?}").as_bytes());
         let digest = data_encoding::HEXLOWER.encode(hash.as_ref());
-        if let Some(row) = self.store.written_feeds()?.get(page::FOLDER).filter(|row| row.digest == digest) {
-            let marks: Vec<&str> = row.files.split(' ').collect();
-            let mut files = listed.files.iter().zip(&marks);
-            let is_there = files.all(|(file, mark)| output::is_marked(&self.config.path_of(&file.path), mark));
-            if is_there && marks.len() == listed.files.len() {
-                return Ok(());
-            }
+        let paths: Vec<PathBuf> = listed.files.iter().map(|file| self.config.path_of(&file.path)).collect();
+        let written = self.store.written_feeds()?;
+        let remembered = written.get(page::FOLDER).filter(|row| row.digest == digest);
+        if remembered.is_some_and(|row| output::are_marked(&paths, &row.files)) {
+            return Ok(());
         }
         let entries = newest.iter().map(|page| self.entry(page)).collect::<Result<Vec<_>, _>>()?;
         let home = page::index(&self.site.url);
         let feed = Feed { title: listed.title.clone(), home, description: None, ..Feed::new(self.site, entries) };
         let mut marks = Vec::new();
-        for (file, format) in listed.files.iter().zip(formats) {
-            let (path, bytes) = (self.config.path_of(&file.path), self.checked(&feed, *format, file)?);
-            output::replace(&path, &bytes)?;
-            marks.push(output::mark(&path, &bytes));
+        for ((file, path), format) in listed.files.iter().zip(&paths).zip(formats) {
+            let bytes = self.checked(&feed, *format, file)?;
+            output::replace(path, &bytes)?;
+            marks.push(output::mark(path, &bytes));
         }
         let written = Written { name: page::FOLDER.to_owned(), digest, files: marks.join(" ") };
         Ok(self.store.remember_feeds(&[(page::FOLDER, written)])?)

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 pub use folder::replace_folder;
-pub use mark::{is_marked, mark};
+pub use mark::{are_marked, mark};
 
 /// What became of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -77,6 +77,12 @@ impl Excerpt {
         Excerpt { text, before: before.len() }
     }
 
+    /// Of a line, around the character that stands there, counted from 1; its beginning where none is named.
+    pub fn around(line: &str, column: Option<u32>) -> Self {
+        let place = column.and_then(|column| line.char_indices().nth(column.saturating_sub(1) as usize));
+        Excerpt::of(line, place.map_or(0, |(at, _)| at))
+    }
+
     /// The beginning of a line.
     pub fn start(line: &str) -> Self {
         Excerpt::of(line, 0)
@@ -195,11 +201,16 @@ pub fn posts(blog: &Blog, generator: &Generator, root: &Path, only: &[String]) -
         let Some(line) = finding.line else { continue };
         let text = std::fs::read(root.join(&finding.path)).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        let column = finding.column.map_or(0, |column| column.saturating_sub(1) as usize);
-        let of = |line: &str| Excerpt::of(line, line.char_indices().nth(column).map_or(0, |(at, _)| at));
-        finding.shown = text.lines().nth(line.saturating_sub(1) as usize).map(of);
+        let line = text.lines().nth(line.saturating_sub(1) as usize);
+        finding.shown = line.map(|line| Excerpt::around(line, finding.column));
     }
     found
+}
+
+/// Whether a file was taken for a post, or a folder holds one.
+pub fn holds(blog: &Blog, path: &str) -> bool {
+    blog.posts.iter().any(|post| is_below(&post.path, path))
+        || blog.unpublished().into_iter().any(|file| is_below(file, path))
 }
 
 fn is_below(path: &str, wanted: &str) -> bool {

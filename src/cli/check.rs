@@ -42,7 +42,7 @@ pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
         let overrides = setup.overrides()?;
         let root = &setup.config.root;
         let only: Vec<String> = files.iter().map(|file| below(file, root)).collect();
-        if let Some(stranger) = only.iter().find(|path| !cycle.blog.holds(path)) {
+        if let Some(stranger) = only.iter().find(|path| !check::holds(blog, path)) {
             bail!(
                 "{stranger} is no post of this blog, and neither a feed nor a mail\n  help: name files or folders of posts, feeds (.xml, .json or an address) and mails (.eml)"
             );

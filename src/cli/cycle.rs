@@ -119,7 +119,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     problems.extend(published.problems);
     let mut run = cycle.report(published.feeds, problems);
 
-    for edition in cycle.give_up()? {
+    for edition in cycle.live().give_up()? {
         say::remark(
             global,
             format!(
@@ -220,7 +220,7 @@ impl<'a> Cycle<'a> {
         };
         match publisher.run(mode) {
             // Who looks before a run wants to see what the guard holds up.
-            Err(flood @ publish::Error::Flood { .. }) if mode == publish::Mode::Rehearse => {
+            Err(flood @ publish::Error::Flood { .. }) if mode != publish::Mode::Publish => {
                 say::remark(self.global, format!("a run would stop here: {flood}"));
                 Ok(Publisher { accept_new: true, ..publisher }.run(mode)?)
             }
@@ -281,11 +281,6 @@ impl<'a> Cycle<'a> {
         Live { config: &self.setup.config, site: &self.site, store: &self.store, now: self.now }
     }
 
-    /// What waited for its posts for too long; their ids.
-    fn give_up(&self) -> Result<Vec<String>> {
-        Ok(self.live().give_up()?)
-    }
-
     /// Reports of editions, with those who would not get them.
     fn rehearsed(&self, desk: &Desk<'_>, editions: Vec<Edition>) -> Result<Vec<report::Edition>> {
         let report = |edition: Edition| {
@@ -318,7 +313,7 @@ impl<'a> Cycle<'a> {
         let (mut editions, mut digests) = (Vec::new(), Vec::new());
         let (mut waiting, mut released) = (Vec::new(), Vec::new());
         if !self.setup.config.digests.is_empty() {
-            self.give_up()?;
+            self.live().give_up()?;
             let before = self.store.unfinished()?;
             let desk = self.desk(&published.identities)?;
             let decisions = self.freeze(&desk, &mut run.posts.problems)?;

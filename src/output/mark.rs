@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What tells the file at `path`, which holds `bytes`, from others: its length, its time of change, and a hash. No blanks.
 pub fn mark(path: &Path, bytes: &[u8]) -> String {
@@ -11,7 +11,7 @@ pub fn mark(path: &Path, bytes: &[u8]) -> String {
 }
 
 /// Whether the file at `path` is the one that was marked, or holds the same.
-pub fn is_marked(path: &Path, mark: &str) -> bool {
+fn is_marked(path: &Path, mark: &str) -> bool {
     let Some((known, sum)) = mark.rsplit_once('.') else { return false };
     let Ok(found) = fs::metadata(path) else { return false };
     let found_facts = facts(Some(&found));
@@ -19,6 +19,12 @@ pub fn is_marked(path: &Path, mark: &str) -> bool {
     // Another time alone may be a copy's.
     found_facts == known
         || length(&found_facts) == length(known) && fs::read(path).is_ok_and(|bytes| hash(&bytes) == sum)
+}
+
+/// Whether these files are those of which the marks, between blanks, were made.
+pub fn are_marked(files: &[PathBuf], marks: &str) -> bool {
+    let marks: Vec<&str> = marks.split(' ').collect();
+    files.len() == marks.len() && files.iter().zip(marks).all(|(file, mark)| is_marked(file, mark))
 }
 
 fn facts(file: Option<&Metadata>) -> String {

@@ -78,10 +78,8 @@ impl Publisher<'_> {
 
     /// Whether its files are those that were written: none is missing, and none was put back from before.
     pub(super) fn is_there(&self, document: &Document<'_>, files: &str) -> bool {
-        let formats = &self.config.feeds.formats;
-        let marks: Vec<&str> = files.split(' ').collect();
-        let is_marked = |(format, mark): (&Format, &&str)| output::is_marked(&self.path(&document.file(*format)), mark);
-        formats.len() == marks.len() && formats.iter().zip(&marks).all(is_marked)
+        let paths = self.config.feeds.formats.iter().map(|format| self.path(&document.file(*format)));
+        output::are_marked(&paths.collect::<Vec<_>>(), files)
     }
 
     /// What is told of a document that need not be written.

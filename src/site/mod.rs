@@ -192,13 +192,6 @@ impl Blog {
         self.renderer.render(post)
     }
 
-    /// Whether a file was taken for a post, or a folder holds one.
-    pub fn holds(&self, path: &str) -> bool {
-        let path = path.trim_start_matches("./").trim_end_matches('/');
-        let is_in = |file: &str| file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        path.is_empty() || self.posts.iter().any(|post| is_in(&post.path)) || self.unpublished().into_iter().any(is_in)
-    }
-
     /// Paths of files that are there but not published: hidden, or broken.
     pub fn unpublished(&self) -> HashSet<&str> {
         let hidden = self.hidden.iter().map(|hidden| hidden.path.as_str());

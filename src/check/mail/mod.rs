@@ -116,8 +116,7 @@ pub fn uncomposed(config: &Source, digest: &str, why: &str) -> Finding {
 
 fn finding(place: Place, severity: Severity, message: String, help: &str) -> Finding {
     let Place { path, line, column, shown } = place;
-    let at = |line: &str| column.and_then(|column| line.char_indices().nth(column.saturating_sub(1) as usize));
-    let shown = shown.map(|line| Excerpt::of(&line, at(&line).map_or(0, |(at, _)| at)));
+    let shown = shown.map(|line| Excerpt::around(&line, column));
     Finding { column, shown, ..Finding::new(&path, line, severity, message, help) }
 }
 
