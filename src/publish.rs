@@ -11,7 +11,7 @@ use crate::feed::scope::{Role, Wanted, below};
 use crate::feed::{self, ContentKind, Feed, Format, History, Listed, Scope};
 use crate::output;
 use crate::post::identity::{Assigned, Change, Known, assign};
-use crate::post::{Post, PostId, Problem, Site};
+use crate::post::{Post, Problem, Site};
 use crate::report;
 use crate::site::Blog;
 use crate::store::feeds::Written;
@@ -20,11 +20,11 @@ use chrono::{DateTime, Utc};
 use document::{Document, Outcome};
 use entries::Entries;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// As many posts are rendered at once: enough for all cores, little enough for the memory.
-const AT_ONCE: usize = 400;
+const AT_ONCE: usize = 200;
 /// As many feeds are kept to be looked at.
 const MOST_SHOWN: usize = 60;
 /// As many posts are named where too many look new.
@@ -240,14 +240,13 @@ impl Publisher<'_> {
         }
         let id_of = |post: usize| &identities[post].known.id;
         let members: Vec<_> =
-            scope.posts.iter().map(|post| (id_of(*post), identities[*post].known.published)).collect();
+            scope.posts.iter().map(|post| (id_of(*post), identities[*post].known.published())).collect();
         let places = self.store.archive_posts(&scope.folder, &members)?;
-        let posts: HashMap<&PostId, usize> = scope.posts.iter().map(|post| (id_of(*post), *post)).collect();
         let count = places.len().div_ceil(PAGE);
-        for (at, ids) in places.chunks(PAGE).enumerate() {
+        for (at, members) in places.chunks(PAGE).enumerate() {
             let number = at + 1;
             // What was withdrawn leaves a gap. The blog's order is that of feeds.
-            let mut posts: Vec<usize> = ids.iter().filter_map(|id| posts.get(id).copied()).collect();
+            let mut posts: Vec<usize> = members.iter().flatten().map(|member| scope.posts[*member]).collect();
             posts.sort_unstable();
             let mut page = Document {
                 scope,

@@ -12,7 +12,7 @@ use postrider::edition::select::Candidate;
 use postrider::freeze::{Decision, Desk, Error, Verdict};
 use postrider::html::clean;
 use postrider::post::identity::{Assigned, Body, Change, Ids, Rules, assign};
-use postrider::post::{Content, Post, Site};
+use postrider::post::{Content, Hash, Link, Post, Site};
 use postrider::random::Random;
 use postrider::store::editions::Changed;
 use postrider::store::{self, Mode, Store};
@@ -25,6 +25,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
+use url::Url;
 
 const WEEKLY: &str = "[[digest]]\nname = \"weekly\"\nschedule = \"0 9 * * MON\"\n";
 const EACH: &str = "[[digest]]\nname = \"each\"\nschedule = \"each\"\n";
@@ -110,36 +111,20 @@ fn say(decision: &Decision<'_>) -> String {
 /// A post whose slug says what it is about.
 fn post(slug: &str, published: &str) -> Post {
     let published = format!("{published}:00Z").parse().expect("a date");
+    let url = format!("https://example.org/{slug}/").parse().expect("a URL");
     Post {
-        path: format!("posts/{slug}.md"),
-        title: format!("On {slug}"),
-        published,
-        updated: None,
-        slug: slug.to_owned(),
-        url: format!("https://example.org/{slug}/").parse().expect("a URL"),
-        authors: Arc::default(),
-        categories: Vec::new(),
-        tags: Vec::new(),
-        language: None,
-        guid: None,
-        summary: None,
-        image: None,
-        in_feeds: true,
-        in_digests: true,
-        work: None,
-        section: None,
-        translates: None,
-        minor: false,
-        featured: false,
-        body: Body::of(&format!("All about {slug}. {}", format!("{slug} is worth a word. ").repeat(20))),
-        fingerprint: slug.to_owned(),
-        source: 0,
-        stamp: None,
+        body: Body::sketched(&format!("All about {slug}. {}", format!("{slug} is worth a word. ").repeat(20))),
+        fingerprint: Hash::of(slug),
+        ..Post::new(format!("posts/{slug}.md"), format!("On {slug}"), published, slug.to_owned(), url)
     }
 }
 
+fn link(url: &str) -> Link {
+    url.parse::<Url>().expect("a URL").into()
+}
+
 fn tagged(slug: &str, published: &str, tag: &str) -> Post {
-    Post { tags: vec![tag.to_owned()], ..post(slug, published) }
+    Post { tags: [tag].into_iter().collect(), ..post(slug, published) }
 }
 
 fn days(days: i64) -> DateTime<Utc> {
@@ -373,8 +358,8 @@ fn each_post_is_an_edition_when_its_time_has_come_and_late_does_not_apply() {
         // Another post of that day and slug: ids are never used again.
         let twin = Post {
             path: "posts/en/c.md".into(),
-            url: "https://example.org/en/c/".parse().unwrap(),
-            body: Body::of("Other."),
+            link: link("https://example.org/en/c/"),
+            body: Body::sketched("Other."),
             ..post("c", "2026-11-23T12:00")
         };
         let more = [&posts[..], &[twin]].concat();
@@ -406,21 +391,20 @@ fn a_post_that_moved_changed_or_came_back_is_not_mailed_again() {
         let first_seen = "SELECT first_seen FROM posts WHERE id = 'tag:example.org,2026-11-20:a'";
         Blog::new(WEEKLY, std::slice::from_ref(&a)).run(&store, monday());
         let seen = base.look(first_seen);
-        let url = |url: &str| url.parse().unwrap();
         let histories = [
             Post { path: "posts/2026/renamed.md".into(), ..a.clone() },
             Post {
                 path: "posts/2026/renamed.md".into(),
                 title: "New".into(),
                 slug: "new".into(),
-                url: url("https://example.org/new/"),
+                link: link("https://example.org/new/"),
                 ..a.clone()
             },
             Post {
                 path: "posts/back.md".into(),
                 slug: "new".into(),
-                url: url("https://example.com/new/"),
-                fingerprint: "x".into(),
+                link: link("https://example.com/new/"),
+                fingerprint: Hash::of("x"),
                 ..a.clone()
             },
             Post {
@@ -441,14 +425,14 @@ fn a_post_that_moved_changed_or_came_back_is_not_mailed_again() {
         // Away, and back with another name, title and day, and other words at its end: only a sample of its body tells.
         let words =
             |end: &str| format!("All about a. {}{end}", "a is worth a word, or two if there are any. ".repeat(20));
-        let first = Post { path: "posts/back.md".into(), body: Body::of(&words("")), ..a.clone() };
+        let first = Post { path: "posts/back.md".into(), body: Body::sketched(&words("")), ..a.clone() };
         let edited = Post {
             path: "posts/again.md".into(),
             title: "Again".into(),
             slug: "again".into(),
-            url: url("https://example.org/again/"),
+            link: link("https://example.org/again/"),
             published: "2026-12-21T08:00:00Z".parse().unwrap(),
-            body: Body::of(&words("And more.")),
+            body: Body::sketched(&words("And more.")),
             ..a.clone()
         };
         Blog::new(WEEKLY, &[first]).identify(&store, days(40));
@@ -458,7 +442,7 @@ fn a_post_that_moved_changed_or_came_back_is_not_mailed_again() {
         // What is written anew without its sketch being read keeps it.
         let featured = Post { featured: true, ..edited.clone() };
         Blog::new(WEEKLY, &[featured]).identify(&store, days(43));
-        let sketch = edited.body.sketch.map(|sketch| sketch.to_string());
+        let sketch = edited.body.sketch().map(|sketch| sketch.to_string());
         assert_eq!(Some(base.look("SELECT sketch FROM posts WHERE path = 'posts/again.md'")), sketch);
         assert_eq!((base.look(first_seen), base.look("SELECT COUNT(*) FROM posts")), (seen, "2".to_owned()));
     });

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use postrider::post::dialect::Dialect;
 use postrider::post::identity::{Ids, Known, Rules, assign};
 use postrider::post::settings::Settings;
-use postrider::post::{Post, Problem, Site};
+use postrider::post::{Content, Post, Problem, Site};
 use postrider::site::{self, Blog};
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -39,8 +39,7 @@ fn every_post_of_the_corpus_is_read_as_expected() {
 fn reading_twice_gives_the_same() {
     let blog = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/posts/jekyll");
     let (first, second) = (read(&blog), read(&blog));
-    let prints =
-        |blog: &Blog| blog.posts.iter().map(|post| (post.path.clone(), post.fingerprint.clone())).collect::<Vec<_>>();
+    let prints = |blog: &Blog| blog.posts.iter().map(|post| (post.path.clone(), post.fingerprint)).collect::<Vec<_>>();
     assert_eq!(prints(&first), prints(&second));
     assert_eq!(first.problems, second.problems);
     assert!(first.posts.is_sorted_by(|a, b| a.published >= b.published));
@@ -131,7 +130,7 @@ fn it_does_not_matter_where_the_folder_begins() {
         for post in part.posts.iter() {
             assert!(post.path.starts_with(prefix), "{}", post.path);
             let same = whole.posts.iter().find(|other| post.path.ends_with(&other.path)).expect("in the whole");
-            assert_eq!((&post.url, &post.categories), (&same.url, &same.categories));
+            assert_eq!((&post.link, &post.categories), (&same.link, &same.categories));
         }
     }
 }
@@ -143,7 +142,7 @@ fn our_permalink_goes_before_the_generators_but_not_before_the_posts_own() {
     let blog = read_with(&settings, &blog);
     let url = |name: &str| {
         let post = blog.posts.iter().find(|post| post.path.ends_with(name)).expect("there");
-        post.url.path().to_owned()
+        post.url().path().to_owned()
     };
     assert_eq!(url("24-2-5-Short-Name.markdown"), "/blog/2024/02/05/Short-Name/");
     assert_eq!(url("2024-05-01-Above.md"), "/blog/notes/own/second/third%20one/2024/05/01/Above/");
@@ -255,7 +254,7 @@ fn a_megabyte_of_anything_is_read_soon() {
         "{% assign a = a | default: 'xxxxxxxx' | append: a | append: a %}{% assign b = b | push: b %}",
         "{% assign a = 'x,y' | split: ',' | concat: a | concat: a %}{{ a | join: 'xxxxxxxxxxxxxxxxxxxxxxx' | size }}",
         "{% assign a = 'aaaaaaaaaaaaaaaa' %}{% assign a = a | replace: 'a', a | replace: 'a', a | replace: 'a', a | replace: 'a', a | replace: 'a', a %}",
-        "{% assign p = site.posts | where_exp: 'p', 'p.title == p.url and p.title or p.url' %}",
+        "{% assign p = site.posts | where_exp: 'p', 'p.title == p.url() and p.title or p.url()' %}",
         "{% include {{ x }} %}{% include a b=c %}",
         "{{ 'a' | date: '%Q%^' | truncate: -5 | slice: -9, 99 | times: 1e9 }}",
         "{{ 9223372036854775807 | plus: 1 | times: 9223372036854775807 | divided_by: -1 | modulo: 0 }}",
@@ -449,8 +448,8 @@ fn report(blog: &Blog, path: &str) -> String {
     let mut problems: Vec<Problem> = blog.problems.iter().filter(|problem| problem.path == path).cloned().collect();
     let post = blog.posts.iter().find(|post| post.path == path);
     let rendered = post.map(|post| blog.render(post).expect("it is there"));
-    if let Some(post) = post {
-        facts(post, &mut report);
+    if let (Some(post), Some((content, _))) = (post, &rendered) {
+        facts(post, content, &mut report);
     }
     if let Some((_, more)) = &rendered {
         problems.extend(more.iter().cloned());
@@ -472,7 +471,7 @@ fn report(blog: &Blog, path: &str) -> String {
     if report.is_empty() { "not a post\n".into() } else { report }
 }
 
-fn facts(post: &Post, report: &mut String) {
+fn facts(post: &Post, content: &Content, report: &mut String) {
     let mut fact = |name: &str, value: String| {
         if !value.is_empty() {
             let _ = writeln!(report, "{name}: {value}");
@@ -480,21 +479,21 @@ fn facts(post: &Post, report: &mut String) {
     };
     fact("title", post.title.clone());
     fact("published", post.published.to_rfc3339());
-    fact("updated", post.updated.map(|date| date.to_rfc3339()).unwrap_or_default());
-    fact("url", post.url.to_string());
+    fact("updated", post.rare.updated.map(|date| date.to_rfc3339()).unwrap_or_default());
+    fact("url", post.link.to_string());
     fact("slug", post.slug.clone());
-    fact("categories", post.categories.join(" | "));
-    fact("tags", post.tags.join(" | "));
+    fact("categories", post.categories.to_vec().join(" | "));
+    fact("tags", post.tags.to_vec().join(" | "));
     let person = |person: &postrider::post::Person| {
         let more = [person.email.clone(), person.url.as_ref().map(ToString::to_string)];
         let more: String = more.into_iter().flatten().map(|more| format!(" <{more}>")).collect();
         person.name.clone() + &more
     };
     fact("authors", post.authors.iter().map(person).collect::<Vec<_>>().join(" | "));
-    fact("language", post.language.clone().unwrap_or_default());
-    fact("translates", post.translates.clone().unwrap_or_default());
-    fact("guid", post.guid.clone().unwrap_or_default());
-    fact("image", post.image.as_ref().map(|image| format!("{} ({})", image.url, image.alt)).unwrap_or_default());
+    fact("language", post.rare.language.clone().unwrap_or_default());
+    fact("translates", post.rare.translates.clone().unwrap_or_default());
+    fact("guid", post.rare.guid.clone().unwrap_or_default());
+    fact("image", content.image.as_ref().map(|image| format!("{} ({})", image.url, image.alt)).unwrap_or_default());
     let flags = [(!post.in_feeds, "not in feeds"), (!post.in_digests, "not in digests"), (post.minor, "minor")];
     fact("flags", flags.iter().filter(|(set, _)| *set).map(|(_, flag)| *flag).collect::<Vec<_>>().join(", "));
 }

@@ -50,16 +50,16 @@ pub(super) fn matches(entries: &[&ForeignEntry], posts: &[Arc<Post>], home: &Url
     matching.by(
         By::Address,
         |e| addresses[e].iter().map(|u| (host(u), place(u))).collect(),
-        |p| vec![(host(&posts[p].url), place(&posts[p].url))],
+        |p| vec![(host(&posts[p].url()), place(&posts[p].url()))],
     );
-    matching.by(By::Path, |e| addresses[e].iter().map(place).collect(), |p| vec![place(&posts[p].url)]);
+    matching.by(By::Path, |e| addresses[e].iter().map(place).collect(), |p| vec![place(&posts[p].url())]);
     matching.by(
         By::SlugAndDay,
         |e| {
             let slugs: BTreeSet<String> = addresses[e].iter().filter_map(slug).collect();
             slugs.iter().flat_map(|slug| days[e].iter().map(move |day| (slug.clone(), *day))).collect()
         },
-        |p| slug(&posts[p].url).into_iter().map(|slug| (slug, day(p))).collect(),
+        |p| slug(&posts[p].url()).into_iter().map(|slug| (slug, day(p))).collect(),
     );
     matching.by(
         By::TitleAndDay,

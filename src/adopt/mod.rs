@@ -200,7 +200,8 @@ impl Adopter<'_> {
         }
         let told: HashSet<&str> = rows.iter().map(|row| row.id.0.as_str()).collect();
         let assigned = assign(&rows, posts, &rules);
-        let shown = assigned.iter().zip(posts.iter()).filter(|(_, post)| post.in_feeds && post.translates.is_none());
+        let shown =
+            assigned.iter().zip(posts.iter()).filter(|(_, post)| post.in_feeds && post.rare.translates.is_none());
         let new: Vec<(&Assigned, &Arc<Post>)> = shown
             .take(self.config.feeds.limit)
             .filter(|(assigned, _)| !told.contains(assigned.known.id.0.as_str()))
@@ -283,7 +284,7 @@ struct Rule {
 
 impl Rule {
     fn id(&self, post: &Post) -> Option<String> {
-        permanent(self.ids, &below(&self.origin, &post.url)?)
+        permanent(self.ids, &below(&self.origin, &post.url())?)
     }
 }
 

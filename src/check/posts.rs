@@ -37,7 +37,7 @@ pub(super) fn findings(blog: &Blog, generator: &Generator, root: &Path) -> Vec<F
     }
     found.extend(same_addresses(&blog.posts));
     let drafts: HashSet<String> = blog.hidden.iter().map(|hidden| slug_of(&hidden.path)).collect();
-    let addresses: HashSet<&str> = blog.posts.iter().map(|post| post.url.path()).collect();
+    let addresses: HashSet<String> = blog.posts.iter().map(|post| post.url().path().to_owned()).collect();
     let of_each: Vec<Vec<Finding>> = blog
         .posts
         .par_iter()
@@ -67,7 +67,7 @@ fn same_addresses(posts: &[Arc<Post>]) -> Vec<Finding> {
     let mut first: HashMap<&str, &Post> = HashMap::new();
     let mut found = Vec::new();
     for post in posts.iter().rev() {
-        match first.get(post.url.as_str()) {
+        match first.get(post.link.as_str()) {
             Some(other) => found.push(Finding::new(
                 &post.path,
                 None,
@@ -75,7 +75,7 @@ fn same_addresses(posts: &[Arc<Post>]) -> Vec<Finding> {
                 format!("The post has the same address as {}: one of them cannot be read on the site", other.path),
                 "give one of them another `slug` or `permalink`",
             )),
-            None => drop(first.insert(post.url.as_str(), post)),
+            None => drop(first.insert(post.link.as_str(), post)),
         }
     }
     found
@@ -130,15 +130,16 @@ fn missing_pictures(post: &Post, content: &Content, generator: &Generator, root:
             // Hexo's folder of a post's own.
             || beside.join(&stem).join(name).exists()
     };
-    let own = |url: &Url| url.host_str() == post.url.host_str();
+    let page = post.url();
+    let own = |url: &Url| url.host_str() == page.host_str();
     let shown = ["src", "poster"].iter().flat_map(|attribute| content.html.addresses(attribute));
-    let shown = shown.filter_map(|address| Url::parse(&address).ok());
+    let shown: Vec<Url> = shown.filter_map(|address| Url::parse(&address).ok()).collect();
     // One that all posts have from the site's defaults is no fault of this one.
     let its_own = |url: &Url| decoded(url.path()).rsplit('/').next().is_some_and(|name| source.contains(name));
-    let image = post.image.iter().map(|image| image.url.clone()).filter(its_own);
+    let image = content.image.iter().map(|image| image.url.clone()).filter(|url| its_own(url) && !shown.contains(url));
     // What a post offers to hear is listed in feeds, whether it is there or not.
     let offered = content.media.iter().map(|media| media.url.clone());
-    let pictures = image.chain(shown).chain(offered);
+    let pictures = image.chain(shown.iter().cloned()).chain(offered);
     let missing = pictures.filter(|url| own(url) && !is_there(url)).map(|url| {
         let path = decoded(url.path());
         let recorded = [".mp4", ".webm", ".ogv", ".mov", ".mp3", ".ogg", ".m4a", ".wav"];
@@ -170,11 +171,12 @@ fn links_to_drafts(
     post: &Post,
     content: &Content,
     drafts: &HashSet<String>,
-    addresses: &HashSet<&str>,
+    addresses: &HashSet<String>,
     source: &str,
 ) -> Vec<Finding> {
     let links = content.html.addresses("href").into_iter().filter_map(|address| Url::parse(&address).ok());
-    let internal = links.filter(|url| url.host_str() == post.url.host_str() && !addresses.contains(url.path()));
+    let page = post.url();
+    let internal = links.filter(|url| url.host_str() == page.host_str() && !addresses.contains(url.path()));
     let lead = internal.filter_map(|url| {
         let last = url.path().trim_end_matches('/').rsplit('/').next()?.trim_end_matches(".html").to_lowercase();
         (!last.is_empty() && drafts.contains(&last)).then_some(last)

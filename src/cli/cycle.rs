@@ -330,7 +330,7 @@ impl<'a> Cycle<'a> {
         let Generator { rules, why, .. } = &self.generator;
         run.posts.read_as = Some(report::ReadAs { dialect: rules.dialect(), why: why.clone() });
         let newest = self.blog.posts.first();
-        run.posts.newest = newest.map(|post| report::Newest { path: post.path.clone(), url: post.url.to_string() });
+        run.posts.newest = newest.map(|post| report::Newest { path: post.path.clone(), url: post.link.to_string() });
         run.editions = Some(editions);
         run.digests = Some(digests);
         Ok(Planned { run, waiting, released })

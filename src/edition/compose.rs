@@ -228,7 +228,7 @@ pub(crate) mod sample {
     use super::*;
     use crate::edition::Layout;
     use crate::html::CleanHtml;
-    use crate::post::{Content, Image, Measured, Person, Post, PostId, Site};
+    use crate::post::{Content, Image, Measured, Person, Post, PostId, Rare, Site};
     use crate::template::{Templates, theme};
     use chrono::{DateTime, FixedOffset};
     use serde::Deserialize;
@@ -361,38 +361,25 @@ pub(crate) mod sample {
     impl CasePost {
         fn build(&self) -> (PostId, Post, Content) {
             let post = Post {
-                path: "posts/sample.md".into(),
-                title: self.title.clone(),
-                published: self.published,
-                updated: None,
-                slug: "sample".into(),
-                url: self.url.clone(),
                 authors: self.authors.iter().map(|name| Person { name: name.clone(), ..Person::default() }).collect(),
-                categories: Vec::new(),
-                tags: self.tags.clone(),
-                language: self.language.clone(),
-                guid: None,
-                summary: None,
-                image: self
-                    .image
-                    .as_ref()
-                    .map(|p| Box::new(Image { url: p.url.clone(), alt: p.alt.clone(), measured: None })),
-                in_feeds: true,
-                in_digests: true,
-                work: None,
-                section: None,
-                translates: None,
-                minor: false,
+                tags: self.tags.iter().collect(),
+                rare: self.language.as_deref().map(Rare::in_language).unwrap_or_default(),
                 featured: self.featured,
-                body: crate::post::identity::Body::default(),
-                fingerprint: String::new(),
-                source: 0,
-                stamp: None,
+                ..Post::new(
+                    "posts/sample.md".into(),
+                    self.title.clone(),
+                    self.published,
+                    "sample".into(),
+                    self.url.clone(),
+                )
             };
             let html = CleanHtml::for_tests(&self.html);
             let measured = |size| Measured { length: 1, media_type: "image/jpeg".into(), size: Some(size) };
-            let size = self.image.as_ref().and_then(|picture| picture.size);
-            let image = post.image.as_deref().map(|image| Image { measured: size.map(measured), ..image.clone() });
+            let image = self.image.as_ref().map(|picture| Image {
+                url: picture.url.clone(),
+                alt: picture.alt.clone(),
+                measured: picture.size.map(measured),
+            });
             let intro = self.intro.as_deref().map(CleanHtml::for_tests);
             let content = Content {
                 intro,

@@ -108,7 +108,7 @@ impl Settings {
     /// Whether a post belongs into this digest: its tags and categories, its own `digest: false`, and whether another stands for it.
     pub fn takes(&self, post: &Post) -> bool {
         let has = |wanted: &[String]| wanted.iter().any(|w| post.is_about(w));
-        let own = post.in_digests && post.translates.is_none();
+        let own = post.in_digests && post.rare.translates.is_none();
         own && (self.tags.is_empty() || has(&self.tags)) && !has(&self.exclude_tags)
     }
 

@@ -179,7 +179,7 @@ fn show(item: &Item, i: &Ingredients) -> Shown {
     };
     let full = whole && !item.content.html.as_str().trim().is_empty();
     let Link { title, url, date, language, dir } = link(post, i);
-    let picture = item.content.image.as_ref().or(post.image.as_deref()).and_then(picture);
+    let picture = item.content.image.as_ref().and_then(picture);
     let authors: Vec<&str> = post.authors.iter().map(|author| author.name.as_str()).collect();
     let comma = i.templates.words().phrase(i.language, "comma", &[]).unwrap_or_else(|| ", ".to_owned());
     let html = full.then(|| plain(narrow(&item.content.html).as_str()));
@@ -208,9 +208,9 @@ fn group(post: &Post, grouping: &Grouping) -> Option<String> {
     match grouping.by? {
         GroupBy::Tag => {
             let has = |tag: &&String| post.is_about(tag);
-            grouping.tags.iter().find(has).or(post.tags.first()).cloned()
+            grouping.tags.iter().find(has).cloned().or_else(|| post.tags.iter().next().map(str::to_owned))
         }
-        GroupBy::Category => post.categories.first().cloned(),
+        GroupBy::Category => post.categories.iter().next().map(str::to_owned),
         GroupBy::Section => post.section.clone(),
     }
 }
@@ -230,10 +230,10 @@ fn picture(image: &Image) -> Option<Picture> {
 }
 
 fn link(post: &Post, i: &Ingredients) -> Link {
-    let language = post.language.as_deref().unwrap_or(&i.site.language);
+    let language = post.rare.language.as_deref().unwrap_or(&i.site.language);
     Link {
         title: one_line(&plain(&post.title), 300),
-        url: plain(post.url.as_str()),
+        url: plain(post.link.as_str()),
         date: day(i, &post.published),
         language: language.to_owned(),
         dir: direction(language).to_owned(),

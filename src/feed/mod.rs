@@ -114,17 +114,17 @@ impl Entry {
     pub fn new(id: PostId, updated: DateTime<Utc>, post: &Post, content: &Content) -> Entry {
         let published = whole_minutes(post.published.trunc_subsecs(0));
         Entry {
-            html: content.html.clone().with_ids_of(&mark(&id), &post.url),
+            html: content.html.clone().with_ids_of(&mark(&id), &post.url()),
             id: PostId(xml::line(&id.0)),
             title: xml::line(&post.title),
-            url: post.url.clone(),
+            url: post.url().clone(),
             published,
             updated: updated.trunc_subsecs(0).max(published.to_utc()),
             authors: post.authors.iter().filter_map(person).collect(),
-            categories: without_doubles(post.categories.iter().chain(&post.tags)),
-            language: post.language.as_deref().map(language),
+            categories: without_doubles(post.categories.iter().chain(post.tags.iter())),
+            language: post.rare.language.as_deref().map(language),
             summary: xml::text(&content.summary).trim().to_owned(),
-            image: content.image.clone().or_else(|| post.image.as_deref().cloned()),
+            image: content.image.clone(),
             media: content.media.clone(),
         }
     }
@@ -338,9 +338,9 @@ fn person(given: &Person) -> Option<Person> {
     Some(Person { name, email, url: given.url.clone() })
 }
 
-fn without_doubles<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+fn without_doubles<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
-    for name in names.map(|name| xml::line(name)).filter(|name| !name.is_empty()) {
+    for name in names.map(xml::line).filter(|name| !name.is_empty()) {
         if !kept.iter().any(|other| other.to_lowercase() == name.to_lowercase()) {
             kept.push(name);
         }

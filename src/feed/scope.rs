@@ -72,7 +72,7 @@ pub struct Wanted<'a> {
 impl Wanted<'_> {
     /// All feeds: the site's own, those by name, then those of `feeds.for`, by folder. `posts` are newest first.
     pub fn scopes(&self, posts: &[Arc<Post>]) -> Vec<Scope> {
-        let originals = || posts.iter().enumerate().filter(|(_, post)| post.in_feeds && post.translates.is_none());
+        let originals = || posts.iter().enumerate().filter(|(_, post)| post.in_feeds && post.rare.translates.is_none());
         let Settings { limit, content, .. } = *self.settings;
         let mut scopes = vec![Scope {
             role: Role::Site,
@@ -106,8 +106,8 @@ impl Wanted<'_> {
                     let all = posts.iter().enumerate().filter(|(_, post)| post.in_feeds);
                     self.add(kind, all, |post| vec![self.language(post)], &mut scopes);
                 }
-                Kind::Tag => self.add(kind, originals(), |post| post.tags.clone(), &mut scopes),
-                Kind::Category => self.add(kind, originals(), |post| post.categories.clone(), &mut scopes),
+                Kind::Tag => self.add(kind, originals(), |post| post.tags.to_vec(), &mut scopes),
+                Kind::Category => self.add(kind, originals(), |post| post.categories.to_vec(), &mut scopes),
                 Kind::Author => {
                     let names = |post: &Post| post.authors.iter().map(|author| author.name.clone()).collect();
                     self.add(kind, originals(), names, &mut scopes);
@@ -164,6 +164,6 @@ impl Wanted<'_> {
     }
 
     fn language(&self, post: &Post) -> String {
-        language(post.language.as_ref().unwrap_or(&self.site.language))
+        language(post.rare.language.as_ref().unwrap_or(&self.site.language))
     }
 }

@@ -1,8 +1,7 @@
 //! Whole feeds of nasty posts as snapshots, and what two independent readers make of them.
 
 use super::*;
-use crate::post::Measured;
-use crate::post::identity::Body;
+use crate::post::{Measured, Rare};
 use chrono::TimeZone;
 use chrono_tz::Tz;
 use proptest::prelude::*;
@@ -33,30 +32,14 @@ fn named(name: &str) -> Person {
 fn post(number: u32, title: &str) -> Post {
     let published = "2026-11-20T09:00:00.75-06:00".parse::<DateTime<FixedOffset>>().unwrap();
     Post {
-        path: format!("posts/{number}.md"),
-        title: title.to_owned(),
-        published: published - chrono::TimeDelta::days(i64::from(number)),
-        updated: None,
-        slug: number.to_string(),
-        url: Url::parse(&format!("https://example.org/blog/{number}/")).unwrap(),
         authors: site().author.into_iter().collect(),
-        categories: Vec::new(),
-        tags: Vec::new(),
-        language: None,
-        guid: None,
-        summary: None,
-        image: None,
-        in_feeds: true,
-        in_digests: true,
-        work: None,
-        section: None,
-        translates: None,
-        minor: false,
-        featured: false,
-        body: Body::default(),
-        fingerprint: String::new(),
-        source: 0,
-        stamp: None,
+        ..Post::new(
+            format!("posts/{number}.md"),
+            title.to_owned(),
+            published - chrono::TimeDelta::days(i64::from(number)),
+            number.to_string(),
+            Url::parse(&format!("https://example.org/blog/{number}/")).unwrap(),
+        )
     }
 }
 
@@ -69,6 +52,11 @@ fn content(html: &str, summary: &str) -> Content {
     }
 }
 
+fn pictured(html: &str, summary: &str) -> Content {
+    let url = Url::parse("https://example.org/a b|c.png").unwrap();
+    Content { image: Some(Image { url, alt: "A picture".to_owned(), measured: None }), ..content(html, summary) }
+}
+
 fn tag(number: u32) -> PostId {
     PostId(format!("tag:example.org,2026-11-20:{number}"))
 }
@@ -77,23 +65,18 @@ fn tag(number: u32) -> PostId {
 fn nasty() -> Feed {
     let generics = Post {
         authors: [named("Grace & Co"), named(" \u{7}"), named("Zoë")].into(),
-        categories: vec!["Rust".to_owned(), "C++ & <C#>".to_owned()],
-        tags: vec!["rust".to_owned(), "日本".to_owned(), " ".to_owned()],
-        image: Some(Box::new(Image {
-            url: Url::parse("https://example.org/a b|c.png").unwrap(),
-            alt: "A picture".to_owned(),
-            measured: None,
-        })),
+        categories: ["Rust", "C++ & <C#>"].into_iter().collect(),
+        tags: ["rust", "日本", " "].into_iter().collect(),
         ..post(1, "`Vec<T>` & Co &amp; \"</title>\" ]]> '1 > 0'")
     };
     let controls = Post {
-        url: Url::parse("https://example.org/blog/é b/?x=1&y=|#z").unwrap(),
+        link: Url::parse("https://example.org/blog/é b/?x=1&y=|#z").unwrap().into(),
         authors: Arc::default(),
-        language: Some("he".to_owned()),
+        rare: Rare::in_language("he"),
         ..post(2, "שלום \u{202b}עולם\u{202c} 👩‍👩‍👧\r\nA\u{b}B\u{85}C\u{ffff} Quoi\u{a0}?")
     };
     let plain = post(3, "Plain");
-    let link = PostId(plain.url.to_string());
+    let link = PostId(plain.link.to_string());
     let later = Utc.with_ymd_and_hms(2026, 11, 21, 8, 30, 15).unwrap();
     let never = DateTime::UNIX_EPOCH;
     let entries = vec![
@@ -101,7 +84,7 @@ fn nasty() -> Feed {
             tag(1),
             later,
             &generics,
-            &content(
+            &pictured(
                 "<!-- ]]> --><p>if (a[b[0]]>1 &amp;&amp; c) &lt;script&gt; ]]&gt; &amp;amp; &nbsp;</p>\r\n<pre><code>  let v: Vec&lt;T&gt;;\r\n</code></pre>",
                 "A <b>bold</b> claim & \"more\": ]]> Vec<T>",
             ),
@@ -362,11 +345,10 @@ fn feeds_are_found_in_what_posts_say() {
     ]
     .map(|table| toml::from_str(table).unwrap())
     .into();
-    let tagged = |number, tags: &[&str]| Post {
-        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-        authors: Arc::default(),
-        ..post(number, "T")
-    };
+    let tagged =
+        |number, tags: &[&str]| Post { tags: tags.iter().collect(), authors: Arc::default(), ..post(number, "T") };
+    let mut translated = Rare::in_language("de");
+    translated.translates = Some("posts/1.md".to_owned());
     let posts = [
         tagged(1, &["Birds", "c++"]),
         Post { authors: [self::named("Grace Hopper")].into(), ..tagged(2, &["birds", "snow"]) },
@@ -376,8 +358,8 @@ fn feeds_are_found_in_what_posts_say() {
             ..tagged(3, &["BIRDS", "c#"])
         },
         Post { in_feeds: false, ..tagged(4, &["secret"]) },
-        Post { language: Some("de".to_owned()), translates: Some("posts/1.md".to_owned()), ..tagged(5, &["vögel"]) },
-        Post { categories: vec!["grey".to_owned()], ..tagged(6, &[]) },
+        Post { rare: translated, ..tagged(5, &["vögel"]) },
+        Post { categories: ["grey"].into_iter().collect(), ..tagged(6, &[]) },
     ]
     .map(Arc::new);
     let site = Site { title: "Notes".to_owned(), ..site() };
@@ -503,7 +485,7 @@ proptest! {
     fn whatever_a_post_holds_its_feeds_are_read_as_meant(
         title in text(), summary in text(), html in text(), name in text(), tag in text(), site_title in text(), id in text(),
     ) {
-        let post = Post { authors: [named(&name)].into(), tags: vec![tag], ..post(1, &title) };
+        let post = Post { authors: [named(&name)].into(), tags: [tag].into_iter().collect(), ..post(1, &title) };
         let entry = Entry::new(PostId(format!("tag:{id}")), DateTime::UNIX_EPOCH, &post, &content(&html, &summary));
         let site = Site { title: site_title, description: Some(summary), ..site() };
         let markup = entry.markup();

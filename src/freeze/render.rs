@@ -68,7 +68,7 @@ impl<'a> Desk<'a> {
             })
         });
         let variants: Vec<Variant> = rendered.collect::<Result<_, Error>>()?;
-        let url = |c: &Candidate<'_>| c.post.url.to_string();
+        let url = |c: &Candidate<'_>| c.post.link.to_string();
         let awaits = if digest.require_live { draft.posts.iter().map(url).collect() } else { Vec::new() };
         let all: Vec<Item<'_>> = wanted[0].posts.iter().map(item).collect();
         Ok(Frozen {

@@ -46,9 +46,7 @@ pub struct Known {
     /// The day on which it was published, in its own zone.
     pub day: NaiveDate,
     /// Its own language, else the site's.
-    pub language: String,
-    /// When it was published, in whole milliseconds.
-    pub published: DateTime<Utc>,
+    pub language: Arc<str>,
     /// When what readers see last changed, in whole seconds.
     pub updated: DateTime<Utc>,
     /// `updated` as Atom says it: moved by whole seconds so that no two posts have the same; readers sort by it and keep
@@ -56,6 +54,14 @@ pub struct Known {
     pub atom_updated: DateTime<Utc>,
     /// Whether its file was missing when it was last looked for.
     pub gone: bool,
+}
+
+impl Known {
+    /// When it was published, in whole milliseconds.
+    pub fn published(&self) -> DateTime<Utc> {
+        let published = self.post.published.to_utc();
+        published.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(published)
+    }
 }
 
 /// How much a row holds of what a post's file said.
@@ -125,6 +131,7 @@ pub fn assign(known: &[Arc<Known>], posts: &[Arc<Post>], rules: &Rules) -> Vec<A
     let ids: HashSet<&str> = known.iter().map(|row| row.id.0.as_str()).collect();
     let minted = mint::all(&matching, posts, rules, &ids);
 
+    let spoken: Arc<str> = rules.site.language.as_str().into();
     let mut assigned: Vec<Assigned> = posts
         .par_iter()
         .zip(minted)
@@ -132,7 +139,7 @@ pub fn assign(known: &[Arc<Known>], posts: &[Arc<Post>], rules: &Rules) -> Vec<A
         .map(|(index, (post, minted))| {
             let row = matching.rows[index].map(|row| &*known[row]);
             let id = row.map(|row| row.id.clone()).or(minted).expect("what is not known was minted");
-            assign_one(id, row, post, matching.guids[index].clone(), rules)
+            assign_one(id, row, post, matching.guids[index].clone(), &spoken, rules)
         })
         .collect();
     tell_apart(&mut assigned, known, posts, &matching);
@@ -150,9 +157,16 @@ fn as_remembered(known: &[Arc<Known>], posts: &[Arc<Post>]) -> Option<Vec<Assign
     posts.iter().map(|post| rows.get(&Arc::as_ptr(post)).map(same)).collect()
 }
 
-fn assign_one(id: PostId, row: Option<&Known>, post: &Arc<Post>, guid: Option<String>, rules: &Rules) -> Assigned {
+fn assign_one(
+    id: PostId,
+    row: Option<&Known>,
+    post: &Arc<Post>,
+    guid: Option<String>,
+    spoken: &Arc<str>,
+    rules: &Rules,
+) -> Assigned {
     let published = whole_seconds(post.published.to_utc());
-    let own = post.updated.map(|own| whole_seconds(own.to_utc()));
+    let own = post.rare.updated.map(|own| whole_seconds(own.to_utc()));
     let updated = match row {
         None => own.unwrap_or(published),
         Some(row) => match own {
@@ -176,8 +190,7 @@ fn assign_one(id: PostId, row: Option<&Known>, post: &Arc<Post>, guid: Option<St
         extent: Extent::Whole,
         guid,
         day: post.published.date_naive(),
-        language: language(post, rules.site).to_owned(),
-        published: post.published.to_utc().duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(published),
+        language: post.rare.language.as_deref().map_or_else(|| spoken.clone(), Arc::from),
         updated,
         atom_updated: row.filter(|row| row.updated == updated).map_or(updated, |row| row.atom_updated).max(published),
         gone: false,
@@ -234,7 +247,7 @@ impl Seconds {
 }
 
 fn language<'a>(post: &'a Post, site: &'a Site) -> &'a str {
-    post.language.as_deref().unwrap_or(&site.language)
+    post.rare.language.as_deref().unwrap_or(&site.language)
 }
 
 /// Rounded up, so that `updated` never falls below a `published` that has a fraction.

@@ -2,10 +2,9 @@
 //! that did not change needs no reading; what cannot be understood is read again.
 
 use super::identity::Extent;
-use super::{Image, Person, Post};
+use super::{Person, Post, Said, Shared};
 use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 /// The facts of a post that have no column. Short names: they stand in the store once for every post.
 #[derive(Serialize, Deserialize)]
@@ -24,10 +23,6 @@ struct Facts {
     language: Option<String>,
     #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     guid: Option<String>,
-    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
-    summary: Option<String>,
-    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
-    image: Option<Image>,
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     work: Option<String>,
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
@@ -82,17 +77,15 @@ pub fn write(post: &Post) -> String {
     };
     let facts = Facts {
         published: Moment::of(post.published),
-        updated: post.updated.map(Moment::of),
+        updated: post.rare.updated.map(Moment::of),
         authors: post.authors.iter().map(author).collect(),
-        categories: post.categories.clone(),
-        tags: post.tags.clone(),
-        language: post.language.clone(),
-        guid: post.guid.clone(),
-        summary: post.summary.clone(),
-        image: post.image.as_deref().cloned(),
-        work: post.work.clone(),
+        categories: post.categories.to_vec(),
+        tags: post.tags.to_vec(),
+        language: post.rare.language.clone(),
+        guid: post.rare.guid.clone(),
+        work: post.rare.work.clone(),
         section: post.section.clone(),
-        translates: post.translates.clone(),
+        translates: post.rare.translates.clone(),
         source: post.source,
         not_in_feeds: !post.in_feeds,
         not_in_digests: !post.in_digests,
@@ -102,9 +95,9 @@ pub fn write(post: &Post) -> String {
     serde_json::to_string(&facts).unwrap_or_default()
 }
 
-/// Adds to a post what [`write()`] wrote of it; `last` are the authors of the post before, who mostly are the same people.
-/// Facts of another version leave it as it is.
-pub fn complete(post: &mut Post, facts: &str, last: &mut Arc<[Person]>) -> Extent {
+/// Adds to a post what [`write()`] wrote of it; its authors are shared with `all` posts that have the same. Facts of another
+/// version leave it as it is.
+pub fn complete(post: &mut Post, facts: &str, all: &mut Shared<[Person]>) -> Extent {
     let Some((facts, published)) = serde_json::from_str::<Facts>(facts).ok().and_then(|facts| {
         let published = facts.published.date()?;
         Some((facts, published))
@@ -116,23 +109,16 @@ pub fn complete(post: &mut Post, facts: &str, last: &mut Arc<[Person]>) -> Exten
         Author::Known(person) => person,
     };
     let authors: Vec<Person> = facts.authors.into_iter().map(person).collect();
-    if **last != *authors {
-        *last = authors.into();
-    }
     post.published = published;
-    post.updated = facts.updated.and_then(|date| date.date());
-    post.authors = last.clone();
-    post.categories = facts.categories;
-    post.tags = facts.tags;
-    post.language = facts.language;
-    post.guid = facts.guid;
-    post.summary = facts.summary;
-    post.image = facts.image.map(Box::new);
+    let Facts { language, guid, work, translates, .. } = facts;
+    let updated = facts.updated.and_then(|date| date.date());
+    post.rare = Said { updated, language, guid, work, translates }.into();
+    post.authors = all.first(authors.into());
+    post.categories = facts.categories.iter().collect();
+    post.tags = facts.tags.iter().collect();
     post.in_feeds = !facts.not_in_feeds;
     post.in_digests = !facts.not_in_digests;
-    post.work = facts.work;
     post.section = facts.section;
-    post.translates = facts.translates;
     post.source = facts.source;
     post.minor = facts.minor;
     post.featured = facts.featured;

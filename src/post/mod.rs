@@ -6,19 +6,24 @@ pub mod excerpt;
 pub mod front_matter;
 pub mod generator;
 pub mod glob;
+pub mod hash;
 pub mod identity;
 pub mod kept;
 pub mod kramdown;
+pub mod link;
 pub mod liquid;
 pub mod markdown;
 pub mod media;
 pub mod permalink;
 pub mod problem;
+pub mod rare;
 pub mod settings;
+pub mod shared;
 pub mod shortcode;
 pub mod stamp;
 pub mod summary;
 pub mod text;
+pub mod topics;
 pub mod translation;
 
 use crate::html::CleanHtml;
@@ -30,10 +35,15 @@ use std::fmt;
 use std::sync::Arc;
 use url::Url;
 
+pub use hash::Hash;
+pub use link::Link;
 pub use media::Media;
 pub use problem::Problem;
+pub use rare::{Rare, Said};
 pub use settings::Settings;
+pub use shared::Shared;
 pub use stamp::Stamp;
+pub use topics::Topics;
 
 /// What the whole site says of itself: the `[site]` table over the generator's own configuration.
 #[derive(Clone, Debug)]
@@ -53,7 +63,7 @@ pub struct Site {
 }
 
 /// An author.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Person {
     /// The name to show.
@@ -86,44 +96,32 @@ pub struct Post {
     pub title: String,
     /// When it was published, in the zone in which the site shows it.
     pub published: DateTime<FixedOffset>,
-    /// The front matter's own date of change, if it has one.
-    pub updated: Option<DateTime<FixedOffset>>,
     /// The slug in its URL.
     pub slug: String,
-    /// Its permanent link.
-    pub url: Url,
+    /// Its permanent link; see [`Post::url()`].
+    pub link: Link,
     /// Its authors; the site's where it names none.
     pub authors: Arc<[Person]>,
     /// Its categories, without doubles.
-    pub categories: Vec<String>,
+    pub categories: Topics,
     /// Its tags, without doubles.
-    pub tags: Vec<String>,
-    /// BCP 47, where it differs from the site's or the post says it.
-    pub language: Option<String>,
-    /// `guid` or `id` in the front matter: the author's own permanent id.
-    pub guid: Option<String>,
-    /// The author's own summary or description, plain text.
-    pub summary: Option<String>,
-    /// The picture that stands for it.
-    pub image: Option<Box<Image>>,
+    pub tags: Topics,
+    /// What few posts say: a language, an id of the author's own, and the like.
+    pub rare: Rare,
     /// Whether it goes into feeds (`feed: false`).
     pub in_feeds: bool,
     /// Whether it goes into digests (`digest: false`).
     pub in_digests: bool,
     /// The first folder in which it lies below the site's sources, as Hugo and Zola count; elsewhere, below the folder of posts.
     pub section: Option<String>,
-    /// What it shares with its translations alone, where the generator has such a thing.
-    pub work: Option<String>,
-    /// The path of the post that it translates: feeds and digests hold that one.
-    pub translates: Option<String>,
     /// A change of it is not worth announcing (`minor: true`).
     pub minor: bool,
     /// It leads the mail that holds it (`featured: true`).
     pub featured: bool,
     /// Of the source below the front matter, line ends as `\n`.
     pub body: Body,
-    /// Hex SHA-256 of what a reader sees: title, body, summary, image. `updated` follows it.
-    pub fingerprint: String,
+    /// Of what a reader sees: title, body, summary, image. `updated` follows it.
+    pub fingerprint: Hash,
     /// The first eight octets of the SHA-256 of its whole file: what it is rendered from, front matter and all.
     pub source: u64,
     /// Says that a file with the same stamp reads the same; `None` where it is to be read again in any case.
@@ -131,10 +129,39 @@ pub struct Post {
 }
 
 impl Post {
+    /// One of which no more is known than that it is there: it goes everywhere, and says nothing.
+    pub fn new(path: String, title: String, published: DateTime<FixedOffset>, slug: String, url: Url) -> Self {
+        Post {
+            path,
+            title,
+            published,
+            slug,
+            link: url.into(),
+            authors: Arc::default(),
+            categories: Topics::default(),
+            tags: Topics::default(),
+            rare: Rare::default(),
+            in_feeds: true,
+            in_digests: true,
+            section: None,
+            minor: false,
+            featured: false,
+            body: Body::default(),
+            fingerprint: Hash::default(),
+            source: 0,
+            stamp: None,
+        }
+    }
+
+    /// Its permanent link.
+    pub fn url(&self) -> Url {
+        self.link.url()
+    }
+
     /// Whether it has that tag or category, whatever the case.
     pub fn is_about(&self, topic: &str) -> bool {
         let topic = topic.trim().to_lowercase();
-        self.tags.iter().chain(&self.categories).any(|t| t.to_lowercase() == topic)
+        self.tags.iter().chain(self.categories.iter()).any(|t| t.to_lowercase() == topic)
     }
 }
 

@@ -60,9 +60,9 @@ impl Publisher<'_> {
         }
         for post in posts {
             let Known { id, post, language, atom_updated, .. } = &*identities[*post].known;
-            let Post { url, title, fingerprint, .. } = &**post;
+            let Post { link, title, fingerprint, .. } = &**post;
             let (facts, updated) = (kept::write(post), atom_updated.timestamp().to_be_bytes());
-            for part in [&id.0, url.as_str(), title, language, fingerprint, &facts] {
+            for part in [&id.0, link.as_str(), title, language, &fingerprint.to_string(), &facts] {
                 // With lengths: a word that moves from one part to the next is a change.
                 context.update(&(part.len() as u64).to_be_bytes());
                 context.update(part.as_bytes());

@@ -19,9 +19,9 @@ pub use trace::trace;
 use crate::feed::Kind;
 use crate::post::dialect::{Document, Found};
 pub use crate::post::generator::{Generator, Rules};
-use crate::post::identity::{Extent, Known};
+use crate::post::identity::{Body, Extent, Known};
 use crate::post::settings::Settings;
-use crate::post::{Content, Hidden, Person, Post, Problem, Site, Stamp, translation};
+use crate::post::{Content, Hidden, Person, Post, Problem, Shared, Site, Stamp, translation};
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 use reader::{Outcome, Reader};
@@ -30,6 +30,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::Url;
+use walk::Facts;
 
 /// Why a blog cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +112,7 @@ pub fn read(
     known: &[Arc<Known>],
     now: DateTime<Utc>,
 ) -> Blog {
-    let walk::Walked { posts: files, unread, problems: mut unreadable } = files.0;
+    let walk::Walked { posts: files, facts, unread, problems: mut unreadable } = files.0;
     let mut folders = vec![generator.source_folder()];
     folders.extend(generator.sources.iter().map(|below| generator.folder.join(below)));
     folders.extend(settings.dir.iter().map(|dir| root.join(dir)));
@@ -126,7 +127,7 @@ pub fn read(
         files,
     };
     let circumstances = reader.circumstances();
-    let mut blog = read_all(&reader, known, circumstances);
+    let mut blog = read_all(&reader, facts, known, circumstances);
     // Newest first; of the same moment, by path.
     blog.posts.par_sort_unstable_by(|a, b| b.published.cmp(&a.published).then_with(|| a.path.cmp(&b.path)));
     find_translations(&mut blog.posts, &site.language);
@@ -139,7 +140,7 @@ pub fn read(
 }
 
 /// The posts, hidden files and problems, in the order of the files.
-fn read_all(reader: &Reader, known: &[Arc<Known>], circumstances: u64) -> Parts {
+fn read_all(reader: &Reader, facts: Vec<Option<Facts>>, known: &[Arc<Known>], circumstances: u64) -> Parts {
     let is_of_these = |row: &&Arc<Known>| {
         let stamp = row.post.stamp.filter(|stamp| stamp.circumstances == circumstances);
         !row.gone && row.extent == Extent::Whole && stamp.is_some()
@@ -151,35 +152,33 @@ fn read_all(reader: &Reader, known: &[Arc<Known>], circumstances: u64) -> Parts 
         // It may be read for an earlier day than before.
         (post.published <= reader.now || reader.generator.future).then(|| (*post).clone())
     };
-    let read = |(mut parts, mut buffer, mut authors): (Parts, Vec<u8>, Arc<[Person]>), file: &walk::PostFile| {
-        let stamp = reader.stamp(file, circumstances);
-        if let Some(post) = stamp.and_then(|stamp| remembered(&file.path, stamp)) {
+    type Read = (Parts, Vec<u8>, Shared<[Person]>);
+    let read = |(mut parts, mut buffer, mut authors): Read, (file, facts): (&walk::PostFile, Option<Facts>)| {
+        let stamp = facts.and_then(|facts| reader.stamp(facts, circumstances));
+        if let Some(post) = stamp.and_then(|stamp| remembered(file.path(), stamp)) {
             parts.posts.push(post);
             return (parts, buffer, authors);
         }
-        let Outcome { found, mut problems } = reader.read(file, &mut buffer);
+        let Outcome { found, mut problems } = reader.read(file, facts, &mut buffer);
         match found {
             Some(Found::Post(document)) => {
-                let Document { mut post, lasting, .. } = *document;
+                let Document { post, body, lasting, .. } = *document;
+                let mut post = Post { body: Body::sketched(&body), ..post };
                 // What is wrong with it is said in every run.
                 post.stamp = stamp.filter(|_| lasting && problems.is_empty());
                 post.section = section::of(file, reader).map(str::to_owned);
-                // Mostly they are the same people.
-                if post.authors == authors {
-                    post.authors = authors.clone();
-                }
-                authors = post.authors.clone();
+                post.authors = authors.first(post.authors);
                 parts.posts.push(Arc::new(post));
             }
             Some(Found::Hidden(reason)) => {
-                parts.hidden.push(Hidden { path: file.path.clone(), reason: reason.to_owned() });
+                parts.hidden.push(Hidden { path: file.path().to_owned(), reason: reason.to_owned() });
             }
             None => {}
         }
         parts.problems.append(&mut problems);
         (parts, buffer, authors)
     };
-    let some = reader.files.par_iter().fold(Default::default, read);
+    let some = reader.files.par_iter().zip(facts).fold(Default::default, read);
     some.map(|(parts, ..)| parts).reduce(Parts::default, Parts::and)
 }
 
@@ -230,16 +229,16 @@ impl Parts {
 fn find_translations(posts: &mut [Arc<Post>], language: &str) {
     let versions = posts.iter().map(|post| translation::Version {
         path: &post.path,
-        language: post.language.as_deref(),
-        work: post.work.as_deref(),
+        language: post.rare.language.as_deref(),
+        work: post.rare.work.as_deref(),
         day: post.published.date_naive(),
         slug: &post.slug,
     });
     let originals = translation::originals(&versions.collect::<Vec<_>>(), language);
     for (post, original) in posts.iter_mut().zip(originals) {
         // Mostly it is what is remembered of it, which is shared.
-        if post.translates != original {
-            Arc::make_mut(post).translates = original;
+        if post.rare.translates != original {
+            Arc::make_mut(post).rare.translates = original;
         }
     }
 }

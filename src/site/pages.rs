@@ -21,7 +21,7 @@ impl Pages {
     pub(super) fn of<'a>(posts: impl Iterator<Item = (&'a str, &'a Post)>) -> Self {
         let mut by_name = HashMap::new();
         for (site_path, post) in posts {
-            let page = Page { url: post.url.to_string(), title: post.title.clone() };
+            let page = Page { url: post.link.to_string(), title: post.title.clone() };
             let path = ["content/", "source/_posts/", "_posts/"]
                 .iter()
                 .find_map(|source| site_path.split_once(source).map(|(_, below)| below))
@@ -30,7 +30,7 @@ impl Pages {
             let folder = stem.strip_suffix("/index").unwrap_or(stem);
             let last = folder.rsplit('/').next().unwrap_or(folder);
             // The longer name is the surer one; of two posts with the same, the newest counts.
-            for name in [path, stem, folder, last, &post.slug, post.url.path().trim_matches('/')] {
+            for name in [path, stem, folder, last, &post.slug, post.url().path().trim_matches('/')] {
                 by_name.entry(name.to_lowercase()).or_insert_with(|| page.clone());
             }
         }

@@ -51,13 +51,13 @@ impl Reader {
 
     /// The file of a post.
     pub(super) fn file(&self, path: &str) -> Option<&PostFile> {
-        self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok().map(|at| &self.files[at])
+        self.files.binary_search_by(|file| file.path().cmp(path)).ok().map(|at| &self.files[at])
     }
 
     /// Reads a file; `buffer` is room for it.
-    pub(super) fn read<'b>(&self, file: &'b PostFile, buffer: &'b mut Vec<u8>) -> Outcome<'b> {
+    pub(super) fn read<'b>(&self, file: &'b PostFile, facts: Option<Facts>, buffer: &'b mut Vec<u8>) -> Outcome<'b> {
         let mut problems = Vec::new();
-        let found = self.read_into(file, buffer, &mut problems);
+        let found = self.read_into(file, facts, buffer, &mut problems);
         match found {
             Ok(found) => Outcome { found: Some(found), problems },
             Err(problem) => {
@@ -80,11 +80,11 @@ impl Reader {
             help: "run again".to_owned(),
         };
         let file = self.file(path).ok_or_else(gone)?;
-        match self.read_into(file, &mut Vec::new(), &mut Vec::new())? {
+        match self.read_into(file, Facts::of(&file.place), &mut Vec::new(), &mut Vec::new())? {
             Found::Post(document) => {
-                let Document { post, body, front, body_line, flavour, templating, lasting } = *document;
+                let Document { post, summary, image, body, front, body_line, flavour, templating, lasting } = *document;
                 let body = Cow::Owned(body.into_owned());
-                Ok(Document { post, body, front, body_line, flavour, templating, lasting })
+                Ok(Document { post, summary, image, body, front, body_line, flavour, templating, lasting })
             }
             Found::Hidden(_) => Err(gone()),
         }
@@ -93,17 +93,18 @@ impl Reader {
     fn read_into<'b>(
         &self,
         file: &'b PostFile,
+        facts: Option<Facts>,
         buffer: &'b mut Vec<u8>,
         problems: &mut Vec<Problem>,
     ) -> Result<Found<'b>, Problem> {
         let problem = |line, message: String, help: &str| Problem {
-            path: file.path.clone(),
+            path: file.path().to_owned(),
             line,
             column: None,
             message,
             help: help.to_owned(),
         };
-        let bytes = contents(file, buffer)
+        let bytes = contents(file, facts, buffer)
             .map_err(|error| problem(None, format!("The file cannot be read: {error}"), "check its permissions"))?;
         if bytes.len() as u64 > MAX_BYTES {
             let message = format!("The file is longer than {} MiB, which no post is", MAX_BYTES >> 20);
@@ -114,8 +115,8 @@ impl Reader {
             let line = u32::try_from(good.iter().filter(|b| **b == b'\n').count() + 1).ok();
             problem(line, "The file is not UTF-8".into(), "save it as UTF-8, for example with `iconv -t utf-8`")
         })?;
-        let PostFile { path, site_path, dialect, draft, .. } = file;
-        let source = File { path, site_path, dialect: *dialect, draft: *draft, text };
+        let source =
+            File { path: file.path(), site_path: file.site_path(), dialect: file.dialect, draft: file.draft, text };
         let mut found = dialect::read(&source, &self.context(), problems);
         if let Ok(Found::Post(document)) = &mut found {
             document.post.source = leading(digest(&SHA256, bytes).as_ref());
@@ -135,8 +136,7 @@ impl Reader {
     }
 
     /// The stamp of a file (see `Post::stamp`); `None` where its times tell nothing.
-    pub(super) fn stamp(&self, file: &PostFile, circumstances: u64) -> Option<Stamp> {
-        let facts = file.facts?;
+    pub(super) fn stamp(&self, facts: Facts, circumstances: u64) -> Option<Stamp> {
         let Facts { length, inode, modified, changed } = facts;
         let settled = facts.newest() < self.now - TICK;
         settled.then_some(Stamp { circumstances, inode, length, modified, changed })
@@ -149,9 +149,9 @@ fn leading(digest: &[u8]) -> u64 {
 }
 
 /// What a file holds, up to one octet more than a post may.
-fn contents<'b>(file: &PostFile, buffer: &'b mut Vec<u8>) -> std::io::Result<&'b [u8]> {
+fn contents<'b>(file: &PostFile, facts: Option<Facts>, buffer: &'b mut Vec<u8>) -> std::io::Result<&'b [u8]> {
     // A pipe that took the file's place would be waited for.
-    let expected = file.facts.ok_or_else(|| std::io::Error::other("it is no file any more"))?.length;
+    let expected = facts.ok_or_else(|| std::io::Error::other("it is no file any more"))?.length;
     let expected = expected.min(MAX_BYTES + 1);
     let mut source = std::fs::File::open(&file.place)?.take(MAX_BYTES + 1);
     let mut filled = 0;

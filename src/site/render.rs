@@ -11,7 +11,9 @@ use crate::post::dialect::{Document, Templating, eleventy, pelican, plain, stamp
 use crate::post::front_matter::{Kind as Scalar, Yaml};
 use crate::post::generator::Rules;
 use crate::post::liquid::{Engine, Facts, to_value};
-use crate::post::{Content, Image, Post, Problem, SUMMARY_LENGTH, excerpt, markdown, media, shortcode, summary, text};
+use crate::post::{
+    Content, Image, Post, Problem, SUMMARY_LENGTH, Topics, excerpt, markdown, media, shortcode, summary, text,
+};
 use chrono::DateTime;
 use liquid_core::model::{Object, Value};
 use rayon::prelude::*;
@@ -44,23 +46,25 @@ impl Renderer {
     /// The file in the site's folder behind a URL.
     pub(super) fn media_file(&self, url: &Url) -> Option<PathBuf> {
         let above = |post: &&Post| {
-            let folder = post.url.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+            let page = post.url();
+            let folder = page.path().rsplit_once('/').map_or("", |(folder, _)| folder);
             url.path().starts_with(folder)
         };
-        let beside = |post: &Post| self.pictures.file(url, &post.url, self.place(post).as_deref());
+        let beside = |post: &Post| self.pictures.file(url, &post.url(), self.place(post).as_deref());
         let anywhere = self.pictures.file(url, &self.reader.base, None);
         anywhere.or_else(|| self.posts.iter().map(|post| &**post).filter(above).find_map(beside))
     }
 
     /// Where a post's source lies.
     fn place(&self, post: &Post) -> Option<PathBuf> {
-        self.reader.file(&post.path).map(|file| self.reader.generator.source_folder().join(&file.site_path))
+        self.reader.file(&post.path).map(|file| self.reader.generator.source_folder().join(file.site_path()))
     }
 
     /// `post` is one of the blog's.
     pub(super) fn render(&self, post: &Post) -> Result<(Content, Vec<Problem>), Problem> {
         let source = self.reader.document(&post.path)?;
         let generator = &self.reader.generator;
+        let address = post.url();
         let named = |reference: &str| {
             let pages = self.pages.get_or_init(|| Pages::of(self.paths()));
             pages.resolve(reference, post)
@@ -69,22 +73,19 @@ impl Renderer {
         let engine = || self.engine.get_or_init(|| self.engine());
         let (body, troubles) = match source.templating {
             Templating::Liquid if holds_templates() => {
-                engine().render(&source.body, source.body_line, &page(post, &source.front), &post.url)
+                engine().render(&source.body, source.body_line, &page(post, &source), &address)
             }
             // Front matter stands beside `page` as variables.
-            Templating::Nunjucks if holds_templates() || source.body.contains("{#") => engine().render(
-                &eleventy::as_liquid(&source.body),
-                source.body_line,
-                &page(post, &source.front),
-                &post.url,
-            ),
+            Templating::Nunjucks if holds_templates() || source.body.contains("{#") => {
+                engine().render(&eleventy::as_liquid(&source.body), source.body_line, &page(post, &source), &address)
+            }
             Templating::Links => {
                 let resolve = |path: &str| named(path).map(|page| page.url.clone());
                 (pelican::resolved(&source.body, &post.path, &self.reader.base, &resolve), Vec::new())
             }
             Templating::Shortcodes(syntax) => {
                 let facts = shortcode::Facts {
-                    target: &post.url,
+                    target: &address,
                     front: &source.front,
                     params: generator.all.get("params").unwrap_or(&Yaml::Null),
                     resolve: &|reference| named(reference).map(|page| page.url.clone()),
@@ -113,14 +114,14 @@ impl Renderer {
             None => body.clone(),
         };
         let place = self.place(post);
-        let measure = |url: &str| self.pictures.measure(url, &post.url, place.as_deref());
+        let measure = |url: &str| self.pictures.measure(url, &address, place.as_deref());
         let size = |url: &str| measure(url)?.size;
-        let (html, slips) = html::clean_and_tell(&html, &post.url);
+        let (html, slips) = html::clean_and_tell(&html, &address);
         problems.extend(slips.iter().map(|slip| misled(slip, post, &source)));
         let html = html.with_sizes(&size);
         let marked = self.beginning(post, &source, &body, &html);
-        let marked = marked.map(|excerpt| html::clean(&excerpt, &post.url).with_sizes(&size));
-        let summary = post.summary.clone().unwrap_or_else(|| match &marked {
+        let marked = marked.map(|excerpt| html::clean(&excerpt, &address).with_sizes(&size));
+        let summary = source.summary.clone().unwrap_or_else(|| match &marked {
             Some(marked) => text::shorten(&marked.to_words(), SUMMARY_LENGTH),
             None if matches!(generator.rules, Rules::Jekyll) => text::shorten(&html.to_words(), SUMMARY_LENGTH),
             None => text::shorten(&excerpt::beginning(&html.to_words()), SUMMARY_LENGTH),
@@ -129,14 +130,14 @@ impl Renderer {
         let summary = if summary.is_empty() { post.title.clone() } else { summary };
         let excerpt = marked.unwrap_or_else(|| html.clone());
         let shown = || html.picture(&size).map(|shown| Image { url: shown.url, alt: shown.alt, measured: None });
-        let image = post.image.as_deref().cloned().or_else(shown);
+        let image = source.image.clone().or_else(shown);
         let image = image.map(|image| Image { measured: measure(image.url.as_str()), ..image });
-        let mut media = media::of(&source.front, &post.url, &self.reader.base);
+        let mut media = media::of(&source.front, &address, &self.reader.base);
         for one in &mut media {
             // What the file itself says is true, whatever was written of it.
             one.length = measure(one.url.as_str()).map(|measured| measured.length).or(one.length);
         }
-        let intro = intro(&source.front).map(|said| html::clean(&markdown::to_html(said, "intro"), &post.url));
+        let intro = intro(&source.front).map(|said| html::clean(&markdown::to_html(said, "intro"), &address));
         Ok((Content { html, excerpt, summary, image, media, intro }, problems))
     }
 
@@ -163,7 +164,7 @@ impl Renderer {
 
     /// Posts with their paths below the site's sources.
     fn paths(&self) -> impl Iterator<Item = (&str, &Post)> {
-        self.posts.iter().filter_map(|post| Some((self.reader.file(&post.path)?.site_path.as_str(), &**post)))
+        self.posts.iter().filter_map(|post| Some((self.reader.file(&post.path)?.site_path(), &**post)))
     }
 
     fn engine(&self) -> Engine {
@@ -171,7 +172,7 @@ impl Renderer {
         let folder = generator.source_folder();
         let mut links = HashMap::new();
         for (site_path, post) in self.paths() {
-            let url = post.url.path().to_owned();
+            let url = post.url().path().to_owned();
             let stem = site_path.rsplit_once('.').map_or(site_path, |(stem, _)| stem);
             let below = stem.split_once("_posts/").map_or(stem, |(_, below)| below);
             let file = stem.rsplit('/').next().unwrap_or(stem);
@@ -194,8 +195,8 @@ impl Renderer {
         let (reader, posts) = (self.reader.clone(), self.posts.clone());
         // All front matter, of which mostly no post wants to know.
         let pages = move || {
-            let front = |post: &Post| reader.document(&post.path).map_or(Yaml::Null, |document| document.front);
-            posts.par_iter().map(|post| page(post, &front(post))).collect()
+            let page = |post: &Arc<Post>| Some(page(post, &reader.document(&post.path).ok()?));
+            posts.par_iter().filter_map(page).collect()
         };
         Engine::new(facts, &all, Box::new(pages))
     }
@@ -225,13 +226,13 @@ fn misled(slip: &Slip, post: &Post, source: &Document<'_>) -> Problem {
 }
 
 /// `page` in a post's Liquid, and an item of `site.posts`.
-fn page(post: &Post, front: &Yaml) -> Value {
-    let mut page = match to_value(front) {
+fn page(post: &Post, source: &Document<'_>) -> Value {
+    let mut page = match to_value(&source.front) {
         Value::Object(page) => page,
         _ => Object::new(),
     };
-    let list = |words: &[String]| Value::Array(words.iter().cloned().map(Value::scalar).collect());
-    let url = post.url.path().to_owned();
+    let list = |words: &Topics| Value::Array(words.iter().map(|word| Value::scalar(word.to_owned())).collect());
+    let url = post.url().path().to_owned();
     let entries = [
         ("title", Value::scalar(post.title.clone())),
         ("date", Value::scalar(stamp(post.published))),
@@ -242,7 +243,7 @@ fn page(post: &Post, front: &Yaml) -> Value {
         ("path", Value::scalar(post.path.clone())),
         ("categories", list(&post.categories)),
         ("tags", list(&post.tags)),
-        ("excerpt", post.summary.clone().map_or(Value::Nil, Value::scalar)),
+        ("excerpt", source.summary.clone().map_or(Value::Nil, Value::scalar)),
     ];
     page.extend(entries.map(|(key, value)| (key.into(), value)));
     Value::Object(page)

@@ -25,8 +25,8 @@ pub(super) fn listing(kind: Kind, name: &str, reader: &Reader) -> Option<Url> {
 pub(super) fn of<'a>(file: &'a PostFile, reader: &'a Reader) -> Option<&'a str> {
     let sources = || reader.generator.sources.iter();
     let below = match reader.generator.rules {
-        Rules::Hugo(_) | Rules::Zola(_) => without(&file.site_path, sources()),
-        _ => without(without(&file.path, reader.dirs.iter()), sources()),
+        Rules::Hugo(_) | Rules::Zola(_) => without(file.site_path(), sources()),
+        _ => without(without(file.path(), reader.dirs.iter()), sources()),
     };
     first_folder(below)
 }

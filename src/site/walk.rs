@@ -19,15 +19,51 @@ const MAX_DEPTH: usize = 40;
 #[derive(Debug)]
 pub(super) struct PostFile {
     /// Where it is.
-    pub(super) place: PathBuf,
-    /// As `Post::path`.
-    pub(super) path: String,
-    /// Its path below the site's sources.
-    pub(super) site_path: String,
+    pub(super) place: Box<Path>,
+    path: Tail,
+    site_path: Tail,
     pub(super) dialect: Dialect,
     pub(super) draft: bool,
-    /// `None` where the system tells nothing.
-    pub(super) facts: Option<Facts>,
+}
+
+impl PostFile {
+    fn new(place: PathBuf, path: String, site_path: String, dialect: Dialect, draft: bool) -> Self {
+        let (path, site_path) = (Tail::of(&place, path), Tail::of(&place, site_path));
+        PostFile { place: place.into(), path, site_path, dialect, draft }
+    }
+
+    /// As `Post::path`.
+    pub(super) fn path(&self) -> &str {
+        self.path.within(&self.place)
+    }
+
+    /// Its path below the site's sources.
+    pub(super) fn site_path(&self) -> &str {
+        self.site_path.within(&self.place)
+    }
+}
+
+/// A path that mostly is the end of another: who has a hundred thousand files keeps each name once.
+#[derive(Debug)]
+enum Tail {
+    /// From this octet on.
+    From(u32),
+    /// It is another path, by a symbolic link.
+    Own(Box<str>),
+}
+
+impl Tail {
+    fn of(place: &Path, path: String) -> Self {
+        let start = place.to_str().and_then(|place| place.strip_suffix(&path)).map(str::len);
+        start.and_then(|start| u32::try_from(start).ok()).map_or_else(|| Tail::Own(path.into()), Tail::From)
+    }
+
+    fn within<'a>(&'a self, place: &'a Path) -> &'a str {
+        match self {
+            Tail::From(start) => place.to_str().and_then(|place| place.get(*start as usize..)).unwrap_or_default(),
+            Tail::Own(path) => path,
+        }
+    }
 }
 
 /// What the system says of a file.
@@ -82,6 +118,8 @@ enum What {
 pub(super) struct Walked {
     /// All posts, by path.
     pub(super) posts: Vec<PostFile>,
+    /// What the system says of each of them; `None` where it tells nothing. It is needed no longer than until they are read.
+    pub(super) facts: Vec<Option<Facts>>,
     /// Files in formats that are not read, by extension.
     pub(super) unread: BTreeMap<String, usize>,
     /// What has the name of a post, or may hold posts, and cannot be read: none is lost without a word.
@@ -138,19 +176,20 @@ pub(super) fn posts(settings: &Settings, root: &Path, generator: &Generator) -> 
             if html && !starts_with_front_matter(&met.place) {
                 continue;
             }
-            walked.posts.push(PostFile { site_path, path, place: met.place, dialect, draft, facts: None });
+            walked.posts.push(PostFile::new(met.place, path, site_path, dialect, draft));
         }
     }
     walked.posts = each_once(walked.posts);
-    walked.posts.sort_by(|a, b| a.path.cmp(&b.path));
-    walked.posts.par_iter_mut().for_each(|post| post.facts = Facts::of(&post.place));
+    walked.posts.sort_unstable_by(|a, b| a.path().cmp(b.path()));
+    walked.posts.shrink_to_fit();
+    walked.facts = walked.posts.par_iter().map(|post| Facts::of(&post.place)).collect();
     Ok(walked)
 }
 
 /// Two folders of the settings may lie in each other, and links may lead to the same file.
 fn each_once(posts: Vec<PostFile>) -> Vec<PostFile> {
     let mut places = HashSet::with_capacity(posts.len());
-    let first: Vec<bool> = posts.iter().map(|post| places.insert(post.place.as_path())).collect();
+    let first: Vec<bool> = posts.iter().map(|post| places.insert(&*post.place)).collect();
     posts.into_iter().zip(first).filter_map(|(post, first)| first.then_some(post)).collect()
 }
 

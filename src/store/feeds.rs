@@ -4,7 +4,7 @@ use super::sql::{Connection, Write};
 use super::{Error, Store};
 use crate::post::PostId;
 use chrono::{DateTime, Utc};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// What a folder of feeds was last written from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,45 +49,50 @@ impl Store {
         row.map_or(Ok(0), |row| row.int(0))
     }
 
-    /// The posts in the archive of a feed, in their places, once those of `members` that are not yet in it have got theirs:
-    /// behind all others, in the order in which they were first seen here; then by date and id, so that a post with an
-    /// early date shifts nothing.
-    pub fn archive_posts(&self, feed: &str, members: &[(&PostId, DateTime<Utc>)]) -> Result<Vec<PostId>, Error> {
+    /// Who stands at each place in the archive of a feed, as its place in `members`, once those that are not yet in it have
+    /// got theirs: behind all others, in the order in which they were first seen here; then by date and id, so that a post with
+    /// an early date shifts nothing. `None` is one that was withdrawn.
+    pub fn archive_posts(&self, feed: &str, members: &[(&PostId, DateTime<Utc>)]) -> Result<Vec<Option<usize>>, Error> {
+        let by_id: HashMap<&str, usize> = members.iter().enumerate().map(|(at, (id, _))| (id.0.as_str(), at)).collect();
         let mut c = self.connection();
-        let places = in_places(&mut c, feed)?;
-        if missing(members, &places).is_empty() {
+        let places = in_places(&mut c, feed, &by_id)?;
+        if missing(&places, members.len()).is_empty() {
             return Ok(places);
         }
         c.transaction(Write::Alone, |c| {
             // Asked again inside: another run may have been faster.
-            let mut places = in_places(c, feed)?;
-            let mut first_seen = HashMap::new();
+            let mut places = in_places(c, feed, &by_id)?;
+            let mut first_seen = vec![None; members.len()];
             c.each("SELECT id, first_seen FROM posts", &[], |row| {
-                first_seen.insert(PostId(row.text(0)?), row.int(1)?);
+                if let Some(&at) = by_id.get(row.text(0)?.as_str()) {
+                    first_seen[at] = Some(row.int(1)?);
+                }
                 Ok(())
             })?;
-            let mut missing = missing(members, &places);
-            missing.sort_by_key(|(id, published)| (first_seen.get(*id).copied(), *published, *id));
-            for (id, _) in missing {
+            let mut missing = missing(&places, members.len());
+            missing.sort_unstable_by_key(|&at| (first_seen[at], members[at].1, members[at].0));
+            for at in missing {
                 let sql = "INSERT INTO archived (feed, post, number) VALUES ($1, $2, $3)";
-                c.execute(sql, &[feed.into(), id.0.as_str().into(), (places.len() as i64).into()])?;
-                places.push(id.clone());
+                c.execute(sql, &[feed.into(), members[at].0.0.as_str().into(), (places.len() as i64).into()])?;
+                places.push(Some(at));
             }
             Ok(places)
         })
     }
 }
 
-fn in_places(c: &mut Connection, feed: &str) -> Result<Vec<PostId>, Error> {
+fn in_places(c: &mut Connection, feed: &str, by_id: &HashMap<&str, usize>) -> Result<Vec<Option<usize>>, Error> {
     let mut places = Vec::new();
     c.each("SELECT post FROM archived WHERE feed = $1 ORDER BY number", &[feed.into()], |row| {
-        places.push(PostId(row.text(0)?));
+        places.push(by_id.get(row.text(0)?.as_str()).copied());
         Ok(())
     })?;
     Ok(places)
 }
 
-fn missing<'a>(members: &[(&'a PostId, DateTime<Utc>)], places: &[PostId]) -> Vec<(&'a PostId, DateTime<Utc>)> {
-    let placed: HashSet<&PostId> = places.iter().collect();
-    members.iter().filter(|(id, _)| !placed.contains(id)).copied().collect()
+/// The members that have no place.
+fn missing(places: &[Option<usize>], members: usize) -> Vec<usize> {
+    let mut placed = vec![false; members];
+    places.iter().flatten().for_each(|&at| placed[at] = true);
+    (0..members).filter(|&at| !placed[at]).collect()
 }

@@ -3,10 +3,9 @@
 use super::sql::{Connection, Row, Value, Write};
 use super::{Error, Store, time};
 use crate::post::identity::{Assigned, Body, Change, Extent, Known, Sketch};
-use crate::post::{Person, Post, PostId, Stamp, kept};
+use crate::post::{Person, Post, PostId, Shared, Stamp, kept};
 use chrono::{DateTime, NaiveDate, Utc};
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use url::Url;
 
@@ -33,7 +32,7 @@ impl Store {
 
     /// What is remembered of each post, by id; without the sketches of bodies, which mostly nobody asks for.
     pub fn known_posts(&self) -> Result<Vec<Arc<Known>>, Error> {
-        known(&mut self.connection(), Sketches::Left)
+        known(&mut self.connection())
     }
 
     /// Lets `assign` decide on what is known, and remembers what changed, as the only one doing so: two runs never give one
@@ -46,48 +45,42 @@ impl Store {
         seen: &[Arc<Known>],
         assign: impl Fn(&[Arc<Known>]) -> Result<Vec<Assigned>, E>,
     ) -> Result<Vec<Assigned>, E> {
-        let assigned = match assign(seen) {
-            Ok(assigned) => assigned,
-            // What looked new may be told by its sketch.
-            Err(_) if seen.iter().any(|row| row.post.body.sketch.is_none()) => {
-                return self.connection().transaction(Write::Alone, |c| {
-                    let known = known(c, Sketches::Read)?;
-                    let assigned = assign(&known)?;
-                    Changes::of(&known, &assigned).write(c, now)?;
-                    Ok(assigned)
-                });
-            }
-            Err(refused) => return Err(refused),
-        };
-        let changes = Changes::of(seen, &assigned);
-        if changes.rows.is_empty() && changes.vanished.is_empty() {
-            return Ok(assigned);
+        let first = assign(seen);
+        let changes = first.as_ref().ok().map(|assigned| Changes::of(seen, assigned));
+        if changes.as_ref().is_some_and(Changes::are_none) {
+            return first;
         }
+        // What looks new may be one that vanished, now or long ago, which its sketch tells; also where it was refused.
+        let is_away =
+            |row: &Known| row.gone || changes.as_ref().is_none_or(|changes| changes.vanished.contains(&row.id));
+        let is_any_new = first.as_ref().is_ok_and(|all| all.iter().any(|assigned| assigned.change == Change::New));
+        let asks_sketches = first.is_err() || is_any_new && seen.iter().any(|row| is_away(row));
         let later = self.connection().transaction(Write::Alone, |c| {
-            // What looks new may be one that vanished, now or long ago, which its sketch tells.
-            let away = !changes.vanished.is_empty() || seen.iter().any(|row| row.gone);
-            let sketches = match away && assigned.iter().any(|assigned| assigned.change == Change::New) {
-                true => Sketches::Read,
-                false => Sketches::Left,
-            };
-            let known = known(c, sketches)?;
-            if sketches == Sketches::Left && known == seen {
+            // Another run may have been faster: we go on from what it knows.
+            let read = if are_still(c, seen)? { None } else { Some(known(c)?) };
+            let known = read.as_deref().unwrap_or(seen);
+            if read.is_none()
+                && !asks_sketches
+                && let Some(changes) = &changes
+            {
                 changes.write(c, now)?;
                 return Ok::<_, E>(None);
             }
-            // Another run may have been faster: we go on from what it knows.
-            let assigned = assign(&known)?;
-            Changes::of(&known, &assigned).write(c, now)?;
+            read_sketches(c, known, is_away)?;
+            let assigned = assign(known)?;
+            Changes::of(known, &assigned).write(c, now)?;
             Ok(Some(assigned))
         })?;
-        Ok(later.unwrap_or(assigned))
+        let assigned = later.map_or(first, Ok)?;
+        assigned.iter().for_each(|assigned| assigned.known.post.body.forget_sketch());
+        Ok(assigned)
     }
 }
 
 /// What is to be written.
 struct Changes<'a> {
     rows: Vec<&'a Known>,
-    vanished: Vec<&'a PostId>,
+    vanished: HashSet<&'a PostId>,
 }
 
 impl<'a> Changes<'a> {
@@ -100,6 +93,10 @@ impl<'a> Changes<'a> {
         let rows: Vec<&Known> = rows.filter(|row| !is_kept(row)).map(|row| &**row).collect();
         let vanished = known.iter().filter(|row| !row.gone && !here.contains_key(&row.id)).map(|row| &row.id);
         Changes { rows, vanished: vanished.collect() }
+    }
+
+    fn are_none(&self) -> bool {
+        self.rows.is_empty() && self.vanished.is_empty()
     }
 
     fn write(&self, c: &mut Connection, now: DateTime<Utc>) -> Result<(), Error> {
@@ -123,25 +120,40 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// Whether the sketches of bodies are read, too.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sketches {
-    Read,
-    Left,
+fn known(c: &mut Connection) -> Result<Vec<Arc<Known>>, Error> {
+    let mut known = Vec::new();
+    each(c, |row| known.push(Arc::new(row)))?;
+    Ok(known)
 }
 
-fn known(c: &mut Connection, sketches: Sketches) -> Result<Vec<Arc<Known>>, Error> {
-    let columns = match sketches {
-        Sketches::Read => Cow::Borrowed(COLUMNS),
-        Sketches::Left => Cow::Owned(COLUMNS.replace("sketch", "NULL")),
-    };
-    let mut known = Vec::new();
-    let mut authors = Arc::default();
-    c.each(&format!("SELECT {columns} FROM posts ORDER BY id"), &[], |row| {
-        known.push(Arc::new(read(&row, &mut authors)?));
+/// Whether that is what is remembered. One row after the other: nobody needs them twice.
+fn are_still(c: &mut Connection, seen: &[Arc<Known>]) -> Result<bool, Error> {
+    let (mut rest, mut same) = (seen.iter(), true);
+    each(c, |row| same &= rest.next().is_some_and(|seen| **seen == row))?;
+    Ok(same && rest.next().is_none())
+}
+
+/// Every row, by id.
+fn each(c: &mut Connection, mut take: impl FnMut(Known)) -> Result<(), Error> {
+    let mut alike = Alike::default();
+    // Hardly ever does anybody ask for the sketches of bodies, which take more room than all the rest.
+    let sql = format!("SELECT {} FROM posts ORDER BY id", COLUMNS.replace("sketch", "NULL"));
+    c.each(&sql, &[], |row| {
+        take(read(&row, &mut alike)?);
         Ok(())
-    })?;
-    Ok(known)
+    })
+}
+
+/// Adds the sketches of some rows' bodies.
+fn read_sketches(c: &mut Connection, known: &[Arc<Known>], wanted: impl Fn(&Known) -> bool) -> Result<(), Error> {
+    let wanted = known.iter().filter(|row| wanted(row)).map(|row| (row.id.0.as_str(), &row.post.body));
+    let wanted: HashMap<&str, &Body> = wanted.collect();
+    c.each("SELECT id, sketch FROM posts", &[], |row| {
+        if let Some(body) = wanted.get(row.text(0)?.as_str()) {
+            body.remember_sketch(Sketch::read(&row.text(1)?));
+        }
+        Ok(())
+    })
 }
 
 fn values(row: &Known, now: DateTime<Utc>) -> [Value; 18] {
@@ -154,68 +166,50 @@ fn values(row: &Known, now: DateTime<Utc>) -> [Value; 18] {
         row.id.0.as_str().into(),
         post.path.as_str().into(),
         row.guid.as_ref().into(),
-        post.url.as_str().into(),
+        post.link.as_str().into(),
         post.slug.as_str().into(),
         row.day.to_string().into(),
         post.title.as_str().into(),
-        row.language.as_str().into(),
-        (&*post.body.hash).into(),
-        post.body.sketch.as_ref().map(Sketch::to_string).unwrap_or_default().into(),
+        (&*row.language).into(),
+        post.body.hash.to_string().into(),
+        post.body.sketch().map(|sketch| sketch.to_string()).unwrap_or_default().into(),
         (post.body.length as i64).into(),
-        post.fingerprint.as_str().into(),
+        post.fingerprint.to_string().into(),
         row.updated.into(),
         row.atom_updated.into(),
-        row.published.into(),
+        row.published().into(),
         post.stamp.as_ref().map(Stamp::to_string).into(),
         facts.into(),
         now.into(),
     ]
 }
 
-/// The row, whose post shares `authors` with the one before if they are the same.
-fn read(row: &Row, authors: &mut Arc<[Person]>) -> Result<Known, Error> {
+/// What many rows have alike.
+#[derive(Default)]
+struct Alike {
+    authors: Shared<[Person]>,
+    languages: Shared<str>,
+}
+
+fn read(row: &Row, alike: &mut Alike) -> Result<Known, Error> {
     let day = row.text(5)?;
     let (permalink, published) = (row.text(3)?, time(row.int(14)?)?);
+    let url = Url::parse(&permalink).map_err(|_| Error::Corrupt(format!("{permalink:?} is not a URL")))?;
     let mut post = Post {
-        path: row.text(1)?,
-        title: row.text(6)?,
-        published: published.fixed_offset(),
-        updated: None,
-        slug: row.text(4)?,
-        url: Url::parse(&permalink).map_err(|_| Error::Corrupt(format!("{permalink:?} is not a URL")))?,
-        authors: Arc::default(),
-        categories: Vec::new(),
-        tags: Vec::new(),
-        language: None,
-        guid: None,
-        summary: None,
-        image: None,
-        in_feeds: true,
-        in_digests: true,
-        section: None,
-        work: None,
-        translates: None,
-        minor: false,
-        featured: false,
-        body: Body {
-            hash: row.text(8)?.into(),
-            length: row.int(10)? as usize,
-            sketch: row.maybe_text(9)?.map(|written| Sketch::read(&written)),
-        },
-        fingerprint: row.text(11)?,
-        source: 0,
+        body: Body::remembered(row.text(8)?.parse().unwrap_or_default(), row.int(10)? as usize),
+        fingerprint: row.text(11)?.parse().unwrap_or_default(),
         stamp: row.maybe_text(15)?.and_then(|written| written.parse().ok()),
+        ..Post::new(row.text(1)?, row.text(6)?, published.fixed_offset(), row.text(4)?, url)
     };
     Ok(Known {
         id: PostId(row.text(0)?),
-        extent: kept::complete(&mut post, &row.text(16)?, authors),
+        extent: kept::complete(&mut post, &row.text(16)?, &mut alike.authors),
         post: Arc::new(post),
         guid: row.maybe_text(2)?,
         day: day.parse::<NaiveDate>().map_err(|_| Error::Corrupt(format!("{day:?} is not a day")))?,
-        language: row.text(7)?,
+        language: alike.languages.first(row.text(7)?.into()),
         updated: time(row.int(12)?)?,
         atom_updated: time(row.int(13)?)?,
-        published,
         gone: row.int(17)? != 0,
     })
 }

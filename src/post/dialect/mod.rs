@@ -19,8 +19,7 @@ use super::markdown;
 use super::media::{self, Media};
 use super::permalink;
 use super::shortcode::Syntax;
-use super::{Image, Person, Post, Problem, SUMMARY_LENGTH, Site, text};
-use aws_lc_rs::digest;
+use super::{Hash, Image, Person, Post, Problem, SUMMARY_LENGTH, Said, Site, text};
 use chrono::{DateTime, FixedOffset, Utc};
 use reading::{Facts, Reading};
 use serde::Serialize;
@@ -133,6 +132,10 @@ pub enum Found<'a> {
 pub struct Document<'a> {
     /// The post.
     pub post: Post,
+    /// The author's own summary or description, plain text.
+    pub summary: Option<String>,
+    /// The picture that stands for it.
+    pub image: Option<Image>,
     /// Its source below the front matter, line ends as `\n`.
     pub body: Cow<'a, str>,
     /// Its front matter over the defaults of its place.
@@ -236,30 +239,31 @@ fn document<'a>(reading: Reading<'_>, source: Source<'a>, facts: Facts) -> Docum
     let image = image(&front, &title, &url, context.base);
     let media = media::of(&front, &url, context.base);
     let remembered = Body::of(&body);
-    let post = Post {
-        path: file.path.to_owned(),
-        fingerprint: fingerprint(&title, &remembered.hash, summary.as_deref(), image.as_ref(), &media),
-        slug: permalink::slugify(&facts.slug, permalink::Mode::Pretty, true),
-        published: facts.published,
+    let rare = Said {
         updated: facts.updated,
-        authors: authors(&front, context).into(),
-        tags: each_once(facts.tags),
         language: facts.language.as_deref().and_then(generator::language),
         guid: ["guid", "id"].iter().find_map(|key| front.get(key).and_then(Yaml::text)).map(str::to_owned),
+        work: facts.work,
+        translates: None,
+    };
+    let post = Post {
+        path: file.path.to_owned(),
+        fingerprint: fingerprint(&title, remembered.hash, summary.as_deref(), image.as_ref(), &media),
+        slug: permalink::slugify(&facts.slug, permalink::Mode::Pretty, true),
+        published: facts.published,
+        authors: authors(&front, context).into(),
+        tags: each_once(facts.tags).iter().collect(),
+        rare: rare.into(),
         in_feeds: !says("feed", false),
         in_digests: !says("digest", false),
-        work: facts.work,
         section: None,
-        translates: None,
         minor: says("minor", true),
         featured: says("featured", true),
         source: 0,
         stamp: None,
         title,
-        url,
-        categories: facts.categories,
-        summary,
-        image: image.map(Box::new),
+        link: url.into(),
+        categories: facts.categories.iter().collect(),
         body: remembered,
     };
     let templating = match file.dialect {
@@ -275,6 +279,8 @@ fn document<'a>(reading: Reading<'_>, source: Source<'a>, facts: Facts) -> Docum
     };
     Document {
         post,
+        summary,
+        image,
         body,
         front,
         body_line,
@@ -360,16 +366,10 @@ fn image(front: &Yaml, title: &str, url: &Url, base: &Url) -> Option<Image> {
     Some(Image { url, alt, measured: None })
 }
 
-fn fingerprint(title: &str, body_hash: &str, summary: Option<&str>, image: Option<&Image>, media: &[Media]) -> String {
-    let mut context = digest::Context::new(&digest::SHA256);
+fn fingerprint(title: &str, body: Hash, summary: Option<&str>, image: Option<&Image>, media: &[Media]) -> Hash {
     let image = image.map_or("", |image| image.url.as_str());
     let media = media.iter().map(|media| media.url.as_str());
-    for part in [title, body_hash, summary.unwrap_or_default(), image].into_iter().chain(media) {
-        // With lengths: a word that moves from one part to the next is a change.
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part.as_bytes());
-    }
-    data_encoding::HEXLOWER.encode(context.finish().as_ref())
+    Hash::of_parts([title, &body.to_string(), summary.unwrap_or_default(), image].into_iter().chain(media))
 }
 
 /// The date of a post as Jekyll prints it.

@@ -1,6 +1,8 @@
 //! How alike two bodies are, told from a sample of each that is small enough to be remembered.
 
+use crate::post::Hash;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many hashes a sketch holds. Of 64 the likeness is told within six hundredths or so.
 const SKETCH: usize = 64;
@@ -8,25 +10,53 @@ const SKETCH: usize = 64;
 const SHINGLE: usize = 3;
 
 /// What is remembered of a body: a post's source below its front matter. Two are the same if their hashes are.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Body {
-    /// Hex SHA-256.
-    pub hash: Box<str>,
+    /// Tells it from others.
+    pub hash: Hash,
     /// In octets.
     pub length: usize,
-    /// `None` where it was not looked up.
-    pub sketch: Option<Sketch>,
+    /// Many posts share a body's facts, and a sketch is the greater part of them: it goes once the store has it.
+    sketch: Mutex<Option<Sketch>>,
 }
 
 impl Body {
     /// Of a text.
     pub fn of(text: &str) -> Self {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-        Body {
-            hash: data_encoding::HEXLOWER.encode(digest.as_ref()).into(),
-            length: text.len(),
-            sketch: Some(Sketch::of(text)),
-        }
+        Body::remembered(Hash::of(text), text.len())
+    }
+
+    /// Of a text, with its sketch.
+    pub fn sketched(text: &str) -> Self {
+        let body = Body::of(text);
+        body.remember_sketch(Sketch::of(text));
+        body
+    }
+
+    /// As it was before.
+    pub fn remembered(hash: Hash, length: usize) -> Self {
+        Body { hash, length, sketch: Mutex::default() }
+    }
+
+    /// Adds the sketch.
+    pub fn remember_sketch(&self, sketch: Sketch) {
+        *self.sketch.lock().unwrap_or_else(PoisonError::into_inner) = Some(sketch);
+    }
+
+    /// Its sketch; `None` where it was not made, not looked up, or forgotten.
+    pub fn sketch(&self) -> Option<Sketch> {
+        self.sketch.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives its room back.
+    pub fn forget_sketch(&self) {
+        self.sketch.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Clone for Body {
+    fn clone(&self) -> Self {
+        Body { hash: self.hash, length: self.length, sketch: Mutex::new(self.sketch()) }
     }
 }
 
@@ -38,7 +68,7 @@ impl PartialEq for Body {
 
 /// A sample of a body: the smallest hashes of its shingles (bottom-k MinHash), in order. Written as eight hex digits each.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sketch(Box<[u32]>);
+pub struct Sketch(Arc<[u32]>);
 
 impl Sketch {
     fn of(text: &str) -> Self {
@@ -51,7 +81,7 @@ impl Sketch {
     pub fn read(written: &str) -> Self {
         let digits = written.as_bytes().chunks(8);
         let hashes = digits.map(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        Sketch(hashes.collect::<Option<Box<_>>>().unwrap_or_default())
+        Sketch(hashes.collect::<Option<Vec<_>>>().unwrap_or_default().into())
     }
 
     /// The share of the shingles of both that are common to both (Dice), in thousandths.

@@ -81,7 +81,7 @@ impl<'a> Matching<'a> {
         let mut claims: HashMap<String, (usize, Option<usize>)> = HashMap::new();
         for &index in &self.order {
             let post = &self.posts[index];
-            let Some(guid) = post.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty()) else { continue };
+            let Some(guid) = post.rare.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty()) else { continue };
             let iri = mint::of_guid(guid, post, rules);
             // The id of another post that is there is no claim to it.
             let lives = |row: &&usize| here.contains(self.known[**row].post.path.as_str());
@@ -96,7 +96,7 @@ impl<'a> Matching<'a> {
         let mut claims: Vec<(usize, Option<usize>)> = claims.into_values().collect();
         claims.sort_by_key(|&(index, _)| &self.posts[index].path);
         for (index, row) in claims {
-            self.guids[index] = self.posts[index].guid.as_deref().map(|guid| guid.trim().to_owned());
+            self.guids[index] = self.posts[index].rare.guid.as_deref().map(|guid| guid.trim().to_owned());
             if let Some(row) = row.filter(|row| !self.taken[*row]) {
                 self.unite(index, row);
             }
@@ -132,28 +132,28 @@ impl<'a> Matching<'a> {
         let posts = self.posts;
         // Without scheme and domain: both may change in the same breath.
         let place = |url: &Url| url[Position::BeforePath..Position::AfterQuery].to_owned();
-        self.by_key(|row| Some(place(&row.post.url)), |index| Some(place(&posts[index].url)));
+        self.by_key(|row| Some(place(&row.post.url())), |index| Some(place(&posts[index].url())));
         self.by_key(
-            |row| Some((row.day, row.post.slug.as_str(), row.language.as_str())),
+            |row| Some((row.day, row.post.slug.as_str(), &*row.language)),
             |index| Some((day(&posts[index]), posts[index].slug.as_str(), language(&posts[index], rules.site))),
         );
         self.by_key(
-            |row| (row.post.body.length > LEAST_BODY).then_some(&*row.post.body.hash),
-            |index| Some(&posts[index].body).filter(|body| body.length > LEAST_BODY).map(|body| &*body.hash),
+            |row| (row.post.body.length > LEAST_BODY).then_some(row.post.body.hash),
+            |index| Some(&posts[index].body).filter(|body| body.length > LEAST_BODY).map(|body| body.hash),
         );
         // Few words may be another's too, but hardly below the same title, when the one goes as the other comes.
         self.by_key(
             |row| {
                 let few = row.post.body.length > 0 && !row.gone;
-                few.then_some((&*row.post.body.hash, row.post.title.as_str(), row.language.as_str()))
+                few.then_some((row.post.body.hash, row.post.title.as_str(), &*row.language))
             },
             |index| {
                 let body = &posts[index].body;
-                Some((&*body.hash, posts[index].title.as_str(), language(&posts[index], rules.site)))
+                Some((body.hash, posts[index].title.as_str(), language(&posts[index], rules.site)))
             },
         );
         self.by_key(
-            |row| Some((row.day, row.post.title.as_str(), row.language.as_str())),
+            |row| Some((row.day, row.post.title.as_str(), &*row.language)),
             |index| Some((day(&posts[index]), posts[index].title.as_str(), language(&posts[index], rules.site))),
         );
         self.by_likeness();
@@ -186,8 +186,8 @@ impl<'a> Matching<'a> {
     }
 
     fn by_likeness(&mut self) {
-        let sketch = |post: &'a Post| post.body.sketch.as_ref().filter(|_| post.body.length > LEAST_BODY);
-        let mut sketches: HashMap<usize, &Sketch> = HashMap::new();
+        let sketch = |post: &Post| post.body.sketch().filter(|_| post.body.length > LEAST_BODY);
+        let mut sketches: HashMap<usize, Sketch> = HashMap::new();
         let mut phrases: HashMap<u32, Vec<usize>> = HashMap::new();
         for row in self.vanished() {
             let Some(sketch) = sketch(&self.known[row].post) else { continue };
@@ -208,7 +208,7 @@ impl<'a> Matching<'a> {
                 .copied()
                 .collect();
             for row in candidates {
-                let likeness = sketch.likeness(sketches[&row]);
+                let likeness = sketch.likeness(&sketches[&row]);
                 if likeness > ALIKE {
                     pairs.push((likeness, row, index));
                 }

@@ -64,7 +64,7 @@ fn of_post(post: &Post, rules: &Rules) -> String {
             }
             id
         }
-        ids => permanent(ids, &post.url).unwrap_or_else(|| post.url.to_string()),
+        ids => permanent(ids, &post.url()).unwrap_or_else(|| post.link.to_string()),
     }
 }
 

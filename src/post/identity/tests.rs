@@ -1,7 +1,9 @@
 //! Identities and dates, by case and by property.
 
 use super::*;
+use crate::post::{Hash, Link};
 use proptest::prelude::*;
+use url::Url;
 
 fn site(language: &str) -> Site {
     Site {
@@ -25,37 +27,25 @@ fn prose(seed: u32) -> String {
 
 fn post(path: &str, slug: &str, day: &str, seed: u32) -> Post {
     let mut post = Post {
-        path: path.into(),
-        title: format!("On {slug}"),
-        published: DateTime::parse_from_rfc3339(&format!("{day}T00:00:00-06:00")).expect("a date"),
-        updated: None,
-        slug: slug.into(),
-        url: format!("https://example.org/{}/{slug}/", day.replace('-', "/")).parse().expect("a URL"),
-        authors: Arc::default(),
-        categories: vec![],
-        tags: vec![],
-        language: None,
-        guid: None,
-        summary: None,
-        image: None,
-        in_feeds: true,
-        in_digests: true,
-        work: None,
-        section: None,
-        translates: None,
-        minor: false,
-        featured: false,
-        body: Body::of(&prose(seed)),
-        fingerprint: String::new(),
-        source: 0,
-        stamp: None,
+        body: Body::sketched(&prose(seed)),
+        ..Post::new(
+            path.into(),
+            format!("On {slug}"),
+            DateTime::parse_from_rfc3339(&format!("{day}T00:00:00-06:00")).expect("a date"),
+            slug.into(),
+            format!("https://example.org/{}/{slug}/", day.replace('-', "/")).parse().expect("a URL"),
+        )
     };
     seal(&mut post);
     post
 }
 
+fn link(url: &str) -> Link {
+    url.parse::<Url>().unwrap().into()
+}
+
 fn seal(post: &mut Post) {
-    post.fingerprint = format!("{}/{}", post.title, post.body.hash);
+    post.fingerprint = Hash::of(&format!("{}/{}", post.title, post.body.hash));
 }
 
 fn edit(post: &Post, change: impl FnOnce(&mut Post)) -> Post {
@@ -90,9 +80,8 @@ const LATER: &str = "2026-11-21T12:00:00Z";
 fn ids_are_minted_by_the_rules() {
     let site = site("en");
     let mut german = post("de/frost.md", "frost", "2026-11-07", 2);
-    german.language = Some("de".into());
-    let html =
-        edit(&post("b.md", "b", "2026-11-08", 3), |post| post.url = "https://example.org/b.html".parse().unwrap());
+    german.rare.language = Some("de".into());
+    let html = edit(&post("b.md", "b", "2026-11-08", 3), |post| post.link = link("https://example.org/b.html"));
     let posts = [
         post("z/frost.md", "frost", "2026-11-07", 1),
         german,
@@ -136,11 +125,11 @@ fn an_authors_own_id_is_made_an_iri_and_follows_the_file() {
     ];
     for (guid, id) in cases {
         let mut first = post("a.md", "a", "2026-11-07", 1);
-        first.guid = Some(guid.into());
+        first.rare.guid = Some(guid.into());
         let assigned = run(&[], std::slice::from_ref(&first), FIRST);
         assert_eq!(ids(&assigned), [id]);
         let mut moved = post("b.md", "b", "2025-11-08", 2);
-        moved.guid = Some(guid.into());
+        moved.rare.guid = Some(guid.into());
         let again = run(&rows(&assigned), &[moved], LATER);
         assert_eq!((ids(&again), &again[0].change), (vec![id], &Change::Moved { from: "a.md".into() }), "{guid}");
     }
@@ -150,13 +139,13 @@ fn an_authors_own_id_is_made_an_iri_and_follows_the_file() {
 fn a_guid_that_is_added_keeps_the_id_and_a_copied_one_stays_with_its_post() {
     let first = run(&[], &[post("b.md", "b", "2026-11-07", 1)], FIRST);
     let mut named = post("b.md", "b", "2026-11-07", 1);
-    named.guid = Some("bee".into());
+    named.rare.guid = Some("bee".into());
     let second = run(&rows(&first), std::slice::from_ref(&named), LATER);
     assert_eq!(second[0].change, Change::Same);
     assert_eq!(ids(&second), ids(&first));
 
     let mut copy = post("a.md", "a", "2026-11-12", 2);
-    copy.guid = Some("bee".into());
+    copy.rare.guid = Some("bee".into());
     let third = run(&rows(&second), &[copy, named], LATER);
     assert_eq!(ids(&third), ["tag:example.org,2026-11-12:a", ids(&first)[0]]);
     assert_eq!((&third[0].change, &third[1].change), (&Change::New, &Change::Same));
@@ -171,7 +160,7 @@ fn a_post_is_found_again_by_what_is_left_of_it() {
     let mostly = format!("{} and a new ending", words[..70].join(" "));
     let everything_else = |post: &mut Post| (post.slug, post.title) = ("other".into(), "Another title".into());
     let far = |post: &mut Post| {
-        post.url = "https://elsewhere.example/x".parse().unwrap();
+        post.link = link("https://elsewhere.example/x");
         post.published = DateTime::parse_from_rfc3339("2026-10-01T00:00:00-06:00").unwrap();
     };
     let cases: Vec<(&str, Post, bool)> = vec![
@@ -179,8 +168,8 @@ fn a_post_is_found_again_by_what_is_left_of_it() {
             "permalink on another domain",
             edit(&old, |p| {
                 everything_else(p);
-                p.body = Body::of(&prose(9));
-                p.url = "http://new.example.net/2026/11/07/frost/".parse().unwrap();
+                p.body = Body::sketched(&prose(9));
+                p.link = link("http://new.example.net/2026/11/07/frost/");
             }),
             true,
         ),
@@ -188,7 +177,7 @@ fn a_post_is_found_again_by_what_is_left_of_it() {
             "date and slug",
             edit(&old, |p| {
                 far(p);
-                (p.published, p.title, p.body) = (old.published, "Another".into(), Body::of(&prose(9)));
+                (p.published, p.title, p.body) = (old.published, "Another".into(), Body::sketched(&prose(9)));
             }),
             true,
         ),
@@ -204,7 +193,7 @@ fn a_post_is_found_again_by_what_is_left_of_it() {
             "title and day",
             edit(&old, |p| {
                 far(p);
-                (p.published, p.slug, p.body) = (old.published, "other".into(), Body::of(&prose(9)));
+                (p.published, p.slug, p.body) = (old.published, "other".into(), Body::sketched(&prose(9)));
             }),
             true,
         ),
@@ -213,7 +202,7 @@ fn a_post_is_found_again_by_what_is_left_of_it() {
             edit(&old, |p| {
                 far(p);
                 everything_else(p);
-                p.body = Body::of(&mostly);
+                p.body = Body::sketched(&mostly);
             }),
             true,
         ),
@@ -222,7 +211,7 @@ fn a_post_is_found_again_by_what_is_left_of_it() {
             edit(&old, |p| {
                 far(p);
                 everything_else(p);
-                p.body = Body::of(&prose(9));
+                p.body = Body::sketched(&prose(9));
             }),
             false,
         ),
@@ -231,7 +220,7 @@ fn a_post_is_found_again_by_what_is_left_of_it() {
             edit(&old, |p| {
                 far(p);
                 everything_else(p);
-                p.body = Body::of("See you there.");
+                p.body = Body::sketched("See you there.");
             }),
             false,
         ),
@@ -278,15 +267,20 @@ fn updated_follows_what_readers_see() {
     assert_eq!(first[0].updated, at("2026-11-07T06:00:00Z"));
     let own = |text: &str| DateTime::parse_from_rfc3339(text).ok();
     let cases = [
-        ("edited", edit(&old, |p| p.body = Body::of(&prose(2))), LATER, Change::Updated),
+        ("edited", edit(&old, |p| p.body = Body::sketched(&prose(2))), LATER, Change::Updated),
         (
             "minor",
-            edit(&old, |p| (p.body, p.minor) = (Body::of(&prose(2)), true)),
+            edit(&old, |p| (p.body, p.minor) = (Body::sketched(&prose(2)), true)),
             "2026-11-07T06:00:00Z",
             Change::Same,
         ),
-        ("own", edit(&old, |p| p.updated = own("2026-11-10T12:00:00Z")), "2026-11-10T12:00:00Z", Change::Updated),
-        ("own, older", edit(&old, |p| p.updated = own("2026-11-01T12:00:00Z")), "2026-11-07T06:00:00Z", Change::Same),
+        ("own", edit(&old, |p| p.rare.updated = own("2026-11-10T12:00:00Z")), "2026-11-10T12:00:00Z", Change::Updated),
+        (
+            "own, older",
+            edit(&old, |p| p.rare.updated = own("2026-11-01T12:00:00Z")),
+            "2026-11-07T06:00:00Z",
+            Change::Same,
+        ),
         (
             "postponed",
             edit(&old, |p| p.published = own("2026-11-09T12:00:00Z").unwrap()),
@@ -326,21 +320,22 @@ fn a_row_of_a_version_with_other_fingerprints_is_no_edit() {
     let known: Vec<Arc<Known>> = rows(&run(&[], std::slice::from_ref(&old), FIRST))
         .into_iter()
         .map(|row| {
-            let post = Post { fingerprint: "of old".into(), stamp: None, ..(*row.post).clone() };
+            let post = Post { fingerprint: Hash::of("of old"), stamp: None, ..(*row.post).clone() };
             Arc::new(Known { post: Arc::new(post), extent: Extent::Identifying, ..(*row).clone() })
         })
         .collect();
     let again = run(&known, std::slice::from_ref(&old), LATER);
     assert_eq!((again[0].known.updated, &again[0].change), (known[0].updated, &Change::Same));
     assert_eq!((again[0].known.extent, &again[0].known.post.fingerprint), (Extent::Whole, &old.fingerprint));
-    let edited = run(&known, &[edit(&old, |p| p.body = Body::of(&prose(2)))], LATER);
+    let edited = run(&known, &[edit(&old, |p| p.body = Body::sketched(&prose(2)))], LATER);
     assert_eq!(edited[0].change, Change::Updated);
 }
 
 #[test]
 fn many_posts_of_one_midnight_are_no_trouble() {
-    let posts: Vec<Post> =
-        (0..20_000).map(|n| Post { body: Body::of(""), ..post(&format!("{n}.md"), "same", "2026-11-07", 0) }).collect();
+    let posts: Vec<Post> = (0..20_000)
+        .map(|n| Post { body: Body::sketched(""), ..post(&format!("{n}.md"), "same", "2026-11-07", 0) })
+        .collect();
     let first = run(&[], &posts, FIRST);
     let dates: HashSet<_> = first.iter().map(|assigned| assigned.known.atom_updated).collect();
     assert_eq!(dates.len(), posts.len());
@@ -367,11 +362,11 @@ fn apply(edits: &[Edit], post: &Post, n: usize) -> Post {
                 Edit::Retitle => p.title = format!("New title {n}"),
                 Edit::Slug => {
                     p.slug = format!("new-slug-{n}");
-                    p.url = p.url.join(&format!("../{}/", p.slug)).unwrap();
+                    p.link = p.url().join(&format!("../{}/", p.slug)).unwrap().into();
                 }
-                Edit::Domain => p.url.set_host(Some("new.example.net")).unwrap(),
-                Edit::Scheme => p.url.set_scheme("http").unwrap(),
-                Edit::Body => p.body = Body::of(&format!("{} And one thing more.", prose(n as u32))),
+                Edit::Domain => p.link = link(&p.link.as_str().replacen("example.org", "new.example.net", 1)),
+                Edit::Scheme => p.link = link(&p.link.as_str().replacen("https:", "http:", 1)),
+                Edit::Body => p.body = Body::sketched(&format!("{} And one thing more.", prose(n as u32))),
             }
         }
     })
@@ -420,7 +415,7 @@ proptest! {
                 .iter()
                 .map(|(path, (slug, body, guid))| {
                     let mut post = post(&format!("{path}.md"), &format!("s{slug}"), "2026-11-07", *body);
-                    post.guid = guid.map(|guid| format!("g{guid}"));
+                    post.rare.guid = guid.map(|guid| format!("g{guid}"));
                     post
                 })
                 .collect();
@@ -448,7 +443,7 @@ fn a_few_words_under_a_title_are_the_same_post_only_while_it_moves() {
     let short = |path: &str, slug: &str, day: &str| {
         edit(&post(path, slug, day, 1), |post| {
             post.title = "Open thread".into();
-            post.body = Body::of("What is new with you?\n");
+            post.body = Body::sketched("What is new with you?\n");
         })
     };
     let first = run(&[], &[short("a.md", "a", "2026-11-07")], FIRST);
@@ -478,7 +473,7 @@ fn nobody_takes_the_id_of_a_post_that_is_there() {
     let (a, b) = (post("a.md", "a", "2026-11-07", 1), post("b.md", "b", "2026-11-08", 2));
     let first = run(&[], &[a.clone(), b.clone()], FIRST);
     let wanted = first[0].known.id.0.clone();
-    let thief = edit(&b, |post| post.guid = Some(wanted));
+    let thief = edit(&b, |post| post.rare.guid = Some(wanted));
     let second = run(&rows(&first), &[a, thief], "2026-12-01T00:00:00Z");
     assert_eq!(ids(&second), ids(&first));
 }
