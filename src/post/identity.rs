@@ -6,7 +6,7 @@ mod matching;
 mod mint;
 
 use super::{Post, PostId, Site};
-pub use alike::{Body, Sketch};
+pub use alike::{Body, Sketch, Sketchbook};
 use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, TimeZone, Timelike, Utc};
 use matching::Matching;
 pub use mint::{iri, is_absolute_iri, permanent};

@@ -19,7 +19,7 @@ pub use trace::trace;
 use crate::feed::Kind;
 use crate::post::dialect::{Document, Found};
 pub use crate::post::generator::{Generator, Rules};
-use crate::post::identity::{Body, Extent, Known};
+use crate::post::identity::{Extent, Known, Sketchbook};
 use crate::post::settings::Settings;
 use crate::post::{Content, Hidden, Person, Post, Problem, Shared, Site, Stamp, translation};
 use chrono::{DateTime, Utc};
@@ -152,23 +152,25 @@ fn read_all(reader: &Reader, facts: Vec<Option<Facts>>, known: &[Arc<Known>], ci
         // It may be read for an earlier day than before.
         (post.published <= reader.now || reader.generator.future).then(|| (*post).clone())
     };
-    type Read = (Parts, Vec<u8>, Shared<[Person]>);
-    let read = |(mut parts, mut buffer, mut authors): Read, (file, facts): (&walk::PostFile, Option<Facts>)| {
+    let read = |mut desk: Desk, (file, facts): (&walk::PostFile, Option<Facts>)| {
+        let Desk { parts, buffer, authors, book, drawn } = &mut desk;
         let stamp = facts.and_then(|facts| reader.stamp(facts, circumstances));
         if let Some(post) = stamp.and_then(|stamp| remembered(file.path(), stamp)) {
             parts.posts.push(post);
-            return (parts, buffer, authors);
+            return desk;
         }
-        let Outcome { found, mut problems } = reader.read(file, facts, &mut buffer);
+        let Outcome { found, mut problems } = reader.read(file, facts, buffer);
         match found {
             Some(Found::Post(document)) => {
-                let Document { post, body, lasting, .. } = *document;
-                let mut post = Post { body: Body::sketched(&body), ..post };
+                let Document { mut post, body, lasting, .. } = *document;
+                book.draw(&body);
                 // What is wrong with it is said in every run.
                 post.stamp = stamp.filter(|_| lasting && problems.is_empty());
                 post.section = section::of(file, reader).map(str::to_owned);
                 post.authors = authors.first(post.authors);
-                parts.posts.push(Arc::new(post));
+                let post = Arc::new(post);
+                drawn.push(post.clone());
+                parts.posts.push(post);
             }
             Some(Found::Hidden(reason)) => {
                 parts.hidden.push(Hidden { path: file.path().to_owned(), reason: reason.to_owned() });
@@ -176,10 +178,10 @@ fn read_all(reader: &Reader, facts: Vec<Option<Facts>>, known: &[Arc<Known>], ci
             None => {}
         }
         parts.problems.append(&mut problems);
-        (parts, buffer, authors)
+        desk
     };
     let some = reader.files.par_iter().zip(facts).fold(Default::default, read);
-    some.map(|(parts, ..)| parts).reduce(Parts::default, Parts::and)
+    some.map(Desk::cleared).reduce(Parts::default, Parts::and)
 }
 
 impl Blog {
@@ -205,6 +207,26 @@ impl Blog {
     /// The page of the site that lists the posts of a tag, a category or a section, where it has one for sure.
     pub fn listing(&self, kind: Kind, name: &str) -> Option<Url> {
         self.renderer.listing(kind, name)
+    }
+}
+
+/// What is at hand while files are read.
+#[derive(Default)]
+struct Desk {
+    parts: Parts,
+    buffer: Vec<u8>,
+    authors: Shared<[Person]>,
+    book: Sketchbook,
+    /// The posts whose sketches are in the book.
+    drawn: Vec<Arc<Post>>,
+}
+
+impl Desk {
+    fn cleared(self) -> Parts {
+        for (post, sketch) in self.drawn.iter().zip(self.book.leaves()) {
+            post.body.remember_sketch(sketch);
+        }
+        self.parts
     }
 }
 

@@ -67,27 +67,57 @@ impl PartialEq for Body {
 }
 
 /// A sample of a body: the smallest hashes of its shingles (bottom-k MinHash), in order. Written as eight hex digits each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sketch(Arc<[u32]>);
+#[derive(Clone, Debug)]
+pub struct Sketch {
+    /// Its book's.
+    hashes: Arc<[u32]>,
+    /// Where they stand in it.
+    place: (u32, u32),
+}
+
+/// Sketches of many bodies in one piece, which goes when the last of them is forgotten.
+#[derive(Debug, Default)]
+pub struct Sketchbook {
+    hashes: Vec<u32>,
+    ends: Vec<u32>,
+}
+
+impl Sketchbook {
+    /// Adds a body's.
+    pub fn draw(&mut self, body: &str) {
+        let mut shingles = Shingles::new();
+        words(body.as_bytes(), |word| shingles.add(word));
+        self.hashes.extend(shingles.smallest);
+        self.ends.push(u32::try_from(self.hashes.len()).unwrap_or(u32::MAX));
+    }
+
+    /// The sketches, in the order in which they were added.
+    pub fn leaves(self) -> impl Iterator<Item = Sketch> {
+        let hashes: Arc<[u32]> = self.hashes.into();
+        let starts: Vec<u32> = std::iter::once(0).chain(self.ends.iter().copied()).collect();
+        starts.into_iter().zip(self.ends).map(move |place| Sketch { hashes: hashes.clone(), place })
+    }
+}
 
 impl Sketch {
     fn of(text: &str) -> Self {
-        let mut shingles = Shingles::new();
-        words(text.as_bytes(), |word| shingles.add(word));
-        Sketch(shingles.smallest.into())
+        let mut book = Sketchbook::default();
+        book.draw(text);
+        book.leaves().next().unwrap_or_else(|| Sketch::read(""))
     }
 
     /// As it is written; empty where it cannot be read, and then like nothing.
     pub fn read(written: &str) -> Self {
         let digits = written.as_bytes().chunks(8);
         let hashes = digits.map(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        Sketch(hashes.collect::<Option<Vec<_>>>().unwrap_or_default().into())
+        let hashes: Arc<[u32]> = hashes.collect::<Option<Vec<_>>>().unwrap_or_default().into();
+        Sketch { place: (0, u32::try_from(hashes.len()).unwrap_or(u32::MAX)), hashes }
     }
 
     /// The share of the shingles of both that are common to both (Dice), in thousandths.
     pub(super) fn likeness(&self, other: &Sketch) -> usize {
         // Of the union's smallest hashes, those in both: an unbiased estimate of Jaccard's index.
-        let (a, b) = (&self.0, &other.0);
+        let (a, b) = (self.hashes(), other.hashes());
         let size = if a.len() < SKETCH && b.len() < SKETCH { usize::MAX } else { SKETCH };
         let (mut at, mut bt, mut all, mut common) = (0, 0, 0, 0);
         while all < size && (at < a.len() || bt < b.len()) {
@@ -102,13 +132,14 @@ impl Sketch {
     }
 
     pub(super) fn hashes(&self) -> &[u32] {
-        &self.0
+        let (start, end) = self.place;
+        self.hashes.get(start as usize..end as usize).unwrap_or_default()
     }
 }
 
 impl fmt::Display for Sketch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|hash| write!(f, "{hash:08x}"))
+        self.hashes().iter().try_for_each(|hash| write!(f, "{hash:08x}"))
     }
 }
 
