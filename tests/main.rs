@@ -21,6 +21,7 @@ mod introductions;
 mod keys;
 mod kills;
 mod ledger;
+mod letters;
 mod matrix;
 mod media;
 mod mutations;
