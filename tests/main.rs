@@ -38,6 +38,8 @@ mod refusals_to_start;
 mod smtp;
 mod stopped;
 mod store;
+mod subscribing;
 mod templates;
 mod web;
+mod web_attacks;
 mod websub;
