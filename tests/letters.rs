@@ -347,30 +347,13 @@ fn an_older_store_keeps_its_deliveries_and_their_tries() {
     });
 }
 
-/// What a letter says, with holes for its recipient.
-fn skeleton(kind: Kind) -> String {
-    let settings: message::Settings = toml::from_str("from = 'Field Notes <news@example.org>'").unwrap();
-    let public = "https://news.example.org".parse().unwrap();
-    let list = message::List::new("Field Notes", "weekly", &settings, None, Some(&public));
-    let leave = if kind.can_be_left() { postrider::edition::compose::UNSUBSCRIBE_LINK } else { "" };
-    let link = message::skeleton::ACTION_LINK;
-    let composition = postrider::edition::compose::Composition {
-        subject: format!("A {kind}"),
-        preheader: String::new(),
-        html: format!("<p><a href=\"{link}\">{link}</a> <a href=\"{leave}\">leave</a></p>"),
-        text: format!("{link}\n{leave}\n"),
-    };
-    let link = format!("https://news.example.org/{kind}/");
-    message::skeleton::letter(&settings, &list, &composition, kind, &link).unwrap().to_stored().to_owned()
-}
-
 #[test]
 fn the_bytes_are_the_same_at_a_resend_and_their_links_are_signed_for_their_purpose() {
     every_store(|base| {
         let store = base.open();
         let random = Random::system();
         let keyring = store.keyring(&[], &random).unwrap();
-        let texts = (skeleton(Kind::Confirm), skeleton(Kind::Links));
+        let texts = (letter(Kind::Confirm), letter(Kind::Links));
         store.request(&request(NEW), (&texts.0, &texts.1), &random, hours(0)).unwrap();
         let sent = |now: DateTime<Utc>, keyring: &Keyring| {
             let (transport, memory) = Transport::memory();
@@ -413,7 +396,7 @@ fn the_bytes_are_the_same_at_a_resend_and_their_links_are_signed_for_their_purpo
             assert_eq!(check(other, &confirm), None);
             assert_eq!(keyring.verify(other, &confirm), None);
         }
-        store.confirm(&id(&store, NEW), 1, Some(&skeleton(Kind::Welcome)), &random, hours(3)).unwrap();
+        store.confirm(&id(&store, NEW), 1, Some(&letter(Kind::Welcome)), &random, hours(3)).unwrap();
         let (occasion, welcome) = sent(hours(3), &keyring);
         assert!(occasion == "welcome/1" && welcome.contains("List-Unsubscribe-Post"), "{welcome}");
         let leave = token(&welcome, "/unsubscribe/");

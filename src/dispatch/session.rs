@@ -236,7 +236,7 @@ impl Hands<'_> {
         if sent.outcome != Outcome::Accepted {
             tracing::info!(delivery = row.id, address = row.address.masked(), state = %verdict.state, reply = sent.reply.text, "not accepted");
         }
-        self.floor.watch(&row.id, sent.outcome);
+        self.floor.watch(row, sent.outcome);
     }
 }
 

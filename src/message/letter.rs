@@ -68,6 +68,11 @@ impl Kind {
         matches!(self, Kind::Welcome | Kind::Links | Kind::Probe)
     }
 
+    /// Whether it asks at an address that nobody has confirmed yet.
+    pub fn asks(self) -> bool {
+        matches!(self, Kind::Confirm | Kind::Change)
+    }
+
     /// The token of the letter's own link. It depends on what the ledger holds alone, so a resend has the same (P2).
     /// `hash` is that of the address to which it goes.
     pub fn token(self, keyring: &Keyring, subscriber: &str, number: i64, hash: &str, date: DateTime<Utc>) -> String {

@@ -114,11 +114,16 @@ impl Desk {
         Desk { config, site, store, keyring, templates, random, letters: Mutex::default() }
     }
 
-    /// The first of these languages that there are words of; else the site's, or what speaks for it.
+    /// What speaks for the first of these languages that there are words of (`de` for `de-AT`: an edition is rendered once for
+    /// each language that readers have); else for the site's.
     pub fn spoken<'a>(&self, wanted: impl IntoIterator<Item = &'a str>) -> String {
         let words = self.templates.words();
-        let wanted = wanted.into_iter().find(|language| words.file(language).is_some());
-        wanted.unwrap_or_else(|| words.spoken(&self.site.language)).to_owned()
+        wanted.into_iter().find_map(|language| words.file(language)).unwrap_or_else(|| self.own_language()).to_owned()
+    }
+
+    fn own_language(&self) -> &str {
+        let words = self.templates.words();
+        words.file(&self.site.language).unwrap_or_else(|| words.spoken(&self.site.language))
     }
 
     /// Somebody asks to subscribe. Both letters that may come of it are written whatever comes of it, and as long takes it.
@@ -146,7 +151,8 @@ impl Desk {
             address: asked.address.clone(),
             digests: self.digests(&asked.digests),
             topics: self.topics(&asked.topics, None),
-            language: Some(asked.language.clone()),
+            // Who reads the site's own has chosen nothing.
+            language: Some(asked.language.clone()).filter(|language| language != self.own_language()),
             source: "form".to_owned(),
             wording: self.wording(&asked.language),
             network: asked.network.clone(),

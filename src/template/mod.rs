@@ -114,6 +114,14 @@ pub enum Error {
         /// The template.
         name: String,
     },
+    /// A letter must show the link that it is for.
+    #[error(
+        "the template {name} does not show {{{{ links.action }}}}\n  help: add the link; without it the letter asks for nothing"
+    )]
+    NoAction {
+        /// The template.
+        name: String,
+    },
     /// The styles could not be written into the elements.
     #[error(
         "the styles of the template {name} cannot be inlined: {what}\n  help: look at the <style> of that template"
@@ -254,7 +262,9 @@ impl Templates {
             for (link, result) in results {
                 match result {
                     Ok(text) if !text.replace("&#x2f;", "/").contains(&link) => {
-                        errors.push(Error::NoUnsubscribe { name: name.to_owned() });
+                        let name = name.to_owned();
+                        let is_letter = LETTERS.iter().any(|kind| name.starts_with(&format!("{kind}/")));
+                        errors.push(if is_letter { Error::NoAction { name } } else { Error::NoUnsubscribe { name } });
                         break;
                     }
                     Ok(_) => {}
