@@ -1,5 +1,5 @@
-//! The web face: people subscribe, confirm, choose and leave ([`people`], [`preferences`]); the built files are served ([`built`]); machines ask how
-//! things stand ([`metrics`]). And [`preview`].
+//! The web face: people subscribe, confirm, choose and leave (`people`, `preferences`); the built files are served (`built`); machines ask how
+//! things stand (`metrics`). And `preview`.
 //!
 //! Promises: no GET changes anything (P9); an unsubscribe is one POST (RFC 8058); no cookie, no script, nothing of third parties;
 //! nobody learns whether an address is known; whatever is sent, the answer is a page with a sentence.
