@@ -400,9 +400,16 @@ fn a_request_is_known_by_when_where_and_in_which_words() {
     let served = Served::with(&CONFIG.replace("[subscribe]", "[subscribe]\nkeep_network = true"));
     served.subscribe(NEW);
     assert!(served.dump().contains("Text(\"127.0.0.0/24\")"));
+    let random = Random::seeded(1);
+    let asked = |served: &Served| {
+        let story = served.store().story(&address(NEW), &random).unwrap();
+        assert_eq!(story.status, "pending");
+        let event = story.events.into_iter().find(|event| event.kind == "asked").unwrap();
+        event.text.rsplit_once(' ').map(|(how, words)| (how.to_owned(), words.len())).unwrap()
+    };
+    assert_eq!(asked(&served), ("confirm/1: by form, from 127.0.0.0/24, words".to_owned(), 8));
     let without = Served::new();
     without.subscribe(NEW);
     assert!(!without.dump().contains("127.0.0"));
-    let story = served.store().story(&address(NEW), &Random::seeded(1)).unwrap();
-    assert_eq!(story.status, "pending");
+    assert_eq!(asked(&without), ("confirm/1: by form, words".to_owned(), 8));
 }

@@ -140,9 +140,10 @@ fn built_files_are_served_as_a_static_host_serves_them() {
         "/editions/../../store.db",
         "/editions/%2e%2e/%2e%2e/store.db",
         "/%2e%2e/rss.xml",
-        "/editions",
     ] {
         let page = served.get(path);
         assert!(page.status == 404 && page.body.contains("<h1>"), "{path}: {page:?}");
     }
+    let folder = served.get("/editions/weekly/1");
+    assert_eq!((folder.status, folder.field("location")), (308, Some("1/")));
 }

@@ -27,12 +27,15 @@ fn rest(mut stream: &TcpStream) -> String {
 
 #[test]
 fn who_says_nothing_keeps_nobody_out() {
-    let served = Served::bounded(Bounds { header: Duration::from_secs(3600), ..quick() });
+    let hour = Duration::from_secs(3600);
+    let served = Served::bounded(Bounds { header: hour, request: hour, ..quick() });
     let mut idle = Vec::new();
     for n in 0..200 {
         let mut stream = TcpStream::connect(served.address).unwrap();
-        if n % 2 == 0 {
-            stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ").unwrap();
+        match n % 3 {
+            0 => stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ").unwrap(),
+            1 => stream.write_all(b"POST /subscribe HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nemail").unwrap(),
+            _ => {}
         }
         idle.push(stream);
         if n % 20 == 0 {
@@ -41,7 +44,7 @@ fn who_says_nothing_keeps_nobody_out() {
     }
     assert_eq!(served.get("/healthz").status, 200);
     // Those that waited longest have made room.
-    assert_eq!(rest(&idle[1]), "");
+    assert_eq!(rest(&idle[2]), "");
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl Store {
                 }
             };
             let to = To { subscriber: &id, address: &request.address, hash: &hash };
-            ask(c, to, Kind::Confirm, request, confirm, now)?;
+            ask(c, to, Kind::Confirm, request, confirm, random, now)?;
             Ok(Reaction::Wrote(Kind::Confirm))
         })
     }
@@ -158,7 +158,7 @@ impl Store {
                 return Ok(Reaction::Never);
             }
             let to = To { subscriber, address: &request.address, hash: &hash };
-            ask(c, to, Kind::Change, request, change, now)?;
+            ask(c, to, Kind::Change, request, change, random, now)?;
             Ok(Reaction::Wrote(Kind::Change))
         })
     }
@@ -384,6 +384,7 @@ fn ask(
     kind: Kind,
     request: &Request,
     text: &str,
+    random: &Random,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let sql = "SELECT COALESCE(MAX(number), 0) + 1 FROM consents WHERE subscriber = $1 AND kind = $2";
@@ -405,6 +406,10 @@ fn ask(
         now.into(),
     ];
     c.execute(sql, &values)?;
+    // What the author can show who asks how an address came here.
+    let from = request.network.as_ref().map_or(String::new(), |network| format!(", from {network}"));
+    let how = format!("{}: by {}{from}, words {}", kind.occasion(number), request.source, request.wording);
+    event(c, to.subscriber, "asked", &how, random, now)?;
     letters::withdraw(c, to.subscriber, kind)?;
     letters::queue(c, to, (kind, number), text, now)
 }

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 pub struct Event {
     /// When.
     pub at: DateTime<Utc>,
-    /// subscribed, unsubscribed, paused, suppressed, queued, or an attempt's outcome: sending, accepted, deferred, refused, expired, unknown;
+    /// subscribed, asked, confirmed, unsubscribed, paused, suppressed, queued, or an attempt's outcome: sending, accepted, deferred, refused, expired, unknown;
     /// held and cancelled where a delivery stands so.
     pub kind: String,
     /// Which edition, or which letter (`confirm/2`).
@@ -98,7 +98,7 @@ impl Store {
         })?;
         // Within one millisecond: first they subscribe, then they are mailed, then that has its consequences.
         let rank = |kind: &str| match kind {
-            "subscribed" => 0,
+            "subscribed" | "asked" => 0,
             "queued" => 1,
             "suppressed" | "held" | "cancelled" => 3,
             _ => 2,

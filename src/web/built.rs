@@ -62,10 +62,24 @@ fn file(path: &str) -> Option<(String, &'static str)> {
     ours.then_some((path, media_type))
 }
 
+/// The last name of a folder of ours that was asked for like a file.
+fn folder(path: &str) -> Option<&str> {
+    let name = path.rsplit('/').next()?;
+    let ours = [page::FOLDER, crate::feed::listed::PAGE.trim_end_matches('/')];
+    let first = path.strip_prefix('/')?.split('/').next()?;
+    (ours.contains(&first) && !name.is_empty() && !name.contains(['.', ':', '\\'])).then_some(name)
+}
+
 /// Everything that no other route answers.
 pub(super) async fn serve(State(web): State<Shared>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    let wanted = file(uri.path()).filter(|_| matches!(method, Method::GET | Method::HEAD));
-    let Some((path, media_type)) = wanted else { return missing(&web, &headers) };
+    let reads = matches!(method, Method::GET | Method::HEAD);
+    let Some((path, media_type)) = file(uri.path()).filter(|_| reads) else {
+        return match folder(uri.path()).filter(|_| reads) {
+            // Relative, so that it leads nowhere else.
+            Some(name) => (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, format!("{name}/"))]).into_response(),
+            None => missing(&web, &headers),
+        };
+    };
     let found = blocking(&web, move |web| {
         let root = web.desk.config.path_of(&web.desk.config.feeds.dir);
         let Some(stamp) = built::stamp(&root, &path) else { return Ok::<_, store::Error>(None) };
@@ -179,6 +193,23 @@ mod tests {
             ("rss.xml", None),
         ] {
             assert_eq!(file(path).map(|(_, media_type)| media_type), found, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_folder_asked_for_like_a_file_leads_into_itself_alone() {
+        for (path, name) in [
+            ("/editions", Some("editions")),
+            ("/feeds", Some("feeds")),
+            ("/editions/weekly/2026-11-23", Some("2026-11-23")),
+            ("/editions/", None),
+            ("//evil.example", None),
+            ("//editions", None),
+            ("/editions/https:", None),
+            ("/editions/\\evil", None),
+            ("/x", None),
+        ] {
+            assert_eq!(folder(path), name, "{path}");
         }
     }
 

@@ -161,7 +161,7 @@ fn origin(web: &Shared, headers: &HeaderMap) -> Option<HeaderValue> {
     let said = headers.get(header::ORIGIN)?;
     let url: url::Url = said.to_str().ok()?.parse().ok()?;
     let config = &web.desk.config;
-    let own = [&web.desk.site.url].into_iter().chain(&config.subscribe.origins).chain(config.web.public_url.as_ref());
+    let own = [&web.desk.site.url].into_iter().chain(&config.subscribe.origins);
     own.into_iter().any(|known| known.origin() == url.origin()).then(|| said.clone())
 }
 

@@ -1,6 +1,6 @@
 //! Accepts connections, and bounds what they can take: their number, how long a request's header may take, and a request, and a
-//! connection. Where all places are taken, the one that has waited longest for its client goes: who connects and says nothing
-//! cannot keep others out.
+//! connection. Where all places are taken, the one that has waited longest goes, first of those that wait for their client: who
+//! connects and says nothing, or half of something, cannot keep others out.
 
 use crate::clock::{Clock, Stopwatch};
 use axum::Router;
@@ -56,7 +56,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// One connection.
 #[derive(Debug, Default)]
 struct Place {
-    /// Since when it waits for its client, in milliseconds of the server's watch.
+    /// Since when it waits for its client, or for what its request comes to, in milliseconds of the server's watch.
     since: AtomicU64,
     /// Whether a request is in hand.
     busy: AtomicBool,
@@ -80,17 +80,19 @@ impl Places {
         self.watch.elapsed().as_millis() as u64
     }
 
-    /// A place for one more; where there are `most`, the one that has waited longest for its client makes room. None: all are at work.
-    fn take(&self, most: usize) -> Option<Arc<Place>> {
+    /// A place for one more; where there are `most`, one makes room: of those without a request in hand, else of all, the one that
+    /// has waited longest. A request takes milliseconds unless its body does not come.
+    fn take(&self, most: usize) -> Arc<Place> {
         let mut taken = self.taken();
         if taken.len() >= most {
-            let idle = taken.iter().enumerate().filter(|(_, place)| !place.busy.load(Ordering::Relaxed));
-            let (at, _) = idle.min_by_key(|(_, place)| place.since.load(Ordering::Relaxed))?;
-            taken.swap_remove(at).go.notify_one();
+            let rank = |place: &Place| (place.busy.load(Ordering::Relaxed), place.since.load(Ordering::Relaxed));
+            if let Some((at, _)) = taken.iter().enumerate().min_by_key(|(_, place)| rank(place)) {
+                taken.swap_remove(at).go.notify_one();
+            }
         }
         let place = Arc::new(Place { since: AtomicU64::new(self.now()), ..Place::default() });
         taken.push(Arc::clone(&place));
-        Some(place)
+        place
     }
 
     fn leave(&self, place: &Arc<Place>) {
@@ -119,13 +121,12 @@ pub(super) async fn serve(
                 continue;
             }
         };
-        if let Some(place) = places.take(bounds.connections) {
-            let (places, router, told) = (places.clone(), router.clone(), told.clone());
-            tokio::spawn(async move {
-                attend(stream, router, &place, &places, bounds, told).await;
-                places.leave(&place);
-            });
-        }
+        let place = places.take(bounds.connections);
+        let (places, router, told) = (places.clone(), router.clone(), told.clone());
+        tokio::spawn(async move {
+            attend(stream, router, &place, &places, bounds, told).await;
+            places.leave(&place);
+        });
     }
     let _ = farewell.send(true);
     drop(told);
@@ -145,6 +146,7 @@ async fn attend(
     let service = service_fn(|request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
+        place.since.store(places.now(), Ordering::Relaxed);
         place.busy.store(true, Ordering::Relaxed);
         let answer = router.call(request);
         async move {
@@ -181,21 +183,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_one_that_waited_longest_makes_room_and_none_that_is_at_work() {
+    fn the_one_that_waited_longest_makes_room_and_who_is_at_work_last() {
         let places = Places { taken: Arc::default(), watch: Clock::system().stopwatch() };
-        let [first, second] = [places.take(2).unwrap(), places.take(2).unwrap()];
-        second.since.store(5, Ordering::Relaxed);
-        first.since.store(9, Ordering::Relaxed);
-        let third = places.take(2).unwrap();
-        assert!(places.taken().iter().all(|place| !Arc::ptr_eq(place, &second)));
-        for place in [&first, &third] {
+        let is_there = |place: &Arc<Place>| places.taken().iter().any(|other| Arc::ptr_eq(other, place));
+        let [first, second] = [places.take(2), places.take(2)];
+        let at_work = |place: &Place, since| {
+            place.since.store(since, Ordering::Relaxed);
             place.busy.store(true, Ordering::Relaxed);
-        }
-        assert!(places.take(2).is_none());
-        places.leave(&third);
-        assert!(places.take(2).is_some());
+        };
+        first.since.store(9, Ordering::Relaxed);
+        at_work(&second, 5);
+        let third = places.take(2);
+        assert!(!is_there(&first) && is_there(&second));
+        at_work(&third, 4);
+        let fourth = places.take(2);
+        assert!(!is_there(&third) && is_there(&second) && is_there(&fourth));
         // Who made room and ends then takes nobody's place along.
-        places.leave(&second);
+        places.leave(&first);
         assert_eq!(places.taken().len(), 2);
+        places.leave(&fourth);
+        assert_eq!(places.taken().len(), 1);
     }
 }
