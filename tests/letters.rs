@@ -16,6 +16,9 @@ use postrider::store::{Error, Mode, Store};
 use postrider::subscriber::{Choices, Suppression};
 use postrider::token::{Keyring, Purpose};
 use postrider::transport::Transport;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 
 const NEW: &str = "new@example.org";
@@ -403,4 +406,179 @@ fn the_bytes_are_the_same_at_a_resend_and_their_links_are_signed_for_their_purpo
         assert_eq!(keyring.verify(Purpose::Unsubscribe, &leave), Some(id(&store, NEW)));
         assert!(check(Purpose::Preferences, &token(&welcome, "/welcome/")).is_some());
     });
+}
+
+// ---- histories
+
+/// What may happen to one address in any order.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Ask,
+    Confirm(i64),
+    Leave,
+    Suppress(Suppression),
+    Wait(i64),
+    Try(Outcome),
+    Crash,
+    Tidy,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let reasons = vec![Suppression::Bounce, Suppression::Complaint, Suppression::Manual];
+    let outcomes = vec![Outcome::Accepted, Outcome::Unknown, Outcome::Deferred(Fault::Recipient)];
+    prop_oneof![
+        5 => Just(Step::Ask),
+        5 => (1..4_i64).prop_map(Step::Confirm),
+        2 => Just(Step::Leave),
+        1 => prop::sample::select(reasons).prop_map(Step::Suppress),
+        5 => prop::sample::select(vec![1, 12, 25, 73, 24 * 31]).prop_map(Step::Wait),
+        8 => prop::sample::select(outcomes).prop_map(Step::Try),
+        2 => Just(Step::Crash),
+        1 => Just(Step::Tidy),
+    ]
+}
+
+/// What is promised of one person, kept by hand.
+#[derive(Default)]
+struct Person {
+    /// When each request was made, and whether it was confirmed; of this life: who is forgotten begins anew.
+    requests: Vec<(DateTime<Utc>, bool)>,
+    subscribed: bool,
+    suppressed: Option<Suppression>,
+}
+
+impl Person {
+    fn is_open(&self, number: i64, now: DateTime<Utc>) -> bool {
+        let request = usize::try_from(number - 1).ok().and_then(|at| self.requests.get(at));
+        request.is_some_and(|(asked, confirmed)| !confirmed && now - *asked < TimeDelta::hours(72))
+    }
+
+    /// Whether a letter may leave now.
+    fn may_get(&self, occasion: &str, now: DateTime<Utc>) -> bool {
+        match Kind::of(occasion).expect("a letter") {
+            (Kind::Confirm, number) => self.is_open(number, now) && self.suppressed != Some(Suppression::Manual),
+            _ => self.subscribed && self.suppressed.is_none(),
+        }
+    }
+}
+
+fn history(base: &Base, steps: &[Step]) {
+    let store = base.open();
+    let random = Random::seeded(5);
+    let (mut person, mut now) = (Person::default(), monday());
+    let mut worker = Some(ledger(&store, "w0"));
+    let mut taken: BTreeMap<String, u32> = BTreeMap::new();
+    let mut accepted: BTreeSet<String> = BTreeSet::new();
+    for (at, step) in steps.iter().enumerate() {
+        let known = store.find_subscriber(&address(NEW), &random).unwrap().map(|found| found.id);
+        match (*step, &known) {
+            (Step::Ask, _) => {
+                let before = person.requests.iter().any(|(asked, confirmed)| {
+                    let pause = if person.suppressed.is_some() { 24 * 30 } else { 24 };
+                    !confirmed && now - *asked < TimeDelta::hours(pause)
+                });
+                let reaction = ask(&store, NEW, now);
+                match reaction {
+                    Reaction::Wrote(Kind::Confirm) => {
+                        assert!(!before && person.suppressed != Some(Suppression::Manual));
+                        assert!(!person.subscribed || person.suppressed.is_some());
+                        person.requests.push((now, false));
+                    }
+                    Reaction::Wrote(kind) => {
+                        assert!(kind == Kind::Links && person.subscribed && person.suppressed.is_none())
+                    }
+                    Reaction::TooSoon => assert!(before || person.subscribed),
+                    Reaction::Never => assert_eq!(person.suppressed, Some(Suppression::Manual)),
+                }
+            }
+            (Step::Confirm(number), Some(id)) => {
+                let may = person.is_open(number, now) && person.suppressed != Some(Suppression::Manual);
+                let confirmed = store.confirm(id, number, Some("welcome"), &random, now).unwrap();
+                assert_eq!(confirmed == Confirmed::Now, may, "{confirmed:?}");
+                if may {
+                    person.requests[number as usize - 1].1 = true;
+                    (person.subscribed, person.suppressed) = (true, None);
+                }
+            }
+            (Step::Leave, Some(id)) => {
+                store.unsubscribe(id, "link", &random, now).unwrap();
+                person.subscribed = false;
+            }
+            (Step::Suppress(reason), _) => {
+                store.suppress(&address(NEW), reason, &random, now).unwrap();
+                // A person's wish and the author's go before a bounce, and nothing before them.
+                if matches!(person.suppressed, None | Some(Suppression::Bounce)) {
+                    person.suppressed = Some(reason);
+                }
+            }
+            (Step::Wait(hours), _) => now += TimeDelta::hours(hours),
+            (Step::Tidy, _) => {
+                store.tidy_requests(now).unwrap();
+                if store.find_subscriber(&address(NEW), &random).unwrap().is_none() {
+                    assert!(
+                        !person.subscribed
+                            && person
+                                .requests
+                                .iter()
+                                .all(|(asked, confirmed)| { !confirmed && now - *asked >= TimeDelta::hours(72) })
+                    );
+                    person.requests.clear();
+                    taken.clear();
+                }
+            }
+            (Step::Try(outcome), _) => {
+                let one = worker.as_ref().expect("it lives");
+                one.recover(Uncertain::Resend, now).unwrap();
+                for row in claim(one, 9, now) {
+                    match one.begin(None, &row.id, now).and_then(Pending::wait).unwrap() {
+                        Some(begun) => {
+                            assert!(person.may_get(&row.occasion, now), "{} at {at}", row.occasion);
+                            assert!(!accepted.contains(&row.id), "{} again", row.occasion);
+                            if outcome == Outcome::Accepted {
+                                accepted.insert(row.id.clone());
+                            }
+                            one.settle(ended(&row, begun, outcome, now)).unwrap();
+                            // In doubt it may have been taken.
+                            if !matches!(outcome, Outcome::Deferred(_)) {
+                                *taken.entry(row.id).or_default() += 1;
+                            }
+                        }
+                        None => assert!(!person.may_get(&row.occasion, now), "{} at {at}", row.occasion),
+                    }
+                }
+            }
+            (Step::Crash, _) => {
+                // One letter at most is under way over one connection.
+                let one = worker.take().expect("it lives");
+                if let Some(row) = claim(&one, 1, now).first()
+                    && one.begin(None, &row.id, now).and_then(Pending::wait).unwrap().is_some()
+                {
+                    assert!(person.may_get(&row.occasion, now), "{} at {at}", row.occasion);
+                    *taken.entry(row.id.clone()).or_default() += 1;
+                }
+                drop(one);
+                worker = Some(ledger(&store, &format!("w{}", at + 1)));
+            }
+            (Step::Confirm(_) | Step::Leave, None) => {}
+        }
+        // Nobody gets a letter twice, but for one in doubt.
+        for (delivery, copies) in &taken {
+            let crashes = steps[..=at].iter().filter(|step| matches!(step, Step::Crash)).count() as u32;
+            assert!(*copies <= 2 + crashes, "{delivery}: {copies}");
+        }
+        let twice = base.look("SELECT COUNT(*) FROM (SELECT subscriber, occasion FROM deliveries GROUP BY subscriber, occasion HAVING COUNT(*) > 1) AS x");
+        assert_eq!(twice, "0");
+    }
+}
+
+#[test]
+fn whatever_happens_letters_go_to_whom_they_may_and_once() {
+    let config = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new(config);
+    runner
+        .run(&prop::collection::vec(step(), 5..50), |steps| {
+            history(&Base::in_folder(tempfile::tempdir().unwrap()), &steps);
+            Ok(())
+        })
+        .unwrap();
 }
