@@ -269,6 +269,21 @@ fn an_address_is_changed_by_who_reads_the_new_one() {
         }
         assert_eq!(store.confirm_change(&r0, 2, &random, hours(31)).unwrap(), Confirmed::Now);
         assert_eq!(change(&r1, "third@example.org", hours(60)), Reaction::Never);
+        // The list that is a file has the old address for as long as nobody mends it: it is not a new person.
+        let listed = || ["r5@example.org", "r6@example.org"].map(|email| Ok(row(email))).into_iter();
+        store.sync_subscribers(listed(), false, &random, hours(61)).unwrap();
+        let r5 = id(&store, "r5@example.org");
+        assert_eq!(change(&r5, "fifth@example.org", hours(62)), Reaction::Wrote(Kind::Change));
+        assert_eq!(store.confirm_change(&r5, 1, &random, hours(63)).unwrap(), Confirmed::Now);
+        assert_eq!(store.sync_subscribers(listed(), false, &random, hours(64)).unwrap().new, 0);
+        let both = || (status(&store, "fifth@example.org"), status(&store, "r5@example.org"));
+        assert_eq!(both(), ("active".into(), "unsubscribed".into()));
+        store.sync_subscribers([Ok(row("r6@example.org"))].into_iter(), false, &random, hours(65)).unwrap();
+        assert_eq!(both().0, "active", "nor is the new one the file's to take away");
+        // And back again.
+        assert_eq!(change(&r5, "r5@example.org", hours(66)), Reaction::Wrote(Kind::Change));
+        assert_eq!(store.confirm_change(&r5, 2, &random, hours(67)).unwrap(), Confirmed::Now);
+        assert_eq!((id(&store, "r5@example.org"), both()), (r5, ("nobody".into(), "active".into())));
     });
 }
 

@@ -33,7 +33,7 @@ impl Default for Web {
             public_url: None,
             trusted_proxies: Vec::new(),
             requests_per_network: rate(20, 3_600_000),
-            requests: rate(1000, 3_600_000),
+            requests: rate(300, 3_600_000),
             metrics_from: vec![
                 Network { address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), bits: 8 },
                 Network { address: IpAddr::V6(Ipv6Addr::LOCALHOST), bits: 128 },

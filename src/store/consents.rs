@@ -139,30 +139,6 @@ impl Store {
         })
     }
 
-    /// A subscriber asks for another address: a letter asks there. Nothing is written to an address that another has.
-    pub fn request_change(
-        &self,
-        subscriber: &str,
-        request: &Request,
-        change: &str,
-        random: &Random,
-        now: DateTime<Utc>,
-    ) -> Result<Reaction, Error> {
-        self.connection().transaction(Write::Alone, |c| {
-            let hash = hash_of(c, &request.address, random)?;
-            if let Asking::Not(reaction) = may_ask(c, &hash, now)? {
-                return Ok(reaction);
-            }
-            let sql = "SELECT 1 FROM subscribers WHERE hash = $1 AND status <> 'pending'";
-            if c.query_one(sql, &[hash.as_str().into()])?.is_some() {
-                return Ok(Reaction::Never);
-            }
-            let to = To { subscriber, address: &request.address, hash: &hash };
-            ask(c, to, Kind::Change, request, change, random, now)?;
-            Ok(Reaction::Wrote(Kind::Change))
-        })
-    }
-
     /// What a letter that asks is about.
     pub fn consent(&self, subscriber: &str, kind: Kind, number: i64) -> Result<Option<Consent>, Error> {
         consent(&mut self.connection(), subscriber, kind, number)
@@ -203,47 +179,6 @@ impl Store {
                 let number = letters::next_number(c, subscriber, Kind::Welcome)?;
                 letters::queue(c, to, (Kind::Welcome, number), welcome, now)?;
             }
-            Ok(Confirmed::Now)
-        })
-    }
-
-    /// A person confirms a new address. Their id stays; what is queued already goes to the old one.
-    pub fn confirm_change(
-        &self,
-        subscriber: &str,
-        number: i64,
-        random: &Random,
-        now: DateTime<Utc>,
-    ) -> Result<Confirmed, Error> {
-        self.connection().transaction(Write::Alone, |c| {
-            let sql = "SELECT 1 FROM subscribers WHERE id = $1 AND status IN ('active', 'paused')";
-            if c.query_one(sql, &[subscriber.into()])?.is_none() {
-                return Ok(Confirmed::Expired);
-            }
-            let Some(asked) = consent(c, subscriber, Kind::Change, number)? else { return Ok(Confirmed::Expired) };
-            // Somebody else may have it by now. One who never confirmed it has no claim to it.
-            let sql = "SELECT id, status FROM subscribers WHERE hash = $1 AND id <> $2";
-            let other = c.query_one(sql, &[asked.hash.as_str().into(), subscriber.into()])?;
-            if let Some(row) = other.filter(|_| Store::is_open(&asked, now))
-                && (row.text(1)? != Status::Pending.as_str() || !forget(c, &row.text(0)?)?)
-            {
-                return Ok(Confirmed::Expired);
-            }
-            let consent = match close(c, subscriber, Kind::Change, number, now)? {
-                Ok(consent) => consent,
-                Err(not) => return Ok(not),
-            };
-            let sql = "UPDATE subscribers SET address = $2, hash = $3, changed = $4, decided = 'person' WHERE id = $1";
-            let values = [subscriber.into(), consent.address.as_str().into(), consent.hash.as_str().into(), now.into()];
-            c.execute(sql, &values)?;
-            // The file would bring the old address back, as a new person.
-            c.execute(
-                "UPDATE subscribers SET source = 'form' WHERE id = $1 AND source = 'file'",
-                &[subscriber.into()],
-            )?;
-            lift(c, &consent.hash)?;
-            letters::withdraw(c, subscriber, Kind::Change)?;
-            event(c, subscriber, "address changed", &Kind::Change.occasion(number), random, now)?;
             Ok(Confirmed::Now)
         })
     }
@@ -333,13 +268,13 @@ impl Store {
     }
 }
 
-enum Asking {
+pub(super) enum Asking {
     May { suppressed: bool },
     Not(Reaction),
 }
 
 /// Whether an address may get a letter that asks.
-fn may_ask(c: &mut Connection, hash: &str, now: DateTime<Utc>) -> Result<Asking, Error> {
+pub(super) fn may_ask(c: &mut Connection, hash: &str, now: DateTime<Utc>) -> Result<Asking, Error> {
     let reason = c.query_one("SELECT reason FROM suppressions WHERE hash = $1", &[hash.into()])?;
     let pause = match reason.map(|row| row.text(0)).transpose()?.as_deref() {
         None => AGAIN,
@@ -378,7 +313,7 @@ fn add(
 }
 
 /// Writes a request down, and queues the letter that asks. One that still waits is withdrawn: its request goes on.
-fn ask(
+pub(super) fn ask(
     c: &mut Connection,
     to: To<'_>,
     kind: Kind,
@@ -430,7 +365,7 @@ fn send_links(
     Ok(Reaction::Wrote(Kind::Links))
 }
 
-fn consent(c: &mut Connection, subscriber: &str, kind: Kind, number: i64) -> Result<Option<Consent>, Error> {
+pub(super) fn consent(c: &mut Connection, subscriber: &str, kind: Kind, number: i64) -> Result<Option<Consent>, Error> {
     let sql =
         "SELECT address, hash, asked, confirmed FROM consents WHERE subscriber = $1 AND kind = $2 AND number = $3";
     let row = c.query_one(sql, &[subscriber.into(), kind.as_str().into(), number.into()])?;
@@ -447,7 +382,7 @@ fn consent(c: &mut Connection, subscriber: &str, kind: Kind, number: i64) -> Res
 }
 
 /// Marks a request as confirmed, where it can be.
-fn close(
+pub(super) fn close(
     c: &mut Connection,
     subscriber: &str,
     kind: Kind,
@@ -468,14 +403,14 @@ fn close(
 }
 
 /// A person who confirms reads what comes: no bounce and no complaint of before counts.
-fn lift(c: &mut Connection, hash: &str) -> Result<(), Error> {
+pub(super) fn lift(c: &mut Connection, hash: &str) -> Result<(), Error> {
     let sql = "DELETE FROM suppressions WHERE hash = $1 AND reason IN ('bounce', 'complaint')";
     c.execute(sql, &[hash.into()]).map(drop)
 }
 
 /// Takes somebody who never confirmed out of the store. False: a letter to them is under way, and what comes of it must be
 /// written down first.
-fn forget(c: &mut Connection, id: &str) -> Result<bool, Error> {
+pub(super) fn forget(c: &mut Connection, id: &str) -> Result<bool, Error> {
     for kind in [Kind::Confirm, Kind::Change] {
         letters::withdraw(c, id, kind)?;
     }
