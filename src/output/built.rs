@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use std::fs;
 use std::path::Path;
 
-/// Larger files are served by whoever serves the site.
-const LARGEST: u64 = 64 * 1024 * 1024;
+/// Larger files are served by whoever serves the site: each client that reads slowly holds one in memory.
+const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// What is known of a file before it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

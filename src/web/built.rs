@@ -109,7 +109,7 @@ impl Shelf {
         if kept.values().map(|(_, copy)| size(copy)).sum::<usize>() + size(&copy) > AT_HAND {
             kept.clear();
         }
-        if size(&copy) <= AT_HAND / 4 {
+        if size(&copy) <= AT_HAND {
             kept.insert(path.to_owned(), (stamp, copy.clone()));
         }
         Some(copy)
