@@ -81,6 +81,7 @@ fn splicing_one_readers_message(bencher: Bencher<'_, '_>) {
         to: &to,
         date,
         token: "u1-mfrggzdfmztwq2lknnwg23tp-nbswy3dpeb3w64tmmqqq",
+        action: "",
     };
     let mut buffer = skeleton.splice(&personal);
     let octets = BytesCount::new(buffer.len());

@@ -1,11 +1,14 @@
 //! config.toml: gathers the settings of all nouns. Unknown keys are errors with their line and the nearest known key.
 
+pub mod web;
+
+pub use web::Web;
+
 use crate::address::EmailAddress;
 use crate::template::theme;
 use crate::{delivery, edition, feed, message, post, subscriber};
 use chrono_tz::Tz;
 use serde::Deserialize;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use url::Url;
 
@@ -39,6 +42,9 @@ pub struct Config {
     /// `[subscribers]`
     #[serde(default)]
     pub subscribers: subscriber::Settings,
+    /// `[subscribe]`
+    #[serde(default)]
+    pub subscribe: subscriber::asking::Settings,
     /// `[web]`
     #[serde(default)]
     pub web: Web,
@@ -69,22 +75,6 @@ pub struct SiteTable {
     pub timezone: Option<Tz>,
     /// Who writes it.
     pub author: Option<post::Person>,
-}
-
-/// `[web]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Web {
-    /// Where `serve` listens.
-    pub listen: SocketAddr,
-    /// Under which address the world reaches it: links in mails begin with it.
-    pub public_url: Option<Url>,
-}
-
-impl Default for Web {
-    fn default() -> Self {
-        Web { listen: SocketAddr::from(([127, 0, 0, 1], 8025)), public_url: None }
-    }
 }
 
 /// `[store]`
@@ -191,7 +181,7 @@ impl Config {
         if let Some(url) = self.web.public_url.as_ref().filter(|u| !matches!(u.scheme(), "http" | "https")) {
             return Err(format!("web.public_url begins with {:?}; use https://", url.scheme()));
         }
-        Ok(())
+        self.subscribe.check()
     }
 
     /// The site, from `[site]` and, for what that leaves out, from the generator's own configuration.

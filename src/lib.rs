@@ -12,11 +12,13 @@
 //!   └─────▶ editions ──▶ deliveries                            freeze
 //!              └───────▶ pages on the site                     archive
 //!                            └──▶ messages ──▶ the reply       dispatch
+//! people ──▶ letters ─▶ deliveries                             subscribe
 //! ```
 //!
 //! [`publish`] reads the posts and writes the feeds. [`freeze`] decides which slots are due, renders the edition, and
 //! enqueues one delivery per reader, in one transaction. [`dispatch`] claims what is due, commits the intent to
-//! send, talks to the server, and records its reply. None of the three knows another: they meet in the ledger, which
+//! send, talks to the server, and records its reply. [`subscribe`] writes down what people ask for, with the letter that asks
+//! them back. None of them knows another: they meet in the ledger, which
 //! is the [`store`]. So each can be killed at any moment and run again, and two processes can share the work.
 //!
 //! # The layers

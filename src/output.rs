@@ -1,5 +1,6 @@
 //! Feeds and mails onto the disk: a file is replaced whole or not at all, and what has not changed is not touched (P5).
 
+pub mod built;
 mod folder;
 mod mark;
 

@@ -11,6 +11,14 @@ pub enum Purpose {
     Unsubscribe,
     /// The tag of a bounce address (VERP). The subject is a delivery's id.
     Bounce,
+    /// Confirm a subscription. The subject is a subscriber's id and the number of their request, bound to the address.
+    Confirm,
+    /// Confirm a new address. The subject is as for [`Purpose::Confirm`], bound to the new address.
+    Change,
+    /// Change what one gets. The subject is a subscriber's id and the second since 1970 at which it ends, bound to the address.
+    Preferences,
+    /// Send the form. The subject is the second since 1970 at which it was shown.
+    Form,
 }
 
 /// The secrets that sign and verify: the first signs, all verify.
@@ -40,6 +48,25 @@ impl Keyring {
         format!("{subject}{}", self.mac(purpose, subject))
     }
 
+    /// The token for `subject` that is void where `bound`, which is not written in it, is another: a new address, for example.
+    pub fn sign_bound(&self, purpose: Purpose, subject: &str, bound: &str) -> String {
+        format!("{subject}{}", self.mac(purpose, &format!("{subject}\0{bound}")))
+    }
+
+    /// The subject of a token that [`Keyring::sign_bound`] made for this purpose, where `bound` (asked with the subject, of which
+    /// nothing is certain yet) still is what it was.
+    pub fn verify_bound<E>(
+        &self,
+        purpose: Purpose,
+        token: &str,
+        bound: impl FnOnce(&str) -> Result<Option<String>, E>,
+    ) -> Result<Option<String>, E> {
+        let token = token.to_ascii_lowercase();
+        let Some((subject, given)) = taken_apart(&token) else { return Ok(None) };
+        let Some(bound) = bound(subject)? else { return Ok(None) };
+        Ok(self.verify(purpose, &format!("{subject}\0{bound}{given}")).map(|_| subject.to_owned()))
+    }
+
     /// The MAC alone, 16 characters.
     pub fn mac(&self, purpose: Purpose, subject: &str) -> String {
         mac(&self.keys[0].0, purpose, subject)
@@ -48,8 +75,7 @@ impl Keyring {
     /// The subject of a token that we signed for this purpose. Case does not matter: mail servers change it.
     pub fn verify(&self, purpose: Purpose, token: &str) -> Option<String> {
         let token = token.to_ascii_lowercase();
-        let at = token.len().checked_sub(MAC_TEXT).filter(|at| *at > 0 && token.is_char_boundary(*at))?;
-        let (subject, given) = token.split_at(at);
+        let (subject, given) = taken_apart(&token)?;
         let matches = |(key, _): &(hmac::Key, String)| {
             constant_time::verify_slices_are_equal(mac(key, purpose, subject).as_bytes(), given.as_bytes()).is_ok()
         };
@@ -68,10 +94,19 @@ impl fmt::Debug for Keyring {
     }
 }
 
+fn taken_apart(token: &str) -> Option<(&str, &str)> {
+    let at = token.len().checked_sub(MAC_TEXT).filter(|at| *at > 0 && token.is_char_boundary(*at))?;
+    Some(token.split_at(at))
+}
+
 fn mac(key: &hmac::Key, purpose: Purpose, subject: &str) -> String {
     let purpose = match purpose {
         Purpose::Unsubscribe => "unsubscribe",
         Purpose::Bounce => "bounce",
+        Purpose::Confirm => "confirm",
+        Purpose::Change => "change",
+        Purpose::Preferences => "preferences",
+        Purpose::Form => "form",
     };
     base32(&hmac::sign(key, format!("{purpose}\0{subject}").as_bytes()).as_ref()[..MAC])
 }
@@ -100,6 +135,25 @@ mod tests {
         assert_eq!(Keyring::new(&["new"]).verify(Purpose::Unsubscribe, &token), None);
         for bad in ["", "x", "ÄÖÜ", &token[1..], &format!("{token}a")] {
             assert_eq!(old.verify(Purpose::Unsubscribe, bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_a_token_is_bound_to_is_not_in_it_and_must_stay_the_same() {
+        let keys = Keyring::new(&["secret"]);
+        let token = keys.sign_bound(Purpose::Change, "abc234.7", "ada");
+        let check = |purpose, token: &str, bound: Option<&str>| {
+            keys.verify_bound(purpose, token, |_| Ok::<_, ()>(bound.map(str::to_owned))).unwrap()
+        };
+        assert_eq!(check(Purpose::Change, &token.to_uppercase(), Some("ada")).as_deref(), Some("abc234.7"));
+        assert_eq!(check(Purpose::Change, &token, Some("eve")), None);
+        assert_eq!(check(Purpose::Change, &token, None), None);
+        assert_eq!(check(Purpose::Confirm, &token, Some("ada")), None);
+        assert_eq!(keys.verify(Purpose::Change, &token), None, "not without what it is bound to");
+        // Nor does one that is bound to nothing stand in for it.
+        assert_eq!(check(Purpose::Change, &keys.sign(Purpose::Change, "abc234.7"), Some("ada")), None);
+        for bad in ["", "aaaaaaaaaaaaaaaa", "ÄÖÜ", &token[1..]] {
+            assert_eq!(check(Purpose::Change, bad, Some("ada")), None, "{bad}");
         }
     }
 }

@@ -135,7 +135,7 @@ fn status_and_why_tell_what_became_of_it() {
     );
     site.json(NOON, &["run"]);
     let status = site.json(NOON, &["status"]);
-    assert_eq!(keys(&status), BTreeSet::from(["digests", "editions", "held", "resent", "uncertain"]));
+    assert_eq!(keys(&status), BTreeSet::from(["digests", "editions", "held", "letters", "resent", "uncertain"]));
     // Whether it was worked on in the last minute depends on when we look.
     let edition = keys(&status["editions"][0]).into_iter().filter(|key| !matches!(*key, "rate" | "left"));
     assert_eq!(edition.collect::<BTreeSet<_>>(), BTreeSet::from(EDITION_KEYS));

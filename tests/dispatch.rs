@@ -12,10 +12,13 @@ use postrider::clock::Clock;
 use postrider::delivery::{self, Uncertain};
 use postrider::dispatch::{Dispatch, Dispatched, End, Progress};
 use postrider::message;
+use postrider::message::letter::Kind;
 use postrider::random::Random;
 use postrider::store::Store;
+use postrider::store::consents::Request;
 use postrider::store::editions::Decided;
 use postrider::store::ledger::{Claim, Pending, Recovered};
+use postrider::subscriber::Choices;
 use postrider::transport::{Options, Timeouts, Transport};
 use socket2::{Domain, Socket, Type};
 use std::fs;
@@ -351,4 +354,33 @@ fn a_run_says_what_it_does_with_the_doubts_it_finds() {
         let ran = site.go(&["run"]);
         assert!(!ran.err.contains("in doubt is"), "{ran:?}");
     }
+}
+
+/// Somebody types what does not exist into a form, again and again: that is no reason to stop for everybody else.
+#[test]
+fn refusals_of_addresses_that_strangers_typed_stop_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = Sink::here(Settings::in_folder(folder.path()));
+    let base = Base::in_folder(tempfile::tempdir().unwrap());
+    let store = base.open();
+    let texts = (edition::letter(Kind::Confirm), edition::letter(Kind::Links));
+    let typed: Vec<String> = (0..25).map(|n| format!("5.1.1+{n}@sink.test")).chain(readers(1)).collect();
+    for address in &typed {
+        let request = Request {
+            address: address.parse().unwrap(),
+            digests: Choices::default(),
+            topics: Choices::default(),
+            language: None,
+            source: "form".to_owned(),
+            wording: String::new(),
+            network: None,
+        };
+        store.request(&request, (&texts.0, &texts.1), &Random::system(), monday()).unwrap();
+    }
+    let transport = way_to(sink.port(), folder.path());
+    let dispatched = dispatch(&store, &transport, Uncertain::Resend, TimeDelta::zero());
+    assert_eq!((dispatched.end, sink.taken()), (End::Drained, 1));
+    assert_eq!(base.look("SELECT COUNT(*) FROM deliveries WHERE state = 'refused'"), "25");
+    // And yet each is written to only once.
+    assert_eq!(base.look("SELECT COUNT(*) FROM suppressions WHERE reason = 'bounce'"), "25");
 }

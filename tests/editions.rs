@@ -298,16 +298,11 @@ fn pages_are_those_of_what_was_released_on_every_store() {
 #[test]
 fn a_store_of_before_there_were_pages_goes_on() {
     every_store(|base| {
-        freeze(&base.open(), &Frozen { approve: true, ..edition("weekly/1", monday()) });
-        for sql in [
-            "DROP TABLE pages",
-            "DROP TABLE awaited",
-            "ALTER TABLE editions DROP COLUMN approved",
-            "ALTER TABLE feeds DROP COLUMN files",
-        ] {
-            base.change(sql);
-        }
-        base.change("UPDATE meta SET value = '6' WHERE key = 'version'");
+        base.of_version(
+            6,
+            "INSERT INTO digests VALUES ('weekly', 0, 0, 0); INSERT INTO editions (id, number, digest, slot, subject, state, frozen) \
+             VALUES ('weekly/1', 1, 'weekly', 1, 'News', 'waiting', 1)",
+        );
         let store = base.open();
         let waiting = store.editions(1).expect("a list").remove(0);
         assert_eq!((waiting.state.as_str(), waiting.approval, waiting.awaits), ("waiting", true, Vec::new()));

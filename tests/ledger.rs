@@ -261,7 +261,7 @@ fn a_reply_that_never_came_is_resent_once_and_then_held() {
         assert_eq!((counts(&store).uncertain, store.uncertain().unwrap().len()), (1, 1));
         assert!(claim(&one, 9, monday()).is_empty());
         let again = claim(&one, 9, minutes(60)).remove(0);
-        assert_eq!((&again.id, again.date, &again.variant), (&first.id, first.date, &first.variant));
+        assert_eq!((&again.id, again.date, &again.text), (&first.id, first.date, &first.text));
         assert_eq!(try_once(&one, &again, Outcome::Unknown, minutes(60)).resends, 1);
         assert_eq!((counts(&store).held, store.held().unwrap().len(), store.resent().unwrap().len()), (1, 1, 1));
         assert!(claim(&one, 9, minutes(10_000)).is_empty());

@@ -587,11 +587,11 @@ fn a_bounce_that_is_undone_brings_back_nobody_who_left_meanwhile_and_opens_no_ed
         try_once(&one, &rows[0], Outcome::Refused(Refusal::Hard), seconds(1));
         assert!(begin(&one, &rows[1], seconds(2)).is_none());
         store.unsubscribe(&rows[0].subscriber, "link", &Random::seeded(2), seconds(3)).unwrap();
-        base.change(&format!("UPDATE editions SET state = 'held' WHERE id = '{}'", rows[0].edition));
+        base.change(&format!("UPDATE editions SET state = 'held' WHERE id = '{}'", rows[0].occasion));
         one.undo(vec![rows[0].id.clone()], seconds(4)).unwrap();
         let stands = |row: &Claimed| base.look(&format!("SELECT state FROM deliveries WHERE id = '{}'", row.id));
         assert_eq!((stands(&rows[0]), stands(&rows[1])), ("queued".into(), "cancelled".into()));
-        assert_eq!(base.look(&format!("SELECT state FROM editions WHERE id = '{}'", rows[0].edition)), "held");
+        assert_eq!(base.look(&format!("SELECT state FROM editions WHERE id = '{}'", rows[0].occasion)), "held");
     });
 }
 

@@ -455,7 +455,7 @@ impl<'a> World<'a> {
         let Delivery { row, reader, edition, .. } = &self.expected.deliveries[&claimed.id];
         assert_eq!((begun.attempt, begun.resends), (row.attempts, row.resends));
         assert_eq!(Some(millis(begun.first_at)), row.first_at);
-        assert_eq!((claimed.address.as_str(), &claimed.edition), (READERS[*reader], edition));
+        assert_eq!((claimed.address.as_str(), &claimed.occasion), (READERS[*reader], edition));
     }
 
     /// The end of the last try, which is recorded now.

@@ -1,99 +1,37 @@
-//! The page behind the unsubscribe link, asked over a real connection.
+//! The page behind the unsubscribe link, and the built files, asked over a real connection.
 
-use postrider::address::EmailAddress;
-use postrider::clock::Clock;
-use postrider::post::Site;
+use crate::support::edition::{monday, row};
+use crate::support::web::Served;
 use postrider::random::Random;
-use postrider::store::{Mode, Place, Store};
-use postrider::subscriber::file::Rows;
-use postrider::template::Templates;
 use postrider::token::Purpose;
-use postrider::web::{self, Web};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fs;
 
-/// A server on loopback with one subscriber, for as long as it lives.
-struct Served {
-    address: SocketAddr,
-    stop: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-    store: PathBuf,
-    token: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Served {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.db");
-        let store = Store::open(&Place::File(path.clone()), Mode::Create).unwrap();
-        let random = Random::seeded(1);
-        let row = Rows::open(&b"email\nada@example.org\n"[..], "list.csv").unwrap().next().unwrap().unwrap().unwrap();
-        store.add_subscriber(&row, "cli", &random, Clock::system().now()).unwrap();
-        let id = store.find_subscriber(&ada(), &random).unwrap().unwrap().id;
-        let keyring = store.keyring(&[], &random).unwrap();
-        let token = keyring.sign(Purpose::Unsubscribe, &id);
-        let site = Site {
-            title: "Field <Notes>".into(),
-            url: "https://example.org/".parse().unwrap(),
-            description: None,
-            language: "en".into(),
-            timezone: chrono_tz::UTC,
-            author: None,
-        };
-        let web = Web { store, keyring, templates: Templates::embedded(), site, clock: Clock::system(), random };
-        let listener = web::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let address = listener.local_addr().unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || web::serve(web, listener, &stopped).unwrap());
-        Served { address, stop, thread: Some(thread), store: path, token, _folder: folder }
-    }
-
-    /// The status line and everything after it.
-    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        let length = body.len();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: news\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        (answer[9..12].parse().unwrap(), answer)
-    }
-
-    fn status(&self) -> String {
-        let store = Store::open(&Place::File(self.store.clone()), Mode::MustExist).unwrap();
-        store.find_subscriber(&ada(), &Random::seeded(2)).unwrap().unwrap().row.status.to_string()
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn ada() -> EmailAddress {
-    "ada@example.org".parse().unwrap()
+/// A server, and the token by which Ada leaves.
+fn with_ada() -> (Served, String) {
+    let served = Served::new();
+    let random = Random::seeded(1);
+    served.store().add_subscriber(&row("ada@example.org"), "cli", &random, monday()).unwrap();
+    let id = served.find("ada@example.org").unwrap().id;
+    let token = served.keyring.sign(Purpose::Unsubscribe, &id);
+    (served, token)
 }
 
 #[test]
 fn a_get_shows_a_button_and_changes_nothing() {
-    let served = Served::new();
-    let (status, page) = served.ask("GET", &format!("/unsubscribe/{}", served.token), "", "");
-    assert_eq!(status, 200);
+    let (served, token) = with_ada();
+    for method in ["GET", "HEAD"] {
+        let page = served.ask(method, &format!("/unsubscribe/{token}"), "", "");
+        assert_eq!(page.status, 200);
+        let policy = page.field("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'") && !page.head.contains("set-cookie"), "{page:?}");
+        assert_eq!(served.status("ada@example.org"), "active");
+    }
+    let page = served.get(&format!("/unsubscribe/{token}")).body;
     assert!(page.contains("<button type=\"submit\">Unsubscribe</button>"), "{page}");
     assert!(
         page.contains("Field &lt;Notes&gt;") && page.contains("a…@e….org") && !page.contains("ada@example.org"),
         "{page}"
     );
-    assert!(page.contains("content-security-policy: default-src 'none'") && !page.contains("set-cookie"), "{page}");
-    assert_eq!(served.status(), "active");
 }
 
 #[test]
@@ -102,36 +40,110 @@ fn one_click_unsubscribes_with_either_body_and_again_without_complaint() {
     let multipart = "Content-Type: multipart/form-data; boundary=b\r\n";
     let parts = "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n";
     for (headers, body) in [(form, "List-Unsubscribe=One-Click"), (multipart, parts), ("", "")] {
-        let served = Served::new();
+        let (served, token) = with_ada();
         for _ in 0..2 {
-            let (status, page) = served.ask("POST", &format!("/unsubscribe/{}", served.token), headers, body);
-            assert!(status == 200 && page.contains("You are unsubscribed"), "{page}");
-            assert_eq!(served.status(), "unsubscribed");
+            let page = served.ask("POST", &format!("/unsubscribe/{token}"), headers, body);
+            assert!(page.status == 200 && page.body.contains("You are unsubscribed"), "{page:?}");
+            assert!(!page.head.contains("set-cookie") && page.field("location").is_none());
+            assert_eq!(served.status("ada@example.org"), "unsubscribed");
+        }
+        // The question after it may be answered, in words of ours.
+        for (reason, noted) in [("content", 1), ("content", 1), ("<b>typed</b>", 1)] {
+            let page = served.post(&format!("/unsubscribe/{token}/reason"), &[("reason", reason)]);
+            assert!(page.status == 200 && page.body.contains("Thank you"), "{page:?}");
+            assert_eq!(served.dump().matches("Text(\"reason\")").count(), noted);
         }
     }
 }
 
 #[test]
 fn what_we_did_not_sign_leads_nowhere() {
-    let served = Served::new();
-    let forged = format!("{}aaaaaaaaaaaaaaaa", &served.token[..16]);
+    let (served, token) = with_ada();
+    let forged = format!("{}aaaaaaaaaaaaaaaa", &token[..16]);
     for path in [
         format!("/unsubscribe/{forged}"),
         "/unsubscribe/".into(),
         "/unsubscribe/%00%ff".into(),
-        "/".into(),
+        format!("/unsubscribe/{forged}/reason"),
+        format!("/confirm/{token}"),
+        format!("/change/{token}"),
+        format!("/preferences/{token}"),
         "/x".into(),
     ] {
-        for method in ["GET", "POST"] {
-            let (status, _) = served.ask(method, &path, "", "");
-            assert!((400..500).contains(&status), "{method} {path}: {status}");
+        for method in ["GET", "POST", "PUT"] {
+            let page = served.ask(method, &path, "", "");
+            assert!((400..500).contains(&page.status), "{method} {path}: {page:?}");
+            assert!(page.body.contains("<h1>"), "{method} {path}: a page with a sentence: {page:?}");
         }
     }
-    assert_eq!(served.status(), "active");
+    assert_eq!(served.status("ada@example.org"), "active");
 }
 
 #[test]
-fn it_says_that_it_is_well() {
-    let (status, answer) = Served::new().ask("GET", "/healthz", "", "");
-    assert!(status == 200 && answer.ends_with("\r\n\r\nok\n"), "{answer}");
+fn it_says_that_it_is_well_and_how_things_stand() {
+    let (served, _) = with_ada();
+    let well = served.get("/healthz");
+    assert!(well.status == 200 && well.body == "ok\n", "{well:?}");
+    assert!(served.get("/robots.txt").body.contains("Disallow: /unsubscribe/"));
+    served.subscribe("new@example.org");
+    let metrics = served.get("/metrics").body;
+    for line in [
+        "postrider_subscribers{status=\"active\"} 1",
+        "postrider_subscribers{status=\"pending\"} 1",
+        "postrider_letters_waiting 1",
+        "postrider_http_requests_total{route=\"/healthz\",code=\"200\"} 1",
+        "postrider_http_requests_total{route=\"/subscribe\",code=\"200\"} 1",
+    ] {
+        assert!(metrics.lines().any(|said| said == line), "{line}: {metrics}");
+    }
+    // Behind a proxy that nobody named, everybody looks like us.
+    assert_eq!(served.ask("GET", "/metrics", "X-Forwarded-For: 203.0.113.9\r\n", "").status, 404);
+}
+
+#[test]
+fn built_files_are_served_as_a_static_host_serves_them() {
+    let served = Served::new();
+    let public = served.path("public");
+    fs::create_dir_all(public.join("editions/weekly/1")).unwrap();
+    fs::create_dir_all(public.join("tag/a b")).unwrap();
+    let feed = "<feed/>".repeat(1000);
+    fs::write(public.join("atom.xml"), &feed).unwrap();
+    fs::write(public.join("tag/a b/rss.xml"), "<rss/>").unwrap();
+    fs::write(public.join("editions/weekly/1/index.html"), "<h1>1</h1>").unwrap();
+    fs::write(public.join("secret.txt"), "s").unwrap();
+    let whole = served.get("/atom.xml");
+    assert_eq!((whole.status, whole.body.as_str()), (200, feed.as_str()));
+    assert_eq!(whole.field("content-type"), Some("application/atom+xml; charset=utf-8"));
+    assert_eq!(whole.field("access-control-allow-origin"), Some("*"));
+    let (tag, date) = (whole.field("etag").unwrap(), whole.field("last-modified").unwrap());
+    for known in
+        [format!("If-None-Match: {tag}\r\n"), format!("If-Modified-Since: {date}\r\n"), "If-None-Match: *\r\n".into()]
+    {
+        let not = served.ask("GET", "/atom.xml", &known, "");
+        assert_eq!((not.status, not.body.as_str()), (304, ""), "{known}");
+    }
+    let zipped = served.ask("GET", "/atom.xml", "Accept-Encoding: gzip\r\n", "");
+    assert_eq!(zipped.field("content-encoding"), Some("gzip"));
+    let length: usize = zipped.field("content-length").unwrap().parse().unwrap();
+    assert!(length < 300 && zipped.field("etag") != Some(tag), "{length}");
+    let head = served.ask("HEAD", "/atom.xml", "", "");
+    assert_eq!((head.status, head.body.as_str(), head.field("content-length")), (200, "", Some("7000")));
+    // Another form of the same, and a file that changed, have other tags.
+    fs::write(public.join("atom.xml"), "<feed>new</feed>").unwrap();
+    let changed = served.ask("GET", "/atom.xml", &format!("If-None-Match: {tag}\r\n"), "");
+    assert_eq!((changed.status, changed.body.as_str()), (200, "<feed>new</feed>"));
+    assert_eq!(served.get("/tag/a%20b/rss.xml").status, 200);
+    assert_eq!(served.get("/editions/weekly/1/").field("content-type"), Some("text/html; charset=utf-8"));
+    for path in [
+        "/secret.txt",
+        "/../store.db",
+        "/editions/../../store.db",
+        "/editions/%2e%2e/%2e%2e/store.db",
+        "/%2e%2e/rss.xml",
+    ] {
+        let page = served.get(path);
+        assert!(page.status == 404 && page.body.contains("<h1>"), "{path}: {page:?}");
+    }
+    let folder = served.get("/editions/weekly/1");
+    assert_eq!((folder.status, folder.field("location")), (308, Some("1/")));
 }

@@ -122,6 +122,13 @@ pub fn templates(sources: &BTreeMap<String, String>) -> Vec<Finding> {
             let found = Finding::new(&format!("templates/{name}"), line, Severity::Error, message, help);
             Finding { shown: foot.map(|(text, _)| Excerpt::start(text)), ..found }
         }
+        template::Error::NoAction { name } => Finding::new(
+            &format!("templates/{name}"),
+            None,
+            Severity::Error,
+            "The template does not show {{ links.action }}".to_owned(),
+            "add the link; without it the letter asks for nothing",
+        ),
         template::Error::Css { name, what } => Finding::new(
             &format!("templates/{name}"),
             None,

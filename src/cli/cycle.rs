@@ -204,6 +204,7 @@ impl<'a> Cycle<'a> {
 
     pub(super) fn sync(&self) -> Result<Vec<Problem>> {
         let Setup { config, random, .. } = self.setup;
+        self.store.tidy_requests(self.now)?;
         let synced = subscribe::sync_file(config, &self.store, self.global.accept_removals, random, self.now)?;
         Ok(synced.map(|(_, problems)| problems).unwrap_or_default())
     }

@@ -47,7 +47,7 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
     let delivery = setup.random.id();
     let mailbox = Mailbox { name: None, address: to.clone() };
     // A link that leaves nobody: this mail belongs to no subscription.
-    let bytes = skeleton.splice(&Personal { delivery: &delivery, to: &mailbox, date: now, token: "test" });
+    let bytes = skeleton.splice(&Personal { delivery: &delivery, to: &mailbox, date: now, token: "test", action: "" });
     let bytes = signer.sign(bytes, now)?;
     let message = Message { envelope: Envelope { from: mail.from.address.clone(), to: to.clone() }, bytes };
     // Nothing is kept of this store; closed, it holds up no run while we wait for the server.

@@ -1,4 +1,5 @@
-//! `postrider serve`: answers unsubscribe links, and delivers what is queued, until it is told to stop.
+//! `postrider serve`: people subscribe, confirm, choose and leave on the web, and what is queued is delivered, until it is told to
+//! stop.
 
 use super::arguments::Global;
 use super::setup::{Setup, stop_flag};
@@ -6,6 +7,7 @@ use super::{Exit, say, work};
 use crate::daemon;
 use crate::random::Random;
 use crate::store::Mode;
+use crate::subscribe::desk::Desk;
 use crate::web::{self, Web};
 use anyhow::{Context, Result};
 
@@ -17,22 +19,24 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
     let store = setup.store(Mode::Create)?;
     let keyring = setup.keyring(&store)?;
     let templates = setup.templates()?;
-    // Without a digest there is nothing to deliver, and no need of a way out.
-    let way_out = match setup.config.digests.is_empty() {
-        true => None,
-        false => Some((setup.transport()?.1, setup.signer()?)),
+    // Without a sender there is nothing to deliver, and nobody is asked anything.
+    let way_out = match setup.config.mail {
+        None => None,
+        Some(_) => Some((setup.transport()?.1, setup.signer()?)),
     };
+    store.tidy_requests(setup.clock.now())?;
     let listen = setup.config.web.listen;
     let listener = web::bind(listen).with_context(|| format!("cannot listen on {listen} (web.listen)"))?;
     let address = listener.local_addr()?;
-    say::remark(global, format!("listening on http://{address}/; unsubscribe links and /healthz"));
+    say::remark(global, format!("listening on http://{address}/"));
     let told = |failure: Option<&str>| work::told(&setup, failure);
     let second = setup.store(Mode::MustExist)?;
     let delivery = match &way_out {
         Some((transport, signer)) => Some(work::delivery(&setup, second, transport, (&keyring, signer), &stop, &told)?),
         None => None,
     };
-    let web = Web { store, keyring: keyring.clone(), templates, site, clock: setup.clock, random: Random::system() };
+    let desk = Desk::new(setup.config.clone(), site, store, keyring.clone(), templates, Random::system());
+    let web = Web::new(desk, setup.clock);
     daemon::serve(web, listener, delivery.as_ref(), &stop)?;
     Ok(Exit::Done)
 }

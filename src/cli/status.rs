@@ -78,6 +78,7 @@ impl View {
             uncertain: named(self.store.uncertain()?),
             resent: named(self.store.resent()?),
             held: named(self.store.held()?),
+            letters: self.store.letters_waiting()?,
             digests: self.digests()?,
         })
     }
@@ -172,6 +173,12 @@ impl View {
             let next = digest.next.as_ref().map_or("with the next new post".to_owned(), Clone::clone);
             let slot = digest.slot.as_deref().unwrap_or("none");
             lines.push(format!("{}: next {next}; last slot {slot}: {}", digest.name, digest.reason));
+        }
+        if status.letters > 0 {
+            lines.push(format!(
+                "{} to single people (confirmations and the like)",
+                say::count(status.letters, "letter")
+            ));
         }
         let (waiting, due) = self.store.waiting()?;
         if let (true, Some(due)) = (waiting > 0, due) {

@@ -5,9 +5,10 @@ use super::tray::{Next, Tray};
 use super::{Dispatch, End, PATIENCE, SLICE};
 use crate::delivery::breaker::{Breaker, Tripped};
 use crate::delivery::{Limits, Rate, Throttle};
-use crate::reply::{Fault, Outcome};
+use crate::message::letter::Kind;
+use crate::reply::{Fault, Outcome, Refusal};
 use crate::store;
-use crate::store::ledger::{Claim, Claimed, Ledger};
+use crate::store::ledger::{Claim, Claimed, Ledger, Text};
 use crate::transport::NotReady;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -191,7 +192,7 @@ impl<'a> Floor<'a> {
     }
 
     /// Counts what came of a try, and stops all where it trips the breaker.
-    pub(super) fn watch(&self, delivery: &str, outcome: Outcome) {
+    pub(super) fn watch(&self, row: &Claimed, outcome: Outcome) {
         let progress = self.dispatch.progress;
         let count = match outcome {
             Outcome::Accepted => &progress.accepted,
@@ -203,7 +204,13 @@ impl<'a> Floor<'a> {
         if outcome == Outcome::Deferred(Fault::Throttled) {
             self.rebuked();
         }
-        if let Some(tripped) = lock(&self.breaker).watch(delivery, outcome) {
+        // That a stranger typed an address which does not exist says nothing of the list, nor of the server.
+        let is_typed =
+            matches!(row.text, Text::Letter(_)) && Kind::of(&row.occasion).is_some_and(|(kind, _)| kind.asks());
+        if is_typed && matches!(outcome, Outcome::Refused(Refusal::Hard | Refusal::Mailbox)) {
+            return;
+        }
+        if let Some(tripped) = lock(&self.breaker).watch(&row.id, outcome) {
             self.halt(Halt::Tripped(tripped));
         }
     }

@@ -4,10 +4,11 @@ use super::floor::{Floor, Halt, lock};
 use crate::address::Mailbox;
 use crate::clock::Stopwatch;
 use crate::delivery::{self, Tried};
+use crate::message::letter::Kind;
 use crate::message::{self, Envelope, Message, Personal, Skeleton};
 use crate::reply::{Fault, Outcome, Sent};
 use crate::store;
-use crate::store::ledger::{Begun, Claimed, Settled};
+use crate::store::ledger::{Begun, Claimed, Settled, Text};
 use crate::token::Purpose;
 use crate::transport::{Job, NotReady, Offered, Session};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,8 +16,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The variants in use, parsed once for all sessions.
-pub(super) type Skeletons = HashMap<String, Arc<Skeleton>>;
+/// The variants and letters in use, parsed once for all sessions.
+pub(super) type Skeletons = HashMap<Text, Arc<Skeleton>>;
 
 /// More variants than these are read from the store again: an edition may have a thousand, of a hundred kilobytes each.
 const SKELETONS: usize = 32;
@@ -31,7 +32,7 @@ struct Letter {
 
 impl Letter {
     fn job(&self) -> Job<'_> {
-        Job { edition: &self.row.edition, delivery: &self.row.id, message: &self.message }
+        Job { edition: &self.row.occasion, delivery: &self.row.id, message: &self.message }
     }
 }
 
@@ -235,7 +236,7 @@ impl Hands<'_> {
         if sent.outcome != Outcome::Accepted {
             tracing::info!(delivery = row.id, address = row.address.masked(), state = %verdict.state, reply = sent.reply.text, "not accepted");
         }
-        self.floor.watch(&row.id, sent.outcome);
+        self.floor.watch(row, sent.outcome);
     }
 }
 
@@ -255,12 +256,16 @@ fn judge(
 
 /// The bytes depend on nothing but what the ledger holds: a resend is the same message (P2).
 fn finish(floor: &Floor<'_>, row: &Claimed, spare: Vec<u8>) -> Result<Result<Message, message::Error>, store::Error> {
-    let skeleton = skeleton(floor, &row.variant)?;
+    let skeleton = skeleton(floor, &row.text)?;
     let keyring = floor.dispatch.keyring;
     let mac = keyring.mac(Purpose::Bounce, &row.id);
     let to = Mailbox { name: row.name.clone(), address: row.address.clone() };
     let token = keyring.sign(Purpose::Unsubscribe, &row.subscriber);
-    let personal = Personal { delivery: &row.id, to: &to, date: row.date, token: &token };
+    let action = Kind::of(&row.occasion)
+        .filter(|_| matches!(row.text, Text::Letter(_)))
+        .map(|(kind, number)| kind.token(keyring, &row.subscriber, number, &row.hash, row.date))
+        .unwrap_or_default();
+    let personal = Personal { delivery: &row.id, to: &to, date: row.date, token: &token, action: &action };
     let bytes = skeleton.splice_into(spare, &personal);
     let message = || {
         let from = message::envelope_from(floor.dispatch.mail, &row.id, &mac)?;
@@ -270,18 +275,22 @@ fn finish(floor: &Floor<'_>, row: &Claimed, spare: Vec<u8>) -> Result<Result<Mes
     Ok(message())
 }
 
-fn skeleton(floor: &Floor<'_>, variant: &str) -> Result<Arc<Skeleton>, store::Error> {
+fn skeleton(floor: &Floor<'_>, text: &Text) -> Result<Arc<Skeleton>, store::Error> {
     let mut skeletons = lock(&floor.skeletons);
-    if let Some(skeleton) = skeletons.get(variant) {
+    if let Some(skeleton) = skeletons.get(text) {
         return Ok(Arc::clone(skeleton));
     }
-    let stored = floor.dispatch.store.variant(variant)?;
+    let (Text::Variant(name) | Text::Letter(name)) = text;
+    let stored = match text {
+        Text::Variant(variant) => floor.dispatch.store.variant(variant)?,
+        Text::Letter(letter) => floor.dispatch.store.letter(letter)?,
+    };
     let skeleton = Skeleton::from_stored(&stored)
-        .map_err(|e| store::Error::Corrupt(format!("the rendering {variant} cannot be read: {e}")))?;
+        .map_err(|e| store::Error::Corrupt(format!("the rendering {name} cannot be read: {e}")))?;
     let skeleton = Arc::new(skeleton);
     if skeletons.len() >= SKELETONS {
         skeletons.clear();
     }
-    skeletons.insert(variant.to_owned(), Arc::clone(&skeleton));
+    skeletons.insert(text.clone(), Arc::clone(&skeleton));
     Ok(skeleton)
 }

@@ -108,6 +108,7 @@ pub(super) enum Next {
 mod tests {
     use super::*;
     use crate::clock::Clock;
+    use crate::store::ledger::Text;
     use chrono::DateTime;
     use std::thread;
 
@@ -119,9 +120,10 @@ mod tests {
         Claimed {
             id: id.to_owned(),
             subscriber: "s1".to_owned(),
-            edition: "weekly/1".to_owned(),
-            variant: "v1".to_owned(),
+            occasion: "weekly/1".to_owned(),
+            text: Text::Variant("v1".to_owned()),
             address: "ada@example.net".parse().expect("an address"),
+            hash: "h".to_owned(),
             name: None,
             date: DateTime::UNIX_EPOCH,
         }

@@ -3,7 +3,9 @@
 //! Pure: the same ingredients give the same bytes. The HTML is small enough that no mail program clips it.
 
 use super::view;
-pub use super::view::{ContentKind, GroupBy, Grouping, Ingredients, Introduction, Item, UNSUBSCRIBE_LINK, site};
+pub use super::view::{
+    ContentKind, GroupBy, Grouping, Ingredients, Introduction, Item, UNSUBSCRIBE_LINK, postal_address, site,
+};
 use crate::template::Error;
 use crate::template::context::{Digest, Link, Post as Shown};
 use crate::template::text::{COLUMNS, one_line, shorten, wrap};
@@ -107,8 +109,8 @@ fn without_empty_links(html: &str) -> String {
     out + rest
 }
 
-/// Writes the styles into the elements, where no mail program drops them.
-fn inline(name: &str, html: String) -> Result<String, Error> {
+/// Writes the styles of the template `name` into the elements, where no mail program drops them.
+pub fn inline(name: &str, html: String) -> Result<String, Error> {
     // The template marks the style block that stays: media queries, behind the meta elements that must come first.
     let inliner = css_inline::CSSInliner::options()
         .keep_style_tags(false)
@@ -202,7 +204,7 @@ fn preheader(view: &Digest, words: &Words) -> String {
 }
 
 /// No trailing blanks, at most two empty lines together, no line so long that a mail server might break it (a URL stays whole).
-fn tidy(text: &str) -> String {
+pub fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut empty = 0;
     for line in text.trim_start_matches('\n').lines().map(str::trim_end) {

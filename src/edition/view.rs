@@ -143,7 +143,7 @@ pub(super) fn of(i: &Ingredients) -> Digest {
         more: items[shown..].iter().map(|item| link(item.post, i)).collect(),
         unlisted: 0,
         links: Links { unsubscribe: UNSUBSCRIBE_LINK.to_owned(), online: i.online.map(str::to_owned), editions: None },
-        postal_address: i.postal_address.map(address).filter(|a| !a.is_empty()),
+        postal_address: i.postal_address.map(postal_address).filter(|a| !a.is_empty()),
         theme: themed(i),
         subscriber: Subscriber { language: i.reader.map(str::to_owned) },
     }
@@ -253,8 +253,8 @@ pub fn site(site: &Site) -> ShownSite {
     }
 }
 
-/// An address on one line, however many it has in the configuration.
-fn address(text: &str) -> String {
+/// A postal address on one line, however many it has in the configuration.
+pub fn postal_address(text: &str) -> String {
     let lines = text.lines().map(|line| line.trim().trim_end_matches(',')).filter(|line| !line.is_empty());
     one_line(&plain(&lines.collect::<Vec<_>>().join(", ")), 300)
 }

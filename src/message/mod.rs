@@ -5,6 +5,7 @@
 
 pub mod settings;
 pub mod header;
+pub mod letter;
 pub mod list;
 pub mod quoted;
 pub mod skeleton;
@@ -25,6 +26,12 @@ pub enum Error {
     /// A body without the link by which a reader leaves.
     #[error("the {part} part holds no unsubscribe link\n  help: let its template show {{{{ links.unsubscribe }}}}")]
     NoUnsubscribe {
+        /// `HTML` or `text`.
+        part: &'static str,
+    },
+    /// A letter without its own link.
+    #[error("the {part} part of a letter does not hold its link\n  help: let its template show {{{{ links.action }}}}")]
+    NoAction {
         /// `HTML` or `text`.
         part: &'static str,
     },

@@ -4,6 +4,7 @@
 //! person give the same bytes (P2).
 
 use super::header::{date, label, mailbox, unstructured};
+use super::letter::Kind;
 use super::list::{List, TOKEN};
 use super::quoted::{encode, encode_around};
 use super::{Error, Settings};
@@ -32,7 +33,12 @@ pub struct Personal<'a> {
     pub date: DateTime<Utc>,
     /// The reader's token for leaving; letters, digits and `.`, `_`, `-`, `~` alone.
     pub token: &'a str,
+    /// The token of a letter's own link, of the same characters; empty where there is none.
+    pub action: &'a str,
 }
+
+/// Stands in what is composed of a letter where its own link goes.
+pub const ACTION_LINK: &str = "POSTRIDER-ACTION-LINK";
 
 /// The token inside a header field.
 const HEADER_TOKEN: char = TOKEN;
@@ -44,50 +50,93 @@ const TO: char = '\u{3}';
 const DATE: char = '\u{4}';
 /// The left side of Message-ID.
 const DELIVERY: char = '\u{5}';
+/// The token of a letter's own link.
+const ACTION: char = '\u{6}';
 
 /// Makes the message of one variant. `edition` is the edition's id; with the variant's content it decides the boundary.
 pub fn skeleton(settings: &Settings, list: &List, composition: &Composition, edition: &str) -> Result<Skeleton, Error> {
     let text = body(&composition.text, "text", list)?;
     let html = body(&composition.html, "HTML", list)?;
-    let boundary = boundary(&[edition, &composition.subject, &text, &html]);
     let domain = settings.from.address.domain();
+    let mut fields = list.id.clone();
+    fields.push_str(&ways_to_leave(list));
+    // RFC 3834 section 5; the other two are what keeps older programs and Exchange from answering.
+    fields
+        .push_str("Auto-Submitted: auto-generated\r\nPrecedence: bulk\r\nX-Auto-Response-Suppress: OOF, AutoReply\r\n");
+    fields.push_str(&format!("Feedback-ID: {}\r\n", feedback_id(edition, &list.label, domain)));
+    Ok(whole(settings, &composition.subject, &fields, edition, (&text, &html)))
+}
 
+/// Makes the message of a letter. `link` is its own link up to the token. It names no list: it is no edition of one.
+pub fn letter(
+    settings: &Settings,
+    list: &List,
+    composition: &Composition,
+    kind: Kind,
+    link: &str,
+) -> Result<Skeleton, Error> {
+    let own_link = format!("{link}{ACTION}");
+    let part = |content: &str, part: &'static str| {
+        let content = printable(content);
+        match kind.can_be_left() {
+            true if !content.contains(UNSUBSCRIBE_LINK) => return Err(Error::NoUnsubscribe { part }),
+            _ if !content.contains(ACTION_LINK) => return Err(Error::NoAction { part }),
+            _ => {}
+        }
+        let content = content.replace(UNSUBSCRIBE_LINK, list.link()).replace(ACTION_LINK, &own_link);
+        let pieces: Vec<String> = content.split(ACTION).map(|piece| encode_around(piece, TOKEN, BODY_TOKEN)).collect();
+        Ok(pieces.join(&format!("=\r\n{ACTION}=\r\n")))
+    };
+    let (text, html) = (part(&composition.text, "text")?, part(&composition.html, "HTML")?);
+    let domain = settings.from.address.domain();
+    let mut fields = if kind.can_be_left() { ways_to_leave(list) } else { String::new() };
+    fields.push_str("Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: OOF, AutoReply\r\n");
+    fields.push_str(&format!("Feedback-ID: {}\r\n", feedback_id(kind.as_str(), "letter", domain)));
+    Ok(whole(settings, &composition.subject, &fields, kind.as_str(), (&text, &html)))
+}
+
+/// RFC 2369 and, where there is an https link, RFC 8058.
+fn ways_to_leave(list: &List) -> String {
+    match &list.https {
+        Some(https) => format!(
+            "List-Unsubscribe: <{https}>,\r\n <{}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+            list.mailto
+        ),
+        None => format!("List-Unsubscribe: <{}>\r\n", list.mailto),
+    }
+}
+
+/// The fields that every message has, those of its own, and both parts.
+fn whole(settings: &Settings, subject: &str, fields: &str, occasion: &str, (text, html): (&str, &str)) -> Skeleton {
+    let boundary = boundary(&[occasion, subject, text, html]);
+    let domain = settings.from.address.domain();
     let mut out = mailbox("From", &settings.from);
     out.push(TO);
     if let Some(reply_to) = &settings.reply_to {
         out.push_str(&mailbox("Reply-To", reply_to));
     }
-    out.push_str(&unstructured("Subject", &composition.subject));
+    out.push_str(&unstructured("Subject", subject));
     out.push_str(&format!("Date: {DATE}\r\n"));
     out.push_str(&format!("Message-ID: <{DELIVERY}@{domain}>\r\n"));
     out.push_str("MIME-Version: 1.0\r\n");
     out.push_str(&format!("Content-Type: multipart/alternative;\r\n boundary=\"{boundary}\"\r\n"));
-    out.push_str(&list.id);
-    match &list.https {
-        Some(https) => {
-            out.push_str(&format!("List-Unsubscribe: <{https}>,\r\n <{}>\r\n", list.mailto));
-            out.push_str("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
-        }
-        None => out.push_str(&format!("List-Unsubscribe: <{}>\r\n", list.mailto)),
-    }
-    // RFC 3834 section 5; the other two are what keeps older programs and Exchange from answering.
-    out.push_str("Auto-Submitted: auto-generated\r\n");
-    out.push_str("Precedence: bulk\r\n");
-    out.push_str("X-Auto-Response-Suppress: OOF, AutoReply\r\n");
-    out.push_str(&format!("Feedback-ID: {}\r\n", feedback_id(edition, list, domain)));
-
-    for (kind, part) in [("plain", &text), ("html", &html)] {
+    out.push_str(fields);
+    for (kind, part) in [("plain", text), ("html", html)] {
         out.push_str(&format!("\r\n--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n"));
         out.push_str(&format!("Content-Transfer-Encoding: quoted-printable\r\n\r\n{part}"));
     }
     out.push_str(&format!("\r\n--{boundary}--\r\n"));
-    Ok(Skeleton::new(out))
+    Skeleton::new(out)
+}
+
+/// No control character but line ends and tabs means anything in a mail, and holes are control characters.
+fn printable(content: &str) -> String {
+    content.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
 /// One part in quoted-printable, its unsubscribe links with the reader's token as a hole.
 fn body(content: &str, part: &'static str, list: &List) -> Result<String, Error> {
-    // No control character but line ends and tabs means anything in a mail, and holes are control characters.
-    let content: String = content.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+    let content = printable(content);
     if !content.contains(UNSUBSCRIBE_LINK) {
         return Err(Error::NoUnsubscribe { part });
     }
@@ -101,17 +150,18 @@ fn boundary(parts: &[&str]) -> String {
 }
 
 /// Gmail's postmaster tools group complaints by these four; the last names the sender in 5 to 15 characters and never changes.
-fn feedback_id(edition: &str, list: &List, domain: &str) -> String {
+fn feedback_id(occasion: &str, list: &str, domain: &str) -> String {
     let mut sender = label(domain, 15);
     if sender.len() < 5 {
         sender.push_str("-mail");
     }
-    format!("{}:{}:postrider:{sender}", label(edition, 30), label(&list.label, 20))
+    format!("{}:{}:postrider:{sender}", label(occasion, 30), label(list, 20))
 }
 
 impl Skeleton {
     fn new(text: String) -> Self {
-        let holes = text.match_indices([HEADER_TOKEN, BODY_TOKEN, TO, DATE, DELIVERY]).map(|(at, _)| at).collect();
+        let holes =
+            text.match_indices([HEADER_TOKEN, BODY_TOKEN, TO, DATE, DELIVERY, ACTION]).map(|(at, _)| at).collect();
         Skeleton { text, holes }
     }
 
@@ -133,6 +183,7 @@ impl Skeleton {
             match char::from(text[hole]) {
                 HEADER_TOKEN => out.extend_from_slice(token.as_bytes()),
                 BODY_TOKEN => out.extend_from_slice(encode(&token).as_bytes()),
+                ACTION => out.extend_from_slice(encode(&kept(p.action)).as_bytes()),
                 TO => out.extend_from_slice(mailbox("To", p.to).as_bytes()),
                 DATE => out.extend_from_slice(date(&p.date).as_bytes()),
                 _ => out.extend_from_slice(delivery.as_bytes()),
@@ -157,7 +208,9 @@ impl Skeleton {
                 return damaged(&format!("it has not one place for the {field}"));
             }
         }
-        if !body.contains(BODY_TOKEN) || !head.contains(HEADER_TOKEN) {
+        // Who has nothing to leave is asked something.
+        let can_be_left = body.contains(BODY_TOKEN);
+        if can_be_left != head.contains(HEADER_TOKEN) || !(can_be_left || body.contains(ACTION)) {
             return damaged("it has no place for the unsubscribe link");
         }
         Ok(Skeleton::new(text.to_owned()))
@@ -198,7 +251,7 @@ mod tests {
 
     fn personal(to: &Mailbox) -> Personal<'_> {
         let date = DateTime::from_timestamp(1_795_446_000, 0).unwrap();
-        Personal { delivery: "mfrggzdfmztwq2lk", to, date, token: TOKEN_VALUE }
+        Personal { delivery: "mfrggzdfmztwq2lk", to, date, token: TOKEN_VALUE, action: "" }
     }
 
     /// The names of the header fields, and the decoded bodies: a reader of its own, so that the writer is not its own judge.

@@ -245,6 +245,8 @@ pub struct Status {
     pub resent: Vec<Named>,
     /// In doubt, waiting for a person.
     pub held: Vec<Named>,
+    /// How many letters wait for their turn: mails to one person, such as confirmations.
+    pub letters: i64,
     /// Where each digest stands.
     pub digests: Vec<Digest>,
 }
@@ -252,7 +254,7 @@ pub struct Status {
 /// A delivery by address.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Named {
-    /// The edition.
+    /// The edition, or which letter (`confirm/2`).
     pub edition: String,
     /// The address, in full: the author asked.
     pub address: String,
@@ -278,7 +280,7 @@ pub struct Event {
     pub at: String,
     /// What.
     pub kind: String,
-    /// In which edition.
+    /// In which edition, or which letter (`confirm/2`).
     pub edition: Option<String>,
     /// Where in the SMTP dialogue.
     pub stage: Option<String>,

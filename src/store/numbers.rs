@@ -1,6 +1,7 @@
 //! Editions counted and listed, for people.
 
 use super::editions::{READS, pattern};
+use super::letters::letters_waiting;
 use super::sql::{Connection, Row, Value};
 use super::{Error, Store, awaited, lock, time};
 use crate::report::{Counts, Not};
@@ -30,7 +31,7 @@ pub struct Edition {
 /// A delivery that `status` lists by address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    /// The edition.
+    /// The edition, or which letter.
     pub edition: String,
     /// Whom: in full, since the author asks for it.
     pub address: String,
@@ -103,7 +104,7 @@ impl Store {
         let sql = format!(
             "SELECT d.edition, COUNT(*), MIN(a.began) FROM \
                (SELECT delivery, began FROM attempts WHERE began > $1 AND began <= $2 ORDER BY began DESC LIMIT {SAMPLE}) AS a \
-             JOIN deliveries d ON d.id = a.delivery GROUP BY d.edition"
+             JOIN deliveries d ON d.id = a.delivery WHERE d.edition IS NOT NULL GROUP BY d.edition"
         );
         let from = now.timestamp_millis() - LATELY;
         let mut paces = Vec::new();
@@ -150,6 +151,7 @@ impl Store {
     pub fn uncertain(&self) -> Result<Vec<Named>, Error> {
         let mut c = self.connection();
         let mut named = list(&mut c, &format!("state = 'uncertain' AND {BY_EDITION}"), &[])?;
+        named.extend(list(&mut c, "state = 'uncertain' AND edition IS NULL", &[])?);
         for worker in dead(&mut c, self.place().file())? {
             named.extend(list(&mut c, "state = 'sending' AND worker = $1", &[worker.into()])?);
         }
@@ -163,12 +165,16 @@ impl Store {
 
     /// Deliveries in doubt that wait for a person.
     pub fn held(&self) -> Result<Vec<Named>, Error> {
-        list(&mut self.connection(), &format!("state = 'held' AND {BY_EDITION}"), &[])
+        let mut c = self.connection();
+        let mut named = list(&mut c, &format!("state = 'held' AND {BY_EDITION}"), &[])?;
+        named.extend(list(&mut c, "state = 'held' AND edition IS NULL", &[])?);
+        Ok(named)
     }
 
     /// Editions of which deliveries went to an outbox and nowhere else, and how many.
     pub fn only_in_outbox(&self) -> Result<Vec<(String, i64)>, Error> {
-        let sql = "SELECT edition, COUNT(*) FROM deliveries WHERE state = 'accepted' AND transport LIKE 'outbox%' GROUP BY edition ORDER BY edition";
+        let sql = "SELECT edition, COUNT(*) FROM deliveries WHERE state = 'accepted' AND transport LIKE 'outbox%' AND edition IS NOT NULL \
+             GROUP BY edition ORDER BY edition";
         self.connection().query(sql, &[])?.iter().map(|row| Ok((row.text(0)?, row.int(1)?))).collect()
     }
 
@@ -225,15 +231,16 @@ impl Store {
         let sql = "SELECT COUNT(*) FROM deliveries d WHERE d.state IN ('queued', 'uncertain', 'sending') \
              AND d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open')";
         let count = c.query_one(sql, &[])?.map_or(Ok(0), |row| row.int(0))?;
+        let count = count + letters_waiting(&mut c)?;
         Ok((count, next_due(&mut c)?.map(time).transpose()?))
     }
 }
 
-/// When the next delivery of an open edition is due. EXISTS, where IN would do: SQLite then goes along the index on `due`, and the
+/// When the next letter, or delivery of an open edition, is due. EXISTS, where IN would do: SQLite then goes along the index on `due`, and the
 /// first one found will do.
 fn next_due(c: &mut Connection) -> Result<Option<i64>, Error> {
     let sql = "SELECT d.due FROM deliveries d WHERE d.state IN ('queued', 'uncertain') \
-         AND EXISTS (SELECT 1 FROM editions e WHERE e.id = d.edition AND e.state = 'open') ORDER BY d.due, d.id LIMIT 1";
+         AND (d.edition IS NULL OR EXISTS (SELECT 1 FROM editions e WHERE e.id = d.edition AND e.state = 'open')) ORDER BY d.due, d.id LIMIT 1";
     c.query_one(sql, &[])?.map(|row| row.int(0)).transpose()
 }
 
@@ -296,7 +303,7 @@ fn count(c: &mut Connection, edition: &str, dead: &[String]) -> Result<Counts, E
 
 fn list(c: &mut Connection, which: &str, values: &[Value]) -> Result<Vec<Named>, Error> {
     let sql = format!(
-        "SELECT edition, address, last_at FROM deliveries WHERE {which} ORDER BY last_at DESC, address LIMIT 1000"
+        "SELECT occasion, address, last_at FROM deliveries WHERE {which} ORDER BY last_at DESC, address LIMIT 1000"
     );
     let read = |row: &Row| {
         Ok(Named { edition: row.text(0)?, address: row.text(1)?, at: row.maybe_int(2)?.map(time).transpose()? })

@@ -11,10 +11,10 @@ use chrono::{DateTime, Utc};
 pub struct Event {
     /// When.
     pub at: DateTime<Utc>,
-    /// subscribed, unsubscribed, paused, suppressed, queued, or an attempt's outcome: sending, accepted, deferred, refused, expired, unknown;
+    /// subscribed, asked, confirmed, unsubscribed, paused, suppressed, queued, or an attempt's outcome: sending, accepted, deferred, refused, expired, unknown;
     /// held and cancelled where a delivery stands so.
     pub kind: String,
-    /// Which edition.
+    /// Which edition, or which letter (`confirm/2`).
     pub edition: Option<String>,
     /// Where in the dialogue.
     pub stage: Option<String>,
@@ -63,7 +63,7 @@ impl Store {
                 Ok(())
             })?;
         }
-        let sql = "SELECT d.queued, d.edition, d.state, d.last_at FROM deliveries d WHERE d.hash = $1";
+        let sql = "SELECT d.queued, d.occasion, d.state, d.last_at FROM deliveries d WHERE d.hash = $1";
         c.each(sql, &[hash.as_str().into()], |row| {
             let edition = Some(row.text(1)?);
             let queued = time(row.int(0)?)?;
@@ -76,7 +76,7 @@ impl Store {
             Ok(())
         })?;
         // A delivery knows the transport of its last try alone.
-        let sql = "SELECT a.began, a.ended, d.edition, a.stage, a.code, a.status, a.text, a.outcome, \
+        let sql = "SELECT a.began, a.ended, d.occasion, a.stage, a.code, a.status, a.text, a.outcome, \
                CASE WHEN a.outcome = 'accepted' AND a.number = d.attempts THEN d.transport END \
              FROM attempts a JOIN deliveries d ON d.id = a.delivery WHERE d.hash = $1 ORDER BY a.began, a.delivery, a.number";
         c.each(sql, &[hash.as_str().into()], |row| {
@@ -98,7 +98,7 @@ impl Store {
         })?;
         // Within one millisecond: first they subscribe, then they are mailed, then that has its consequences.
         let rank = |kind: &str| match kind {
-            "subscribed" => 0,
+            "subscribed" | "asked" => 0,
             "queued" => 1,
             "suppressed" | "held" | "cancelled" => 3,
             _ => 2,

@@ -271,8 +271,7 @@ fn put(
     now: DateTime<Utc>,
 ) -> Result<Added, Error> {
     let hash = address_hash(salt, &row.address.identity());
-    let sql =
-        "SELECT id, address, name, language, digests, topics, status, source, synced FROM subscribers WHERE hash = $1";
+    let sql = "SELECT id, address, name, language, digests, topics, status, source, synced, decided FROM subscribers WHERE hash = $1";
     let known = c.query_one(sql, &[hash.as_str().into()])?;
     let Some(known) = known else {
         let id = random.id();
@@ -300,10 +299,15 @@ fn put(
     let id = known.text(0)?;
     let status: Status = known.text(6)?.parse().map_err(Error::Corrupt)?;
     // The file governs only rows that came from it, and no row brings back who left.
-    let stays = status == Status::Unsubscribed || (source == "file" && known.text(7)? != "file");
+    let of_file = known.text(7)? == "file";
+    // Nor does one undo what a person chose on the web, for as long as the row is there and does not say that they left.
+    let chose = known.text(9)? == "person"
+        && !matches!(status, Status::Absent | Status::Unsubscribed)
+        && row.status != Status::Unsubscribed;
+    let stays = status == Status::Unsubscribed || (source == "file" && (!of_file || chose));
     if stays {
         c.execute("UPDATE subscribers SET synced = $2 WHERE id = $1 AND source = 'file'", &[id.into(), mark.into()])?;
-        return Ok(if status == row.status { Added::Same } else { Added::Refused });
+        return Ok(if status == row.status || chose { Added::Same } else { Added::Refused });
     }
     // A person's second row in one file says nothing unless it is that they left; or each sync would change them twice.
     if mark > 0 && known.int(8)? == mark && row.status != Status::Unsubscribed {

@@ -1,5 +1,6 @@
 //! A person who reads: an address, a state, what they chose. And those who must not be mailed.
 
+pub mod asking;
 pub mod file;
 
 use serde::Deserialize;

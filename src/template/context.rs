@@ -1,8 +1,13 @@
 //! What a template can use: plain strings and lists, one type per kind of template, each with a sample.
 
 mod lists;
+mod people;
 
 pub use lists::{EditionsOf, EditionsPage, Feed, FeedFormat, FeedsPage, ListedEdition, Year};
+pub use people::{
+    Choice, ConfirmPage, DonePage, ErrorPage, FormPage, Latest, LeftPage, Letter, LetterLinks, PreferencesPage,
+    UnsubscribePage,
+};
 
 use super::theme::{self, Theme};
 use serde::Serialize;
@@ -168,39 +173,6 @@ pub struct Links {
     pub editions: Option<String>,
 }
 
-/// For `web/unsubscribe.html.j2`: the page behind the link, which changes nothing until its button is pressed.
-#[derive(Clone, Debug, Serialize)]
-pub struct UnsubscribePage {
-    /// The site.
-    pub site: Site,
-    /// The subscriber's address, masked: the link may have been forwarded. Empty where nobody of that id is left.
-    pub address: String,
-    /// Where the form goes: the page's own URL.
-    pub action: String,
-}
-
-/// For `web/done.html.j2`: something the reader asked for was done.
-#[derive(Clone, Debug, Serialize)]
-pub struct DonePage {
-    /// The site.
-    pub site: Site,
-    /// The headline: `You are unsubscribed`.
-    pub title: String,
-    /// One or two sentences.
-    pub message: String,
-}
-
-/// For `web/error.html.j2`: something did not work.
-#[derive(Clone, Debug, Serialize)]
-pub struct ErrorPage {
-    /// The site.
-    pub site: Site,
-    /// The headline.
-    pub title: String,
-    /// What happened, and what the reader can do.
-    pub message: String,
-}
-
 impl Site {
     /// A site to try templates with.
     pub fn sample() -> Self {
@@ -315,35 +287,5 @@ impl Digest {
         arabic.subscriber.language = Some("ar".into());
         let page = rich.clone().as_page();
         [rich, bare, arabic, page]
-    }
-}
-
-impl UnsubscribePage {
-    /// A page to try templates with.
-    pub fn sample() -> Self {
-        UnsubscribePage { site: Site::sample(), address: "a…@e….org".into(), action: "/unsubscribe/sample".into() }
-    }
-}
-
-impl DonePage {
-    /// A page to try templates with.
-    pub fn sample() -> Self {
-        DonePage {
-            site: Site::sample(),
-            title: "You are unsubscribed".into(),
-            message: "No further mail of this kind will come.".into(),
-        }
-    }
-}
-
-impl ErrorPage {
-    /// A page to try templates with.
-    pub fn sample() -> Self {
-        ErrorPage {
-            site: Site::sample(),
-            title: "This link does not work".into(),
-            message: "It is not complete. Open it from the mail again, or answer the mail with the word “unsubscribe”."
-                .into(),
-        }
     }
 }

@@ -106,7 +106,8 @@ fn phrase(voice: &Voice, key: &str, values: &Kwargs) -> Result<Value, Error> {
         })
         .collect();
     let Some(said) = voice.words.phrase(&voice.language, key, &marked) else {
-        let what = format!("there is no phrase {key:?}; there are {}", voice.words.keys().join(", "));
+        let what =
+            format!("there is no phrase {key:?}; `postrider templates show strings/en.toml` shows all there are");
         return Err(Error::new(ErrorKind::UndefinedError, what));
     };
     if !markup {
@@ -170,7 +171,7 @@ mod tests {
             let rendered = render("x.html.j2", source, language).map(|said| said.replace("&#x2f;", "/"));
             assert_eq!(rendered.as_deref(), Ok(expected), "{source}");
         }
-        assert!(render("x.txt.j2", "{{ t('nothing') }}", "de").unwrap_err().contains("there are all_editions, also"));
+        assert!(render("x.txt.j2", "{{ t('nothing') }}", "de").unwrap_err().contains("shows all there are"));
         assert!(render("x.txt.j2", "{{ 'today'|date }}", "de").unwrap_err().contains("is no moment"));
     }
 

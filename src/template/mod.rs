@@ -14,7 +14,10 @@ pub mod words;
 
 pub use functions::minutes;
 
-use context::{Digest, DonePage, EditionsPage, ErrorPage, FeedsPage, UnsubscribePage};
+use context::{
+    ConfirmPage, Digest, DonePage, EditionsPage, ErrorPage, FeedsPage, FormPage, LeftPage, Letter, PreferencesPage,
+    UnsubscribePage,
+};
 use functions::Voice;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
@@ -29,7 +32,13 @@ use words::Words;
 pub const LAYOUTS: [&str; 4] = ["digest", "letter", "headlines", "full"];
 
 /// Every embedded template: its name and source. `templates list`, `show` and `copy` read it.
-pub const EMBEDDED: [(&str, &str); 23] = [
+pub const EMBEDDED: [(&str, &str); 44] = [
+    ("change/body.html.j2", include_str!("../../templates/change/body.html.j2")),
+    ("change/body.txt.j2", include_str!("../../templates/change/body.txt.j2")),
+    ("change/subject.txt.j2", include_str!("../../templates/change/subject.txt.j2")),
+    ("confirm/body.html.j2", include_str!("../../templates/confirm/body.html.j2")),
+    ("confirm/body.txt.j2", include_str!("../../templates/confirm/body.txt.j2")),
+    ("confirm/subject.txt.j2", include_str!("../../templates/confirm/subject.txt.j2")),
     ("digest/body.html.j2", include_str!("../../templates/digest/body.html.j2")),
     ("digest/body.txt.j2", include_str!("../../templates/digest/body.txt.j2")),
     ("digest/subject.txt.j2", include_str!("../../templates/digest/subject.txt.j2")),
@@ -46,14 +55,32 @@ pub const EMBEDDED: [(&str, &str); 23] = [
     ("letter/body.html.j2", include_str!("../../templates/letter/body.html.j2")),
     ("letter/body.txt.j2", include_str!("../../templates/letter/body.txt.j2")),
     ("letter/subject.txt.j2", include_str!("../../templates/letter/subject.txt.j2")),
+    ("links/body.html.j2", include_str!("../../templates/links/body.html.j2")),
+    ("links/body.txt.j2", include_str!("../../templates/links/body.txt.j2")),
+    ("links/subject.txt.j2", include_str!("../../templates/links/subject.txt.j2")),
     ("mail/base.html.j2", include_str!("../../templates/mail/base.html.j2")),
     ("mail/base.txt.j2", include_str!("../../templates/mail/base.txt.j2")),
+    ("mail/letter.html.j2", include_str!("../../templates/mail/letter.html.j2")),
+    ("mail/letter.txt.j2", include_str!("../../templates/mail/letter.txt.j2")),
     ("mail/parts.html.j2", include_str!("../../templates/mail/parts.html.j2")),
+    ("web/confirm.html.j2", include_str!("../../templates/web/confirm.html.j2")),
     ("web/done.html.j2", include_str!("../../templates/web/done.html.j2")),
     ("web/error.html.j2", include_str!("../../templates/web/error.html.j2")),
+    ("web/fields.html.j2", include_str!("../../templates/web/fields.html.j2")),
+    ("web/left.html.j2", include_str!("../../templates/web/left.html.j2")),
+    ("web/links.html.j2", include_str!("../../templates/web/links.html.j2")),
     ("web/page.html.j2", include_str!("../../templates/web/page.html.j2")),
+    ("web/preferences.html.j2", include_str!("../../templates/web/preferences.html.j2")),
+    ("web/snippet.html.j2", include_str!("../../templates/web/snippet.html.j2")),
+    ("web/subscribe.html.j2", include_str!("../../templates/web/subscribe.html.j2")),
     ("web/unsubscribe.html.j2", include_str!("../../templates/web/unsubscribe.html.j2")),
+    ("welcome/body.html.j2", include_str!("../../templates/welcome/body.html.j2")),
+    ("welcome/body.txt.j2", include_str!("../../templates/welcome/body.txt.j2")),
+    ("welcome/subject.txt.j2", include_str!("../../templates/welcome/subject.txt.j2")),
 ];
+
+/// The folders of the letters; each has the same three files as a layout.
+pub const LETTERS: [&str; 4] = ["confirm", "welcome", "change", "links"];
 
 /// Instructions a template may use up: a thousand times what the embedded ones need, a second at most.
 const FUEL: u64 = 2_000_000;
@@ -84,6 +111,14 @@ pub enum Error {
         "the template {name} does not show {{{{ links.unsubscribe }}}}\n  help: add the link; a digest without it may not be sent"
     )]
     NoUnsubscribe {
+        /// The template.
+        name: String,
+    },
+    /// A letter must show the link that it is for.
+    #[error(
+        "the template {name} does not show {{{{ links.action }}}}\n  help: add the link; without it the letter asks for nothing"
+    )]
+    NoAction {
         /// The template.
         name: String,
     },
@@ -195,14 +230,30 @@ impl Templates {
             // Each with the link that it must show.
             let results: Vec<(String, Result<String, Error>)> = match name {
                 // The frames of the others, and their parts: they are rendered with them.
-                "web/page.html.j2" | "mail/base.html.j2" | "mail/base.txt.j2" | "mail/parts.html.j2" => Vec::new(),
+                "web/page.html.j2"
+                | "web/fields.html.j2"
+                | "mail/base.html.j2"
+                | "mail/base.txt.j2"
+                | "mail/parts.html.j2"
+                | "mail/letter.html.j2"
+                | "mail/letter.txt.j2" => Vec::new(),
                 "feeds/index.html.j2" | "feeds/feed.css.j2" => {
                     vec![(String::new(), self.render(name, &FeedsPage::sample()))]
                 }
                 "editions/index.html.j2" => vec![(String::new(), self.render(name, &EditionsPage::sample()))],
+                "web/subscribe.html.j2" | "web/snippet.html.j2" | "web/links.html.j2" => {
+                    vec![(String::new(), self.render(name, &FormPage::sample()))]
+                }
+                "web/confirm.html.j2" => vec![(String::new(), self.render(name, &ConfirmPage::sample()))],
+                "web/preferences.html.j2" => vec![(String::new(), self.render(name, &PreferencesPage::sample()))],
                 "web/unsubscribe.html.j2" => vec![(String::new(), self.render(name, &UnsubscribePage::sample()))],
+                "web/left.html.j2" => vec![(String::new(), self.render(name, &LeftPage::sample()))],
                 "web/done.html.j2" => vec![(String::new(), self.render(name, &DonePage::sample()))],
                 "web/error.html.j2" => vec![(String::new(), self.render(name, &ErrorPage::sample()))],
+                _ if LETTERS.iter().any(|kind| name.starts_with(&format!("{kind}/"))) => {
+                    let link = |sample: &Letter| if body { sample.links.action.clone() } else { String::new() };
+                    Letter::samples().iter().map(|sample| (link(sample), self.render(name, sample))).collect()
+                }
                 _ => {
                     let link = |sample: &Digest| if body { sample.links.unsubscribe.clone() } else { String::new() };
                     Digest::samples().iter().map(|sample| (link(sample), self.render(name, sample))).collect()
@@ -211,7 +262,9 @@ impl Templates {
             for (link, result) in results {
                 match result {
                     Ok(text) if !text.replace("&#x2f;", "/").contains(&link) => {
-                        errors.push(Error::NoUnsubscribe { name: name.to_owned() });
+                        let name = name.to_owned();
+                        let is_letter = LETTERS.iter().any(|kind| name.starts_with(&format!("{kind}/")));
+                        errors.push(if is_letter { Error::NoAction { name } } else { Error::NoUnsubscribe { name } });
                         break;
                     }
                     Ok(_) => {}

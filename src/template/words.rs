@@ -152,6 +152,11 @@ impl Words {
         filled(format.unwrap_or(&words.format), &values.map(|(name, value)| (name.to_owned(), value)))
     }
 
+    /// The languages there are words of, each with its own name for itself.
+    pub fn languages(&self) -> Vec<(&str, String)> {
+        self.0.keys().map(|tag| (tag.as_str(), self.phrase(tag, "language_name", &[]).unwrap_or_default())).collect()
+    }
+
     /// The keys of the phrases.
     pub fn keys(&self) -> Vec<&str> {
         self.0.get(LAST_RESORT).map(|words| words.phrases.keys().map(String::as_str).collect()).unwrap_or_default()

@@ -1,41 +1,81 @@
-//! The web face: the unsubscribe link (a page with a button, and RFC 8058's one POST) and a sign of health; and [`preview`].
+//! The web face: people subscribe, confirm, choose and leave (`people`, `preferences`); the built files are served (`built`); machines ask how
+//! things stand (`metrics`). And `preview`.
+//!
+//! Promises: no GET changes anything (P9); an unsubscribe is one POST (RFC 8058); no cookie, no script, nothing of third parties;
+//! nobody learns whether an address is known; whatever is sent, the answer is a page with a sentence.
 
 pub mod preview;
+pub mod server;
+mod built;
+mod guard;
+mod metrics;
+mod pages;
+mod people;
+mod preferences;
 
 use crate::clock::Clock;
-use crate::edition::compose;
-use crate::post::Site;
-use crate::random::Random;
-use crate::store::{self, Store};
-use crate::subscribe::{self, Leaving};
-use crate::template::Templates;
-use crate::template::context::{DonePage, ErrorPage, UnsubscribePage};
-use crate::token::Keyring;
+use crate::store;
+use crate::subscribe::desk::{self, Desk};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use chrono::{DateTime, Utc};
+use pages::Voice;
+use server::Bounds;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
+
+/// The largest form.
+const LARGEST: usize = 16 * 1024;
+/// Threads that wait for the store, which one at a time can use.
+const THREADS: usize = 8;
 
 /// What the pages need.
 pub struct Web {
-    /// Where people are.
-    pub store: Store,
-    /// Verifies links.
-    pub keyring: Keyring,
-    /// Of the pages.
-    pub templates: Templates,
-    /// Named on the pages.
-    pub site: Site,
+    /// What people do.
+    pub desk: Desk,
     /// The time.
     pub clock: Clock,
-    /// For ids.
-    pub random: Random,
+    /// What connections may take.
+    pub bounds: Bounds,
+    guard: guard::Guard,
+    shelf: built::Shelf,
+    counters: metrics::Counters,
+}
+
+type Shared = Arc<Web>;
+
+impl Web {
+    /// Pages over this desk.
+    pub fn new(desk: Desk, clock: Clock) -> Self {
+        Web {
+            desk,
+            clock,
+            bounds: Bounds::default(),
+            guard: guard::Guard::default(),
+            shelf: built::Shelf::default(),
+            counters: metrics::Counters::default(),
+        }
+    }
+
+    /// Who asks.
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        // A proxy may write a field of its own behind those that came.
+        let fields = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+        let forwarded: Vec<&str> = fields.collect();
+        self.desk.config.web.client(peer, &forwarded.join(","))
+    }
+
+    /// Who asks, where they may ask for one more mail.
+    fn admits(&self, peer: IpAddr, headers: &HeaderMap, now: DateTime<Utc>) -> Option<IpAddr> {
+        let client = self.client(peer, headers);
+        self.guard.may_ask(&self.desk.config.web, client, now).then_some(client)
+    }
 }
 
 /// Binds the address; serving begins with [`serve`].
@@ -47,115 +87,84 @@ pub fn bind(listen: SocketAddr) -> io::Result<TcpListener> {
 
 /// Answers until `stop` is set, then finishes the requests in hand.
 pub fn serve(web: Web, listener: TcpListener, stop: &Arc<AtomicBool>) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let stop = Arc::clone(stop);
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(THREADS).enable_all().build()?;
+    let (bounds, clock) = (web.bounds, web.clock);
     runtime.block_on(async move {
-        let stopped = async move {
-            while !stop.load(Ordering::Relaxed) {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        axum::serve(listener, router(Arc::new(web))).with_graceful_shutdown(stopped).await
+        server::serve(router(Arc::new(web)), listener, bounds, &clock, stop).await
     })
 }
 
-fn router(web: Arc<Web>) -> Router {
+fn router(web: Shared) -> Router {
     Router::new()
-        .route("/unsubscribe/{token}", get(ask).post(leave))
+        .route("/", get(people::form))
+        .route("/subscribe", get(people::form).post(people::subscribe))
+        .route("/snippet", get(people::snippet))
+        .route("/confirm/{token}", get(people::confirm_page).post(people::confirm))
+        .route("/change/{token}", get(people::change_page).post(people::change))
+        .route("/preferences", get(people::links_form).post(people::send_links))
+        .route("/preferences/{token}", get(preferences::show).post(preferences::save))
+        .route("/unsubscribe/{token}", get(people::leave_page).post(people::leave))
+        .route("/unsubscribe/{token}/reason", post(people::reason))
         .route("/healthz", get(health))
-        .fallback(not_here)
-        // RFC 8058 posts one line.
-        .layer(DefaultBodyLimit::max(16 * 1024))
+        .route("/metrics", get(metrics::metrics))
+        .route("/robots.txt", get(robots))
+        .method_not_allowed_fallback(not_so)
+        .fallback(built::serve)
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(from_fn_with_state(Arc::clone(&web), in_time))
+        .layer(from_fn_with_state(Arc::clone(&web), metrics::counted))
         .with_state(web)
 }
 
-/// The page with the button. A scanner that follows links changes nothing (P9).
-async fn ask(State(web): State<Arc<Web>>, Path(token): Path<String>) -> Response {
-    // Relative: a proxy may serve us below a path.
-    let action = token.clone();
-    let found = blocking(&web, move |web| subscribe::who_leaves(&web.store, &web.keyring, &token)).await;
-    match found {
-        Ok(Leaving::Person { masked, .. }) => {
-            let site = compose::site(&web.site);
-            page(&web, StatusCode::OK, "web/unsubscribe.html.j2", &UnsubscribePage { site, address: masked, action })
-        }
-        Ok(Leaving::NotOurs) => wrong(&web),
-        Err(error) => failed(&error),
-    }
+/// Nobody waits for ever, and no answer is taken for what it is not.
+async fn in_time(State(web): State<Shared>, request: Request, next: Next) -> Response {
+    let headers = request.headers().clone();
+    let answered = tokio::time::timeout(web.bounds.request, next.run(request)).await;
+    let mut response = answered.unwrap_or_else(|_| {
+        let voice = Voice::of(&web, &headers, None);
+        let mut response = pages::wrong(&web, &voice, StatusCode::REQUEST_TIMEOUT, "busy");
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+    });
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
-/// The button, and a mail program's one click (RFC 8058 section 3.2): no cookie, no redirect, any body.
-async fn leave(State(web): State<Arc<Web>>, Path(token): Path<String>) -> Response {
-    let left = blocking(&web, move |web| {
-        subscribe::leave(&web.store, &web.keyring, &token, "link", &web.random, web.clock.now())
-    })
-    .await;
-    match left {
-        Ok(Leaving::Person { .. }) => {
-            let message =
-                "You will get no further mail from us. If this was a mistake, write to us or subscribe again."
-                    .to_owned();
-            page(
-                &web,
-                StatusCode::OK,
-                "web/done.html.j2",
-                &DonePage { site: compose::site(&web.site), title: "You are unsubscribed".to_owned(), message },
-            )
-        }
-        Ok(Leaving::NotOurs) => wrong(&web),
-        Err(error) => failed(&error),
-    }
-}
-
-async fn health(State(web): State<Arc<Web>>) -> Response {
-    match blocking(&web, |web| web.store.waiting()).await {
+async fn health(State(web): State<Shared>) -> Response {
+    match blocking(&web, |web| web.desk.store.waiting()).await {
         Ok(_) => (StatusCode::OK, "ok\n").into_response(),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response(),
     }
 }
 
-async fn not_here(State(web): State<Arc<Web>>) -> Response {
-    wrong(&web)
+/// Editions and feeds may be found; what people do here is theirs.
+async fn robots() -> Response {
+    "User-agent: *\nDisallow: /confirm/\nDisallow: /change/\nDisallow: /preferences\nDisallow: /unsubscribe/\nDisallow: /metrics\n"
+        .into_response()
 }
 
-fn wrong(web: &Web) -> Response {
-    let message =
-        "There is nothing at this address. If you followed a link from a mail, copy the whole of it.".to_owned();
-    page(
-        web,
-        StatusCode::NOT_FOUND,
-        "web/error.html.j2",
-        &ErrorPage { site: compose::site(&web.site), title: "Not found".to_owned(), message },
-    )
+async fn not_so(State(web): State<Shared>, headers: HeaderMap) -> Response {
+    pages::wrong(&web, &Voice::of(&web, &headers, None), StatusCode::METHOD_NOT_ALLOWED, "wrong")
+}
+
+/// There is nothing here, or nothing for whoever asks.
+fn missing(web: &Shared, headers: &HeaderMap) -> Response {
+    pages::wrong(web, &Voice::of(web, headers, None), StatusCode::NOT_FOUND, "missing")
+}
+
+/// It is our fault, and it may pass.
+fn failed(web: &Shared, headers: &HeaderMap, error: &desk::Error) -> Response {
+    tracing::error!(%error, "a request could not be answered");
+    pages::wrong(web, &Voice::of(web, headers, None), StatusCode::SERVICE_UNAVAILABLE, "busy")
 }
 
 /// The store is synchronous, and its PostgreSQL driver panics inside a runtime.
-async fn blocking<T: Send + 'static>(
-    web: &Arc<Web>,
-    work: impl FnOnce(&Web) -> Result<T, store::Error> + Send + 'static,
-) -> Result<T, store::Error> {
+async fn blocking<T: Send + 'static, E: From<store::Error> + Send + 'static>(
+    web: &Shared,
+    work: impl FnOnce(&Web) -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
     let web = Arc::clone(web);
     let done = tokio::task::spawn_blocking(move || work(&web)).await;
-    done.unwrap_or_else(|_| Err(store::Error::Unavailable("the request failed".to_owned())))
-}
-
-fn page(web: &Web, status: StatusCode, template: &str, context: &impl serde::Serialize) -> Response {
-    let Ok(html) = web.templates.render(template, context) else {
-        return (StatusCode::INTERNAL_SERVER_ERROR, "the page's template is broken; `postrider check` says where\n")
-            .into_response();
-    };
-    let mut response = (status, Html(html)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
-    response
-}
-
-fn failed(error: &store::Error) -> Response {
-    tracing::error!(%error, "a request could not be answered");
-    (StatusCode::SERVICE_UNAVAILABLE, "not now; please try again in a minute\n").into_response()
+    done.unwrap_or_else(|_| Err(store::Error::Unavailable("the request failed".to_owned()).into()))
 }

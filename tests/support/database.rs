@@ -32,6 +32,18 @@ impl Base {
         Store::open(&self.place, Mode::Create).expect("the store opens")
     }
 
+    /// An older store: of so many migrations, with these rows.
+    pub(crate) fn of_version(&self, version: u32, rows: &str) {
+        let mut connection = self.connection();
+        for number in 1..=version {
+            let path = format!("{}/src/store/migrations/{number:04}.sql", env!("CARGO_MANIFEST_DIR"));
+            connection.batch(&fs::read_to_string(path).expect("a migration")).expect("it is done");
+        }
+        connection
+            .batch(&format!("INSERT INTO meta (key, value) VALUES ('version', '{version}'); {rows}"))
+            .expect(rows);
+    }
+
     /// A connection beside the store's own, to look at what no command shows.
     pub(crate) fn connection(&self) -> Connection {
         match &self.place {

@@ -4,7 +4,9 @@ use super::database::Base;
 use chrono::{DateTime, TimeDelta, Utc};
 use postrider::address::EmailAddress;
 use postrider::delivery::{self, Limits, Tried, Uncertain, Verdict};
+use postrider::edition::compose::{Composition, UNSUBSCRIBE_LINK};
 use postrider::edition::slot::Memory;
+use postrider::message::{self, letter::Kind};
 use postrider::random::Random;
 use postrider::reply::{Outcome, Reply, Sent, Stage};
 use postrider::report::Counts;
@@ -138,4 +140,21 @@ pub(crate) fn counts(store: &Store) -> Counts {
 /// Where the delivery to an address stands.
 pub(crate) fn state(base: &Base, email: &str) -> String {
     base.look(&format!("SELECT state FROM deliveries WHERE address = '{email}'"))
+}
+
+/// What a letter says, with holes for its recipient.
+pub(crate) fn letter(kind: Kind) -> String {
+    let settings: message::Settings = toml::from_str("from = 'Field Notes <news@example.org>'").expect("sound");
+    let public = "https://news.example.org".parse().expect("sound");
+    let list = message::List::new("Field Notes", "weekly", &settings, None, Some(&public));
+    let leave = if kind.can_be_left() { UNSUBSCRIBE_LINK } else { "" };
+    let link = message::skeleton::ACTION_LINK;
+    let composition = Composition {
+        subject: format!("A {kind}"),
+        preheader: String::new(),
+        html: format!("<p><a href=\"{link}\">{link}</a> <a href=\"{leave}\">leave</a></p>"),
+        text: format!("{link}\n{leave}\n"),
+    };
+    let link = format!("https://news.example.org/{kind}/");
+    message::skeleton::letter(&settings, &list, &composition, kind, &link).expect("sound").to_stored().to_owned()
 }

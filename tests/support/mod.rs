@@ -12,3 +12,4 @@ pub(crate) mod record;
 pub(crate) mod shim;
 pub(crate) mod sink;
 pub(crate) mod site;
+pub(crate) mod web;

@@ -88,7 +88,7 @@ impl Bench<'_> {
         let skeleton = skeleton(settings, &desk.list(digest, settings), &composition, &draft.id)?;
         let to = Mailbox { name: None, address: READER.parse().context("our own address")? };
         let date = draft.slot.unwrap_or(*now);
-        let bytes = skeleton.splice(&Personal { delivery: "check", to: &to, date, token: "check" });
+        let bytes = skeleton.splice(&Personal { delivery: "check", to: &to, date, token: "check", action: "" });
         let posts = draft.posts.iter().map(|held| held.post.path.as_str());
         findings(self.cycle, self.overrides, digest.name.as_str(), posts, &bytes)
     }

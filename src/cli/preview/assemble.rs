@@ -183,7 +183,7 @@ impl Bench<'_> {
         let variant = &frozen.variants[at];
         let to = Mailbox { name: None, address: READER.parse().context("our own address")? };
         let date = upcoming.draft.slot.unwrap_or(self.cycle.now);
-        let personal = Personal { delivery: "preview", to: &to, date, token: "preview" };
+        let personal = Personal { delivery: "preview", to: &to, date, token: "preview", action: "" };
         let bytes = Skeleton::from_stored(&variant.message)?.splice(&personal);
         let (posts, language) = match variant.posts.split_once(' ') {
             Some((posts, language)) => (posts, Some(language)),

@@ -3,7 +3,7 @@
 
 use super::super::sql::Row;
 use super::super::time;
-use super::{Claim, Claimed, Connection, Error, LEASE};
+use super::{Claim, Claimed, Connection, Error, LEASE, Text};
 use crate::address::EmailAddress;
 use crate::delivery::pace::{Allowance, Window, allowance};
 use crate::delivery::{Limits, Rate};
@@ -23,24 +23,33 @@ pub(super) fn claim(
     limits: &Limits,
     now: DateTime<Utc>,
 ) -> Result<Claim, Error> {
-    let lanes = lanes(c, limits, now)?;
+    let mut lanes = lanes(c, limits, now)?;
     let mut left = match allowed(c, None, &limits.rates, now)? {
         Allowance::Now(n) => limit.min(n),
         Allowance::Wait(millis) => return next(c, &lanes, Some(millis), now),
     };
     let (mut rows, mut found) = (Vec::new(), 0);
-    for lane in &lanes {
-        let Allowance::Now(n) = lane.allowance else { continue };
-        if left <= 0 {
-            break;
+    // Somebody waits for a letter; an edition of a million can let it pass.
+    for which in [LETTERS, EDITIONS] {
+        for lane in &mut lanes {
+            let Allowance::Now(n) = &mut lane.allowance else { continue };
+            if left <= 0 || *n <= 0 {
+                continue;
+            }
+            let (claimed, mut kept) = take(c, worker, (lane.name, which), left.min(*n), limits, now)?;
+            found += claimed;
+            left -= kept.len() as i64;
+            *n -= kept.len() as i64;
+            rows.append(&mut kept);
         }
-        let (claimed, mut kept) = take(c, worker, lane.name, left.min(n), limits, now)?;
-        found += claimed;
-        left -= kept.len() as i64;
-        rows.append(&mut kept);
     }
     if found > 0 { Ok(Claim::Rows(rows)) } else { next(c, &lanes, None, now) }
 }
+
+/// Which deliveries are letters.
+const LETTERS: &str = "d.edition IS NULL";
+/// Which deliveries are of editions that go out.
+const EDITIONS: &str = "d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open')";
 
 /// When the next row is due, whatever the limits.
 pub(super) fn first_due(c: &mut Connection, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
@@ -56,17 +65,20 @@ pub(super) fn first_due(c: &mut Connection, now: DateTime<Utc>) -> Result<Option
 fn take(
     c: &mut Connection,
     worker: &str,
-    lane: &str,
+    (lane, which): (&str, &str),
     limit: i64,
     limits: &Limits,
     now: DateTime<Utc>,
 ) -> Result<(usize, Vec<Claimed>), Error> {
-    let sql = "UPDATE deliveries SET worker = $1, lease = CAST($2 AS BIGINT) + CAST($3 AS BIGINT) \
+    let sql = format!(
+        "UPDATE deliveries SET worker = $1, lease = CAST($2 AS BIGINT) + CAST($3 AS BIGINT) \
          WHERE id IN (SELECT d.id FROM deliveries d WHERE d.lane = $5 AND d.state IN ('queued', 'uncertain') AND d.due <= $2 \
             AND (d.worker IS NULL OR d.lease < $2) \
-            AND d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open') ORDER BY d.due, d.id LIMIT $4 {skip}) \
-         RETURNING id, subscriber, edition, variant, address, name, (SELECT e.released FROM editions e WHERE e.id = deliveries.edition)";
-    let rows = c.query(sql, &[worker.into(), now.into(), LEASE.into(), limit.into(), lane.into()])?;
+            AND {which} ORDER BY d.due, d.id LIMIT $4 {{skip}}) \
+         RETURNING id, subscriber, occasion, variant, letter, address, hash, name, \
+            COALESCE((SELECT e.released FROM editions e WHERE e.id = deliveries.edition), queued)"
+    );
+    let rows = c.query(&sql, &[worker.into(), now.into(), LEASE.into(), limit.into(), lane.into()])?;
     let mut kept = Vec::with_capacity(rows.len());
     for row in &rows {
         let row = read(row)?;
@@ -85,12 +97,16 @@ fn read(row: &Row) -> Result<Claimed, Error> {
     Ok(Claimed {
         id: row.text(0)?,
         subscriber: row.text(1)?,
-        edition: row.text(2)?,
-        variant: row.text(3)?,
-        address: EmailAddress::parse(&row.text(4)?)
+        occasion: row.text(2)?,
+        text: match row.maybe_text(3)? {
+            Some(variant) => Text::Variant(variant),
+            None => Text::Letter(row.text(4)?),
+        },
+        address: EmailAddress::parse(&row.text(5)?)
             .map_err(|e| Error::Corrupt(format!("a delivery's address cannot be read: {e}")))?,
-        name: row.maybe_text(5)?,
-        date: time(row.int(6)?)?,
+        hash: row.text(6)?,
+        name: row.maybe_text(7)?,
+        date: time(row.int(8)?)?,
     })
 }
 
@@ -160,10 +176,11 @@ fn next(c: &mut Connection, lanes: &[Lane<'_>], wait: Option<i64>, now: DateTime
 
 /// When the next row of a lane can be claimed: one that another worker has claimed, not before its lease ends.
 fn next_due(c: &mut Connection, lane: &str, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
-    let sql = "SELECT MIN(CASE WHEN d.worker IS NULL OR d.lease < $1 OR d.lease < d.due THEN d.due ELSE d.lease + 1 END) \
-         FROM deliveries d WHERE d.lane = $2 AND d.state IN ('queued', 'uncertain') \
-         AND d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open')";
-    let next = c.query_one(sql, &[now.into(), lane.into()])?.map(|row| row.maybe_int(0)).transpose()?.flatten();
+    let sql = format!(
+        "SELECT MIN(CASE WHEN d.worker IS NULL OR d.lease < $1 OR d.lease < d.due THEN d.due ELSE d.lease + 1 END) \
+         FROM deliveries d WHERE d.lane = $2 AND d.state IN ('queued', 'uncertain') AND ({LETTERS} OR {EDITIONS})"
+    );
+    let next = c.query_one(&sql, &[now.into(), lane.into()])?.map(|row| row.maybe_int(0)).transpose()?.flatten();
     next.map(time).transpose()
 }
 

@@ -28,16 +28,27 @@ pub struct Claimed {
     pub id: String,
     /// Who gets it.
     pub subscriber: String,
-    /// The edition.
-    pub edition: String,
-    /// Its rendering.
-    pub variant: String,
+    /// The edition, or which letter: `weekly/2026-11-23`, `confirm/2`.
+    pub occasion: String,
+    /// What it says.
+    pub text: Text,
     /// Where it goes.
     pub address: EmailAddress,
+    /// The hash of that address, to which links are bound.
+    pub hash: String,
     /// The name beside it.
     pub name: Option<String>,
-    /// When the edition was released: the mail's Date, the same at every resend.
+    /// The mail's Date, the same at every resend: when the edition was released, or the letter queued.
     pub date: DateTime<Utc>,
+}
+
+/// Where a finished message is kept, less the recipient's own parts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Text {
+    /// A rendering of an edition.
+    Variant(String),
+    /// What a letter says.
+    Letter(String),
 }
 
 /// What a claim found.
@@ -288,7 +299,8 @@ impl Ledger {
         self.ask(|answer| Command::Finish { answer })?.wait()
     }
 
-    /// Holds the open editions without an attempt since `before`; their ids.
+    /// Holds the open editions without an attempt since `before`; their ids. Letters that nobody tried to send in all that time are
+    /// withdrawn: whoever waits for one has long asked again.
     pub fn hold_rested(&self, before: DateTime<Utc>) -> Result<Vec<String>, Error> {
         self.ask(|answer| Command::Hold { before, answer })?.wait()
     }

@@ -1,5 +1,6 @@
 //! The statements of the ledger. Each runs inside the writer's transaction; guards in the statement decide races.
 
+use super::super::letters::LETTER_MAY_GO;
 use super::super::subscribers::suppress_bounced;
 use super::super::{WITHDRAW, lock, time};
 use super::{Begun, Connection, Error, Recovered, Settled};
@@ -16,22 +17,25 @@ pub(super) fn begin(
     delivery: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Begun>, Error> {
-    let sql = "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, \
+    let sql = format!(
+        "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, \
            resends = resends + CASE WHEN state = 'uncertain' THEN 1 ELSE 0 END, \
            first_at = COALESCE(first_at, $3), last_at = $3, transport = $4, lease = NULL \
          WHERE id = $1 AND worker = $2 AND state IN ('queued', 'uncertain') \
-           AND NOT EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = deliveries.hash) \
-           AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status = 'active') \
-           AND EXISTS (SELECT 1 FROM editions e WHERE e.id = deliveries.edition AND e.state = 'open') \
-         RETURNING attempts, first_at, resends, lane";
-    let row = c.query_one(sql, &[delivery.into(), worker.into(), now.into(), transport.into()])?;
+           AND CASE WHEN edition IS NULL THEN {LETTER_MAY_GO} ELSE \
+             NOT EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = deliveries.hash) \
+             AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status = 'active') \
+             AND EXISTS (SELECT 1 FROM editions e WHERE e.id = deliveries.edition AND e.state = 'open') END \
+         RETURNING attempts, first_at, resends, lane"
+    );
+    let row = c.query_one(&sql, &[delivery.into(), worker.into(), now.into(), transport.into()])?;
     let Some(row) = row else {
         // What a bounce withdraws remembers it: the breaker may yet undo that.
         let sql = format!(
             "UPDATE deliveries SET withdrawn_by = (SELECT p.delivery FROM suppressions p, subscribers s \
                  WHERE p.hash = deliveries.hash AND s.id = deliveries.subscriber AND s.status = 'active'), {WITHDRAW} \
              WHERE id = $1 AND worker = $2 AND state IN ('queued', 'uncertain') \
-             AND EXISTS (SELECT 1 FROM editions e WHERE e.id = deliveries.edition AND e.state = 'open')"
+             AND (edition IS NULL OR EXISTS (SELECT 1 FROM editions e WHERE e.id = deliveries.edition AND e.state = 'open'))"
         );
         c.execute(&sql, &[delivery.into(), worker.into()])?;
         release(c, worker, &[delivery.to_owned()])?;
@@ -195,6 +199,10 @@ pub(super) fn recover(
 
 /// Holds what has rested too long: an edition that nobody tried to send for `give_up_after` may be stale news.
 pub(super) fn hold_rested(c: &mut Connection, before: DateTime<Utc>) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "UPDATE deliveries SET {WITHDRAW} WHERE edition IS NULL AND state = 'queued' AND attempts = 0 AND queued < $1"
+    );
+    c.execute(&sql, &[before.into()])?;
     let sql = "UPDATE editions SET state = 'held' WHERE state = 'open' AND rests < $1 \
            AND EXISTS (SELECT 1 FROM deliveries d WHERE d.edition = editions.id AND d.state IN ('queued', 'uncertain')) \
            AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.edition = editions.id AND d.last_at >= $1) RETURNING id";

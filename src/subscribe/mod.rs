@@ -1,4 +1,8 @@
-//! People come and go: the list as a file, the command line's changes, and the unsubscribe link.
+//! People come and go: the list as a file, the unsubscribe link, and what they do on the web ([`desk`]), with the letters that
+//! belong to it ([`letter`]).
+
+pub mod desk;
+pub mod letter;
 
 use crate::config::Config;
 use crate::post::Problem;
@@ -91,6 +95,8 @@ pub enum Leaving {
         id: String,
         /// Their address, masked.
         masked: String,
+        /// BCP 47: the language that they chose.
+        language: Option<String>,
     },
 }
 
@@ -99,8 +105,10 @@ pub fn who_leaves(store: &Store, keyring: &Keyring, token: &str) -> Result<Leavi
     let Some(id) = keyring.verify(Purpose::Unsubscribe, token) else { return Ok(Leaving::NotOurs) };
     Ok(match store.subscriber(&id)? {
         // Signed by us, but nobody is left of that id: they are not subscribed, which is what they want.
-        None => Leaving::Person { id, masked: String::new() },
-        Some(subscriber) => Leaving::Person { id, masked: subscriber.row.address.masked() },
+        None => Leaving::Person { id, masked: String::new(), language: None },
+        Some(subscriber) => {
+            Leaving::Person { id, masked: subscriber.row.address.masked(), language: subscriber.row.language }
+        }
     })
 }
 

@@ -1,0 +1,126 @@
+//! Writes what letters say: rendered once for all who get the same, with holes for their own parts.
+
+use crate::config::Config;
+use crate::edition::compose::{self, Composition, UNSUBSCRIBE_LINK};
+use crate::message::letter::Kind;
+use crate::message::skeleton::{ACTION_LINK, letter};
+use crate::message::{self, List};
+use crate::post::Site;
+use crate::template::context::{Latest, Letter, LetterLinks};
+use crate::template::text::{direction, one_line};
+use crate::template::{self, Templates};
+
+/// Longer subjects are cut by every mail program.
+const SUBJECT_LIMIT: usize = 150;
+
+/// Why a letter cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A template of the author's own.
+    #[error(transparent)]
+    Template(#[from] template::Error),
+    /// It lacks a link.
+    #[error(transparent)]
+    Message(#[from] message::Error),
+    /// Nobody is named as its sender.
+    #[error("there is no [mail] table, so nobody can be asked\n  help: add one with `from` and `transport`")]
+    NoMail,
+}
+
+/// The path below the public address to which a letter's own link leads, up to its token.
+fn path(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Confirm => "confirm/",
+        Kind::Change => "change/",
+        Kind::Welcome | Kind::Links | Kind::Probe => "preferences/",
+    }
+}
+
+/// The finished letter, as the store keeps it. `language` is one that there are words of.
+pub fn write(
+    config: &Config,
+    site: &Site,
+    templates: &Templates,
+    (kind, language): (Kind, &str),
+    latest: Option<Latest>,
+) -> Result<String, Error> {
+    let mail = config.mail.as_ref().ok_or(Error::NoMail)?;
+    let theme = config.theme.theme(&site.url);
+    let mut context = Letter {
+        language: language.to_owned(),
+        dir: direction(language).to_owned(),
+        site: compose::site(site),
+        subject: String::new(),
+        links: LetterLinks {
+            action: ACTION_LINK.to_owned(),
+            unsubscribe: kind.can_be_left().then(|| UNSUBSCRIBE_LINK.to_owned()),
+        },
+        latest,
+        postal_address: mail.postal_address.as_deref().map(compose::postal_address).filter(|a| !a.is_empty()),
+        theme,
+    };
+    context.subject = one_line(&templates.render(&format!("{kind}/subject.txt.j2"), &context)?, SUBJECT_LIMIT);
+    let name = format!("{kind}/body.html.j2");
+    let html = compose::inline(&name, templates.render(&name, &context)?)?;
+    let text = compose::tidy(&templates.render(&format!("{kind}/body.txt.j2"), &context)?);
+    let composition = Composition { subject: context.subject, preheader: String::new(), html, text };
+    let digest = config.default_digests().first().copied().unwrap_or("letters");
+    let list = List::new(&site.title, digest, mail, None, config.web.public_url.as_ref());
+    let link = format!("{}{}", config.web.address(), path(kind));
+    Ok(letter(mail, &list, &composition, kind, &link)?.to_stored().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Mailbox;
+    use crate::message::{Personal, Skeleton};
+    use std::path::Path;
+
+    const CONFIG: &str = "[site]\ntitle = 'Field <Notes>'\nurl = 'https://example.org/'\n[mail]\nfrom = 'Field Notes <news@example.org>'\n\
+         postal_address = '1 Sample Street, Chicago IL'\n[web]\npublic_url = 'https://news.example.org/'\n";
+
+    fn written(kind: Kind, language: &str) -> String {
+        let config = Config::parse(CONFIG, Path::new("config.toml"), |_| None).unwrap();
+        let site = config.site(config.site.clone()).unwrap();
+        let latest = (kind == Kind::Welcome).then(|| Latest {
+            title: "Field Notes: The eels are back".to_owned(),
+            url: "https://example.org/editions/weekly/2026-11-23/".to_owned(),
+            language: "en".to_owned(),
+            dir: "ltr".to_owned(),
+        });
+        write(&config, &site, &Templates::embedded(), (kind, language), latest).unwrap()
+    }
+
+    #[test]
+    fn whole_letters() {
+        for kind in [Kind::Confirm, Kind::Welcome, Kind::Change, Kind::Links] {
+            for language in ["en", "de", "ar"] {
+                let stored = written(kind, language);
+                assert_eq!(stored, written(kind, language), "the same input, the same bytes");
+                let to = Mailbox { name: None, address: "zoe@example.net".parse().unwrap() };
+                let bytes = Skeleton::from_stored(&stored).unwrap().splice(&Personal {
+                    delivery: "mfrggzdfmztwq2lk.c1",
+                    to: &to,
+                    date: chrono::DateTime::from_timestamp(1_795_446_000, 0).unwrap(),
+                    token: "mfrggzdfmztwq2lknbswy3dpeb3w64tm",
+                    action: "mfrggzdfmztwq2lk.1orsxg5bao53c4z3o",
+                });
+                let text = String::from_utf8(bytes).unwrap();
+                assert_eq!(text.contains("List-Unsubscribe:"), kind.can_be_left(), "{kind}");
+                insta::with_settings!({ snapshot_path => "../../tests/corpus/letters", prepend_module_to_snapshot => false, omit_expression => true }, {
+                    insta::assert_snapshot!(format!("{kind}-{language}"), text.replace("\r\n", "\n"));
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_sender_there_is_no_letter() {
+        let config =
+            Config::parse("[site]\ntitle = 'a'\nurl = 'https://a.org'\n[posts]", Path::new("c"), |_| None).unwrap();
+        let site = config.site(config.site.clone()).unwrap();
+        let error = write(&config, &site, &Templates::embedded(), (Kind::Confirm, "en"), None).unwrap_err();
+        assert!(matches!(error, Error::NoMail));
+    }
+}
