@@ -79,6 +79,7 @@ impl View {
             resent: named(self.store.resent()?),
             held: named(self.store.held()?),
             digests: self.digests()?,
+            unread: self.store.unread()?,
         })
     }
 
@@ -140,6 +141,10 @@ impl View {
         let mut lines = Vec::new();
         if status.editions.is_empty() {
             lines.push("no edition was frozen yet".to_owned());
+        }
+        if status.unread > 0 {
+            let mails = say::count(status.unread, "mail");
+            lines.push(format!("inbox: {mails} not understood, kept in the folder {}", crate::mailbox::UNREAD));
         }
         for edition in &status.editions {
             lines.push(format!("{}  {}  {:?}", edition.id, edition.state, edition.subject));
