@@ -304,6 +304,9 @@ fn a_store_of_before_there_were_pages_goes_on() {
             "DROP TABLE awaited",
             "ALTER TABLE editions DROP COLUMN approved",
             "ALTER TABLE feeds DROP COLUMN files",
+            "DROP TABLE inbox",
+            "DROP TABLE bounces",
+            "DROP TABLE answers",
         ] {
             base.change(sql);
         }
