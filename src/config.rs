@@ -84,11 +84,50 @@ pub struct Web {
     pub listen: SocketAddr,
     /// Under which address the world reaches it: links in mails begin with it.
     pub public_url: Option<Url>,
+    /// `[web.hooks]`
+    pub hooks: Hooks,
+}
+
+/// `[web.hooks]`: mail providers that tell of bounces and complaints by HTTP, and what proves that it is they.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hooks {
+    /// The ARNs of the SNS topics to which Amazon SES publishes.
+    pub ses_topics: Vec<String>,
+    /// Mailgun's HTTP webhook signing key.
+    pub mailgun_signing_key: Option<String>,
+    /// The password in the address that Postmark was given.
+    pub postmark_password: Option<String>,
+}
+
+impl Hooks {
+    /// Whether no provider is to be heard.
+    pub fn is_empty(&self) -> bool {
+        self.ses_topics.is_empty() && self.mailgun_signing_key.is_none() && self.postmark_password.is_none()
+    }
+
+    /// The keys where they are used: an error that names the variable where one is missing.
+    pub fn resolved(&self) -> Result<(), String> {
+        let keys = [("mailgun_signing_key", &self.mailgun_signing_key), ("postmark_password", &self.postmark_password)];
+        for (name, key) in keys {
+            let Some(key) = key else { continue };
+            if resolved(key, &format!("web.hooks.{name}"))?.len() < 12 {
+                return Err(format!("web.hooks.{name} is shorter than 12 characters and can be guessed"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hooks").field("ses_topics", &self.ses_topics).finish_non_exhaustive()
+    }
 }
 
 impl Default for Web {
     fn default() -> Self {
-        Web { listen: SocketAddr::from(([127, 0, 0, 1], 8025)), public_url: None }
+        Web { listen: SocketAddr::from(([127, 0, 0, 1], 8025)), public_url: None, hooks: Hooks::default() }
     }
 }
 

@@ -19,6 +19,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("quick_xml", &["src/feed/tree.rs", "src/feed/xml.rs"]),
     ("html5ever", &["src/check/feed/content.rs", "src/check/mail/page.rs"]),
     ("mail_parser", &["src/check/mail/letter.rs", "src/bounce/parts.rs"]),
+    ("webpki", &["src/web/webhooks/sns.rs"]),
     ("async_imap", &["src/mailbox/imap.rs"]),
     ("futures_util", &["src/mailbox/imap.rs"]),
     ("anyhow", &["src/cli/", "src/daemon.rs"]),

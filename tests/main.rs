@@ -41,4 +41,5 @@ mod stopped;
 mod store;
 mod templates;
 mod web;
+mod webhooks;
 mod websub;

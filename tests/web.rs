@@ -44,7 +44,8 @@ impl Served {
             timezone: chrono_tz::UTC,
             author: None,
         };
-        let web = Web { store, keyring, templates: Templates::embedded(), site, clock: Clock::system(), random };
+        let web =
+            Web { store, keyring, templates: Templates::embedded(), site, clock: Clock::system(), random, hooks: None };
         let listener = web::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));

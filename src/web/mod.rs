@@ -1,6 +1,7 @@
-//! The web face: the unsubscribe link (a page with a button, and RFC 8058's one POST) and a sign of health; and [`preview`].
+//! The web face: the unsubscribe link (a page with a button, and RFC 8058's one POST) and a sign of health; [`webhooks`]; and [`preview`].
 
 pub mod preview;
+pub mod webhooks;
 
 use crate::clock::Clock;
 use crate::edition::compose;
@@ -36,6 +37,8 @@ pub struct Web {
     pub clock: Clock,
     /// For ids.
     pub random: Random,
+    /// Mail providers that are heard.
+    pub hooks: Option<Arc<webhooks::Hooks>>,
 }
 
 /// Binds the address; serving begins with [`serve`].
@@ -56,7 +59,8 @@ pub fn serve(web: Web, listener: TcpListener, stop: &Arc<AtomicBool>) -> io::Res
             }
         };
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        axum::serve(listener, router(Arc::new(web))).with_graceful_shutdown(stopped).await
+        let hooks = web.hooks.clone().map(webhooks::router).unwrap_or_default();
+        axum::serve(listener, router(Arc::new(web)).merge(hooks)).with_graceful_shutdown(stopped).await
     })
 }
 
