@@ -182,3 +182,58 @@ fn table(halves: &[Half; 2]) -> String {
     row("delivered, or no bounce at all", &|half| share(half.no_bounces));
     table
 }
+
+/// What each mail of the corpus is: kind, and of each recipient the address, the status and the verdict.
+fn told(bytes: &[u8]) -> String {
+    let mail = bounce::read(bytes);
+    let mut told = format!("{:?}{}\n", mail.kind, if mail.automatic { ", by a machine" } else { "" });
+    for recipient in &mail.recipients {
+        let address = recipient.address.as_ref().map_or("-", |address| address.as_str());
+        let status = recipient.status.map_or("-".to_owned(), |status| status.to_string());
+        let _ = writeln!(told, "{address} {status} {}", recipient.verdict.as_str());
+    }
+    told
+}
+
+#[test]
+fn each_mail_of_the_corpus_is_what_is_written_beside_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/inbox/mails");
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_snapshot_path(&folder);
+    let mut names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
+    names.sort();
+    assert!(names.len() > 25);
+    for path in names {
+        let bytes = fs::read(&path).unwrap();
+        let crlf = String::from_utf8(bytes.clone()).unwrap().replace('\n', "\r\n");
+        let (told, over_the_wire) = (told(&bytes), told(crlf.as_bytes()));
+        assert_eq!(told, over_the_wire, "{}", path.display());
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        settings.bind(|| insta::assert_snapshot!(name, told));
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is asked")]
+fn what_is_nested_without_end_takes_no_time() {
+    let deep = "Content-Type: message/rfc822\n\n".repeat(20_000);
+    let wide: String =
+        (0..20_000).map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n")).collect();
+    let recipients: String =
+        (0..20_000).map(|n| format!("Final-Recipient: rfc822; a{n}@example.net\nAction: failed\n\n")).collect();
+    let heads: String = (0..20_000).map(|n| format!("<a{n}@example.net>: user unknown\n\n")).collect();
+    for (what, body) in [
+        ("deep", deep),
+        ("wide", wide),
+        ("fields", format!("\n{recipients}")),
+        ("heads", format!("\nfailed permanently\n{heads}")),
+    ] {
+        let begun = std::time::Instant::now();
+        let mail = bounce::read(format!("From: MAILER-DAEMON@x.example\nSubject: failure notice\n{body}").as_bytes());
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{what}: {:?}", begun.elapsed());
+        assert!(mail.recipients.len() <= 1000, "{what}: {}", mail.recipients.len());
+    }
+}

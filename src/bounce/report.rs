@@ -5,12 +5,16 @@ use super::meaning::{Action, Reported};
 use super::parts::{Parts, addresses};
 use crate::reply::Status;
 
+/// Recipients that one report names at most.
+const MOST: usize = 1000;
+
 /// What the fields say of each recipient; nothing where there are none.
 pub(super) fn recipients(parts: &Parts) -> Vec<Reported> {
     let mut found: Vec<Reported> = parts.reports.iter().flat_map(|report| read(report)).collect();
     if found.is_empty() {
         found = read(&parts.text);
     }
+    found.truncate(MOST);
     for reported in &mut found {
         // Servers say more to people, and some say the reason to nobody else.
         if reported.said.len() < 12 {
@@ -80,6 +84,7 @@ fn read(text: &str) -> Vec<Reported> {
         }
     }
     groups.push(group);
+    groups.truncate(MOST);
     groups.into_iter().filter_map(Group::end).collect()
 }
 
