@@ -7,7 +7,7 @@ use postrider::store::{Mode, Place, Store};
 use postrider::token::{Keyring, Purpose};
 use serde_json::Value;
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::process::Stdio;
 
 const ADA: &str = "ada@example.net";
@@ -296,6 +296,85 @@ fn soft_bounces_in_a_row_suppress_and_a_mail_that_stays_ends_the_row() {
         story.contains("2 mails in a row came back; if the next one does, too, the address is suppressed"),
         "{story}"
     );
+}
+
+/// An IMAP server with one mailbox: it speaks as much of RFC 9051 as is asked of it. `can`: its capabilities.
+fn imap_server(mails: Vec<String>, can: &'static str) -> (u16, std::thread::JoinHandle<Vec<String>>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let served = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut lines = std::io::BufReader::new(stream.try_clone().unwrap()).lines();
+        let mut heard = Vec::new();
+        stream.write_all(b"* OK ready\r\n").unwrap();
+        while let Some(Ok(line)) = lines.next() {
+            let (tag, command) = line.split_once(' ').unwrap();
+            let words: Vec<&str> = command.split(' ').collect();
+            let (untagged, done) = match words[..] {
+                ["LOGIN", _, "\"hunter2\""] => (String::new(), "OK"),
+                ["LOGIN", ..] => (String::new(), "NO sorry"),
+                ["CAPABILITY"] => (format!("* CAPABILITY IMAP4rev1 {can}\r\n"), "OK"),
+                ["SELECT", ..] => (format!("* {} EXISTS\r\n", mails.len()), "OK"),
+                ["UID", "SEARCH", ..] => {
+                    let uids: Vec<String> = (0..mails.len()).map(|n| (n + 7).to_string()).collect();
+                    (format!("* SEARCH {}\r\n", uids.join(" ")), "OK")
+                }
+                ["UID", "FETCH", uid, ..] => {
+                    let at = uid.parse::<usize>().unwrap() - 7;
+                    let mail = mails[at].replace('\n', "\r\n");
+                    (format!("* {} FETCH (UID {uid} BODY[]<0> {{{}}}\r\n{mail})\r\n", at + 1, mail.len()), "OK")
+                }
+                ["LOGOUT"] => ("* BYE\r\n".to_owned(), "OK"),
+                _ => (String::new(), "OK"),
+            };
+            heard.push(command.to_owned());
+            stream.write_all(format!("{untagged}{tag} {done}\r\n").as_bytes()).unwrap();
+        }
+        heard
+    });
+    (port, served)
+}
+
+#[test]
+fn an_imap_mailbox_is_emptied_into_its_folders() {
+    for (can, moves) in [
+        ("MOVE UIDPLUS", &["UID MOVE 7 \"Postrider.Done\"", "UID MOVE 8 \"Postrider.Unread\""][..]),
+        (
+            "UIDPLUS",
+            &[
+                "UID COPY 7 \"Postrider.Done\"",
+                "UID STORE 7 +FLAGS.SILENT (\\Deleted)",
+                "UID EXPUNGE 7",
+                "UID COPY 8 \"Postrider.Unread\"",
+                "UID STORE 8 +FLAGS.SILENT (\\Deleted)",
+                "UID EXPUNGE 8",
+            ][..],
+        ),
+        ("IDLE", &["UID COPY 7 \"Postrider.Done\"", "UID STORE 7 +FLAGS.SILENT (\\Deleted)"][..]),
+    ] {
+        let site = sent();
+        let ada = reader(&site, ADA);
+        let mails = vec![
+            bounce(&ada.envelope(), ADA, "5.1.1", "550 5.1.1 user unknown"),
+            "From: eve@example.net\nSubject: Hi\n\nx\n".to_owned(),
+        ];
+        let (port, served) = imap_server(mails, can);
+        configure(&site, &format!("[inbox]\nsource = \"imap://ada@127.0.0.1:{port}/INBOX\"\npassword = \"hunter2\"\n"));
+        let found = rows(&site.json(NOON, &["inbox"]));
+        assert_eq!(found[0], ["uid 7", "bounce", ADA, "hard", "suppressed"], "{can}");
+        assert_eq!(found[1][1], "other");
+        let heard = served.join().unwrap();
+        let mut moved = heard.iter().filter(|line| moves.contains(&line.as_str()));
+        assert_eq!(moved.by_ref().count(), moves.len(), "{can}: {heard:?}");
+        assert!(!heard.iter().any(|line| line == "EXPUNGE"), "{heard:?}");
+        assert_eq!(heard.last().map(String::as_str), Some("LOGOUT"));
+    }
+    let site = sent();
+    let (port, served) = imap_server(Vec::new(), "");
+    configure(&site, &format!("[inbox]\nsource = \"imap://ada@127.0.0.1:{port}/\"\npassword = \"sesame\"\n"));
+    let ran = site.go(&["inbox"]);
+    assert!(ran.err.contains("the login was refused") && !ran.err.contains("sesame") && ran.code == Some(1), "{ran:?}");
+    served.join().unwrap();
 }
 
 #[test]

@@ -51,7 +51,12 @@ struct Quoted {
     code: u16,
     status: Option<Status>,
     stage: Option<Stage>,
+    /// The reply's own words: what stands around them (`returning message to sender`) is nobody's verdict. All where there is no code.
+    words: String,
 }
+
+/// A reply is no longer than that.
+const REPLY: usize = 80;
 
 /// What a recipient's report means.
 pub(super) fn recipient(reported: &Reported) -> Recipient {
@@ -59,6 +64,9 @@ pub(super) fn recipient(reported: &Reported) -> Recipient {
     let (mut status, mut verdict) = judge(reported, said);
     let quoted = Quoted::find(said);
     let bare = quoted.code == 0 && quoted.status.is_none() && said.trim().len() < 12;
+    if !bare && verdict == Verdict::Soft && judge(reported, &reported.aside).1 == Verdict::Hard {
+        verdict = Verdict::Hard;
+    }
     if bare && !reported.aside.is_empty() && verdict == Verdict::Soft {
         said = reported.aside.as_str();
         let (from_aside, by_aside) = judge(reported, said);
@@ -83,7 +91,8 @@ fn judge(reported: &Reported, said: &str) -> (Option<Status>, Verdict) {
 
 /// What it means that a mail was given up.
 fn failed(quoted: &Quoted, field: Option<Status>, said: &str) -> Verdict {
-    let words = plain(said);
+    // Advice, beside every other reason: "it may be misspelled, or may not exist".
+    let words = plain(said).replace("may not exist", "").replace("might not exist", "");
     let any = |list: &[&str]| list.iter().any(|phrase| words.contains(phrase));
     let status = quoted.status.or(field);
     let class = |status: Option<Status>| status.map(|Status(class, ..)| class);
@@ -91,26 +100,34 @@ fn failed(quoted: &Quoted, field: Option<Status>, said: &str) -> Verdict {
     if any(FULL) {
         return Verdict::Soft;
     }
-    if any(UNSURE) {
+    let refusal = refusal(quoted, status, &quoted.words);
+    if any(UNSURE) && refusal != Some(Refusal::Hard) {
         return Verdict::Policy;
     }
-    let refusal = refusal(quoted, status, said);
-    let by_words = reply::by_words(&Reply::silence(said));
+    let by_words = reply::by_words(&Reply::silence(&quoted.words));
     let not_reader = match by_words {
         Some(Refusal::Sender) => Some(Verdict::Sender),
         Some(Refusal::Policy | Refusal::Content) => Some(Verdict::Policy),
         _ if any(OURS) => Some(Verdict::Sender),
         _ => None,
     };
+    let reply = plain(&quoted.words);
+    let blocked = BLOCKED.iter().any(|phrase| reply.contains(phrase));
     let of_refusal = |refusal: Refusal| match refusal {
         Refusal::Hard => Verdict::Hard,
         Refusal::Policy | Refusal::Content => Verdict::Policy,
         Refusal::Sender => Verdict::Sender,
         Refusal::Mailbox | Refusal::Other => Verdict::Soft,
     };
+    // RFC 7504: the host, or the domain, takes no mail from anybody. Some say 521 to those alone whom they block.
+    if matches!(quoted.code, 521 | 556) && is_vague(quoted.status) && not_reader.is_none() && !blocked {
+        return Verdict::Hard;
+    }
     // Before RCPT nobody has spoken of the recipient.
     match quoted.stage {
-        Some(Stage::Connect | Stage::Greeting) if any(NO_MAIL) => return Verdict::Hard,
+        Some(Stage::Connect | Stage::Greeting) if any(NO_MAIL) && not_reader != Some(Verdict::Sender) => {
+            return Verdict::Hard;
+        }
         Some(Stage::Mail) => return not_reader.unwrap_or(Verdict::Sender),
         Some(_) => return not_reader.unwrap_or(Verdict::Policy),
         None => {}
@@ -136,7 +153,7 @@ fn failed(quoted: &Quoted, field: Option<Status>, said: &str) -> Verdict {
         Some(Refusal::Hard) => Verdict::Hard,
         _ if absent && not_reader.is_none() && is_vague(status) => Verdict::Hard,
         // "Administrative prohibition: unable to validate recipient": a policy of nobody but those who are not there.
-        _ if nobody && not_reader == Some(Verdict::Policy) && !any(BLOCKED) && is_vague(status) => Verdict::Hard,
+        _ if nobody && not_reader == Some(Verdict::Policy) && !blocked && is_vague(status) => Verdict::Hard,
         Some(refusal @ (Refusal::Sender | Refusal::Content | Refusal::Policy)) => of_refusal(refusal),
         Some(Refusal::Other | Refusal::Mailbox) | None => not_reader.unwrap_or(Verdict::Soft),
     }
@@ -227,7 +244,18 @@ impl Quoted {
         };
         let lower = plain(said);
         let stage = CONNECTION.iter().find(|(words, _)| lower.contains(words)).map(|(_, stage)| *stage);
-        Quoted { code: code.map_or(0, |(_, code, _)| code), status: near.or_else(anywhere), stage }
+        let reply = code.map_or(&words[..], |(at, ..)| &words[at..]);
+        Quoted {
+            code: code.map_or(0, |(_, code, _)| code),
+            status: near.or_else(anywhere),
+            stage,
+            words: reply
+                .iter()
+                .take(if code.is_some() { REPLY } else { words.len() })
+                .copied()
+                .collect::<Vec<_>>()
+                .join(" "),
+        }
     }
 }
 

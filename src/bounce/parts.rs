@@ -105,7 +105,9 @@ impl Parts {
         if text.trim().is_empty() && parts.reports.is_empty() {
             // Parts that cannot be told apart: some servers write MIME by hand.
             let body = message.parts.first().map_or(0, |part| part.offset_body as usize);
-            text = readable(bytes.get(body..).unwrap_or_default());
+            let by_hand = readable(bytes.get(body..).unwrap_or_default());
+            let said = |line: &&str| !line.starts_with("--") && !line.to_ascii_lowercase().starts_with("content-");
+            text = by_hand.lines().filter(said).collect::<Vec<_>>().join("\n");
         }
         parts.cut(&text);
         parts

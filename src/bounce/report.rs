@@ -17,13 +17,9 @@ pub(super) fn recipients(parts: &Parts) -> Vec<Reported> {
     found.truncate(MOST);
     for reported in &mut found {
         // Servers say more to people, and some say the reason to nobody else.
-        if reported.said.len() < 12 {
-            let about = reported.address.as_deref().and_then(|address| paragraph(&parts.text, address));
-            let about = about.or_else(|| (found_one(parts)).then(|| parts.text.clone()));
-            if let Some(about) = about {
-                reported.aside = about;
-            }
-        }
+        let about = reported.address.as_deref().and_then(|address| paragraph(&parts.text, address));
+        let all = || (reported.said.len() < 12 && found_one(parts)).then(|| parts.text.clone());
+        reported.aside = about.or_else(all).unwrap_or_default();
     }
     found
 }

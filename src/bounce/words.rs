@@ -15,7 +15,9 @@ pub(super) fn recipients(parts: &Parts) -> Vec<Reported> {
         return Vec::new();
     }
     let sentences = plain(&parts.text);
-    let action = DELAYED.iter().any(|words| sentences.contains(words)).then_some(Action::Delayed);
+    let delayed = DELAYED.iter().any(|words| sentences.contains(words));
+    let given_up = ["permanent", "given up", "giving up", "gave up"].iter().any(|words| sentences.contains(words));
+    let action = (delayed && !given_up).then_some(Action::Delayed);
     let failed: Vec<&str> =
         parts.field("x-failed-recipients").map(|value| addresses(value).collect()).unwrap_or_default();
     let mut found = named(parts, &failed);
@@ -145,11 +147,24 @@ fn head(line: &str) -> Option<(&str, &str)> {
     if let Some(found) = leading(labelled) {
         return Some(found);
     }
+    // Sendmail's transcript: `550 5.1.1 <ada@example.net>... User unknown`. The code is said of that recipient.
+    if let Some((address, _)) = after_code(trimmed).and_then(leading) {
+        return Some((address, trimmed));
+    }
     // `There was an error delivering your mail to <…>.`
     let introduced = OPENINGS.iter().chain(&["delivery failed"]).any(|words| lower.contains(words));
     let address = introduced.then(|| addresses(trimmed).last()).flatten()?;
     let end = address.as_ptr() as usize - trimmed.as_ptr() as usize + address.len();
     Some((address, &trimmed[end..]))
+}
+
+/// What follows a reply code and a status.
+fn after_code(text: &str) -> Option<&str> {
+    let (code, rest) = text.split_once(' ')?;
+    let is_code = code.len() == 3 && code.starts_with(['4', '5']) && code.bytes().all(|b| b.is_ascii_digit());
+    let rest = is_code.then(|| rest.trim_start())?;
+    let status = |word: &str| word.starts_with(['4', '5']) && word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    Some(rest.split_once(' ').filter(|(word, _)| status(word)).map_or(rest, |(_, rest)| rest.trim_start()))
 }
 
 /// The address that a text begins with, where what follows ends it.

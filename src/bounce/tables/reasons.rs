@@ -68,9 +68,6 @@ pub(in crate::bounce) const FULL: &[&str] = &[
 
 /// Says that the address may not exist, or something else.
 pub(in crate::bounce) const UNSURE: &[&str] = &[
-    "may not exist",
-    "might not exist",
-    "may or may not exist",
     "groups.google.com", // Google Groups: may not exist, or takes no mail from you; in forty languages
 ];
 
