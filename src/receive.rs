@@ -76,21 +76,28 @@ impl Receiver<'_> {
         let hash = hash(&item.bytes);
         let mail = bounce::read(&item.bytes);
         let mut found = self.judge(&mail)?;
-        let disposal = if found.kind == "other" { Disposal::Unread } else { Disposal::Done };
+        let mut disposal = if found.kind == "other" { Disposal::Unread } else { Disposal::Done };
         let effects: Vec<Effect> = found.rows.iter().filter_map(|row| row.effect.clone()).collect();
         let arrival = Arrival { hash: &hash, kind: found.kind };
         let Some(done) = self.store.take_in(arrival, &effects, self.settings, self.random, self.now)? else {
             return Ok((Vec::new(), disposal));
         };
         found.note(&done);
-        if let Some(request) = found.asks.take()
-            && let Some(from) = mail.from.as_ref().filter(|_| !mail.automatic)
-            && self.store.may_answer(from, self.random, self.now)?
-            && (self.answer)(from, &request)?
-        {
-            found.rows.iter_mut().for_each(|row| row.action = "answered");
+        if let Some(request) = found.asks.take() {
+            if self.answered(&mail, &request)? {
+                found.rows.iter_mut().for_each(|row| row.action = "answered");
+            } else if !mail.automatic {
+                // A person asked, and nobody heard them.
+                self.store.leave_unread(&hash)?;
+                disposal = Disposal::Unread;
+            }
         }
         Ok((found.reported(&item.name), disposal))
+    }
+
+    fn answered(&self, mail: &Mail, request: &Request) -> Result<bool, store::Error> {
+        let Some(from) = mail.from.as_ref().filter(|_| !mail.automatic) else { return Ok(false) };
+        Ok(self.store.may_answer(from, self.random, self.now)? && (self.answer)(from, request)?)
     }
 
     fn judge(&self, mail: &Mail) -> Result<Found, store::Error> {
@@ -112,13 +119,7 @@ impl Receiver<'_> {
             Kind::Request(request) => {
                 let kind = if matches!(request, Request::Unsubscribe { .. }) { "unsubscribe" } else { "subscribe" };
                 // Who merely says that they are somebody is asked to prove it, by a link in a mail to that address.
-                let known = match (&mail.from, request) {
-                    (Some(from), Request::Unsubscribe { .. }) => {
-                        self.store.find_subscriber(from, self.random)?.is_some()
-                    }
-                    _ => true,
-                };
-                Found { asks: known.then(|| request.clone()), ..Found::one(kind, Row::new(mail.from.clone(), None)) }
+                Found { asks: Some(request.clone()), ..Found::one(kind, Row::new(mail.from.clone(), None)) }
             }
             Kind::Automatic => Found::one("auto", Row::new(mail.from.clone(), None)),
             // A report that all went well is understood.

@@ -1,5 +1,6 @@
 //! Bounces, complaints and wishes to leave, by mail: what `inbox` does with them, in every kind of mailbox.
 
+use crate::support::sink::{Settings, Sink};
 use crate::support::site::{EDITION, NOON, Plan, Site};
 use postrider::message::{self, envelope_from};
 use postrider::random::Random;
@@ -263,6 +264,25 @@ fn an_mbox_is_left_as_it_is_and_a_mail_may_come_on_standard_input() {
     child.stdin.take().unwrap().write_all(bounce(&bob.envelope(), BOB, "5.1.1", said).as_bytes()).unwrap();
     let out = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
     assert_eq!(out, "-  bounce  bob@example.com  5.1.1  hard  suppressed\n1 row new: 1 suppressed\n");
+}
+
+#[test]
+fn refusals_while_sending_count_with_what_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = Sink::here(Settings::in_folder(folder.path()));
+    let full = "5.2.2@sink.test";
+    let site = Site::new(Plan::to(&sink), &[full.to_owned(), "ok@sink.test".to_owned()]);
+    let weeks = ["2026-11-02", "2026-11-09", "2026-11-16"];
+    for (week, day) in weeks.iter().enumerate() {
+        site.write(&format!("posts/{day}-more.md"), &format!("---\ntitle: Week {week}\n---\nx\n"));
+        configure(&site, "[bounces]\nlimit = 2\nover = \"13d\"\n");
+        let ran = site.at(&format!("{day}T12:00:00Z"), &["run"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let told = ran.err.contains("5…@s….test has refused too many mails in a row and is suppressed");
+        assert_eq!(told, week == 2, "week {week}: {ran:?}");
+    }
+    assert_eq!(status(&site, full), "suppressed (bounce)");
+    assert_eq!(status(&site, "ok@sink.test"), "active");
 }
 
 /// Weekly editions, each of which comes back with a full mailbox.

@@ -64,7 +64,9 @@ pub(super) fn recipient(reported: &Reported) -> Recipient {
     let (mut status, mut verdict) = judge(reported, said);
     let quoted = Quoted::find(said);
     let bare = quoted.code == 0 && quoted.status.is_none() && said.trim().len() < 12;
-    if !bare && verdict == Verdict::Soft && judge(reported, &reported.aside).1 == Verdict::Hard {
+    // What the paragraph says by itself, without the number that was weighed already.
+    let alone = Reported { action: reported.action, ..Reported::default() };
+    if !bare && verdict == Verdict::Soft && judge(&alone, &reported.aside).1 == Verdict::Hard {
         verdict = Verdict::Hard;
     }
     if bare && !reported.aside.is_empty() && verdict == Verdict::Soft {

@@ -11,7 +11,7 @@ use crate::schedule::Schedule;
 use crate::store::Store;
 use crate::store::numbers::{Edition, Named};
 use anyhow::{Result, anyhow};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,7 +79,7 @@ impl View {
             resent: named(self.store.resent()?),
             held: named(self.store.held()?),
             digests: self.digests()?,
-            unread: self.store.unread()?,
+            unread: self.store.unread(self.setup.clock.now() - TimeDelta::days(30))?,
         })
     }
 
@@ -144,7 +144,10 @@ impl View {
         }
         if status.unread > 0 {
             let mails = say::count(status.unread, "mail");
-            lines.push(format!("inbox: {mails} not understood, kept in the folder {}", crate::mailbox::UNREAD));
+            lines.push(format!(
+                "inbox: {mails} of the last 30 days wait for you in the folder {}",
+                crate::mailbox::UNREAD
+            ));
         }
         for edition in &status.editions {
             lines.push(format!("{}  {}  {:?}", edition.id, edition.state, edition.subject));

@@ -247,7 +247,7 @@ pub struct Status {
     pub held: Vec<Named>,
     /// Where each digest stands.
     pub digests: Vec<Digest>,
-    /// Mails in the inbox of which nothing was understood; they lie in a folder of their own.
+    /// Mails of the last 30 days with which `inbox` could do nothing; they lie in a folder of their own.
     #[serde(skip_serializing_if = "is_zero")]
     pub unread: i64,
 }

@@ -139,10 +139,15 @@ impl Store {
         })
     }
 
-    /// How many mails were taken in of which we understood nothing; they lie in a folder of their own.
-    pub fn unread(&self) -> Result<i64, Error> {
-        let sql = "SELECT COUNT(*) FROM inbox WHERE kind = 'other'";
-        self.connection().query_one(sql, &[])?.map_or(Ok(0), |row| row.int(0))
+    /// How many mails were taken in since then with which we could do nothing; they lie in a folder of their own.
+    pub fn unread(&self, since: DateTime<Utc>) -> Result<i64, Error> {
+        let sql = "SELECT COUNT(*) FROM inbox WHERE kind = 'other' AND at > $1";
+        self.connection().query_one(sql, &[since.into()])?.map_or(Ok(0), |row| row.int(0))
+    }
+
+    /// Nothing came of that mail: it is the author's to read.
+    pub fn leave_unread(&self, hash: &str) -> Result<(), Error> {
+        self.connection().execute("UPDATE inbox SET kind = 'other' WHERE hash = $1", &[hash.into()]).map(drop)
     }
 
     /// Takes the one answer that an address gets a day, where it is not taken.
