@@ -4,9 +4,9 @@
 //! [`read`] takes the bytes of a mail, whoever sent it, and says what it is and what it says of each recipient. It does a bounded
 //! amount of work and knows nothing of our readers: whether the mail may be believed is for its caller to say, who has the keys.
 //!
-//! * [`parts`] takes the mail apart. [`report`] reads the fields for machines, [`words`] the sentences for people.
-//! * [`meaning`] says what one recipient's fields or sentences mean, by [`tables`] and by what [`crate::reply`] knows of replies.
-//! * [`feedback`] reads complaints, [`notice`] what providers say of both as JSON, [`automatic`] tells machines from people,
+//! * `parts` takes the mail apart. `report` reads the fields for machines, `words` the sentences for people.
+//! * `meaning` says what one recipient's fields or sentences mean, by `tables` and by what [`crate::reply`] knows of replies.
+//! * `feedback` reads complaints, [`notice`] what providers say of both as JSON, `automatic` tells machines from people,
 //!   [`request`] what people ask for.
 
 mod automatic;

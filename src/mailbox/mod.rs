@@ -3,7 +3,7 @@
 //!
 //! What was not understood is kept: it goes to the folder `Postrider.Unread`.
 //!
-//! * [`maildir`], [`mbox`], [`loose`] are files. [`imap`] is a server, over a small runtime of its own.
+//! * `maildir`, `mbox`, `loose` are files. `imap` is a server, over a small runtime of its own.
 
 mod imap;
 mod loose;
