@@ -114,6 +114,10 @@ def main():
         far = mta.Postfix(root / "far", READERS, [[]], "")
         dovecot = Dovecot(root / "dovecot")
         relay = mta.Postfix(root / "relay", [BOUNCES], [[]], RELAY.format(lmtp=dovecot.lmtp, far=far.ports[0]))
+        # Each setting once: of one that is there twice every process warns in the log, the log's own writer too, until it waits for itself.
+        settings = root / "relay/etc/main.cf"
+        once = {line.split(" = ")[0].removesuffix(" ="): line for line in settings.read_text().splitlines()}
+        settings.write_text("\n".join(once.values()) + "\n")
         master = root / "relay/etc/master.cf"
         master.write_text(master.read_text() + CLIENTS)
         readers = [(address, "Reader %d" % n) for n, address in enumerate(READERS + [NOBODY])]
