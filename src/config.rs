@@ -2,11 +2,11 @@
 
 pub mod web;
 
-pub use web::Web;
+pub use web::{Hooks, Web};
 
 use crate::address::EmailAddress;
 use crate::template::theme;
-use crate::{delivery, edition, feed, message, post, subscriber};
+use crate::{bounce, delivery, edition, feed, message, post, subscriber};
 use chrono_tz::Tz;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,11 @@ pub struct Config {
     /// `[subscribe]`
     #[serde(default)]
     pub subscribe: subscriber::asking::Settings,
+    /// `[inbox]`
+    pub inbox: Option<bounce::Inbox>,
+    /// `[bounces]`
+    #[serde(default)]
+    pub bounces: bounce::Settings,
     /// `[web]`
     #[serde(default)]
     pub web: Web,
@@ -117,8 +122,7 @@ pub enum Error {
 }
 
 /// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 4] =
-    [("inbox", "reading a mailbox"), ("relay", "several relays"), ("hooks", "hooks"), ("keep", "retention")];
+const LATER: [(&str, &str); 3] = [("relay", "several relays"), ("hooks", "hooks"), ("keep", "retention")];
 
 impl Config {
     /// Reads the text of a configuration file. `lookup` resolves `${NAME}`; a name that it does not know stays as it is until
@@ -152,6 +156,9 @@ impl Config {
         }
         if !self.digests.is_empty() && self.mail.is_none() {
             return Err("there is a [[digest]] but no [mail]; add a [mail] table with `from`".to_owned());
+        }
+        if self.bounces.limit == 0 {
+            return Err("bounces.limit is 0; use 1 or more, or leave it out for 5".to_owned());
         }
         self.theme.check()?;
         if let Some(mail) = &self.mail {
@@ -231,6 +238,9 @@ impl Config {
     /// Where a reader's mail to us goes: the address that the unsubscribe mailto names.
     pub fn mailbox_for_readers(&self) -> Option<&EmailAddress> {
         let mail = self.mail.as_ref()?;
+        if let Some(address) = self.inbox.as_ref().and_then(|inbox| inbox.address.as_ref()) {
+            return Some(address);
+        }
         Some(mail.bounces.as_ref().or(mail.reply_to.as_ref().map(|m| &m.address)).unwrap_or(&mail.from.address))
     }
 }
@@ -333,7 +343,7 @@ mod tests {
     fn an_unknown_key_is_an_error_with_its_line_and_the_nearest() {
         let error = parse("[site]\ntitle = \"x\"\n[feeds]\nlimti = 3\n").unwrap_err().to_string();
         assert_eq!(error, "blog/config.toml:4: the key `limti` is not known\n  help: did you mean `limit`?");
-        let error = parse("[posts]\n[inbox]\n").unwrap_err().to_string();
+        let error = parse("[posts]\n[hooks]\n").unwrap_err().to_string();
         assert!(error.contains("does not have that yet"), "{error}");
     }
 

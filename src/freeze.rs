@@ -251,7 +251,8 @@ impl<'a> Desk<'a> {
 
     /// The list that a digest's mails belong to.
     pub fn list(&self, digest: &edition::Settings, mail: &message::Settings) -> List {
-        List::new(&self.site.title, digest.name.as_str(), mail, None, self.config.web.public_url.as_ref())
+        let inbox = self.config.inbox.as_ref().and_then(|inbox| inbox.address.as_ref());
+        List::new(&self.site.title, digest.name.as_str(), mail, inbox, self.config.web.public_url.as_ref())
     }
 
     /// Whether readers without a choice get this digest.

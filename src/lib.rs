@@ -28,9 +28,9 @@
 //!
 //! ```layers
 //! base   address clock random token
-//! nouns  html schedule reply post feed template subscriber edition delivery message report config
-//! world  keys site output http hub store transport
-//! work   adopt check publish archive catalogue websub live freeze dispatch subscribe notify
+//! nouns  html schedule reply post feed template subscriber edition delivery message bounce report config
+//! world  keys site output http hub store transport mailbox
+//! work   adopt check publish archive catalogue websub live freeze dispatch subscribe receive notify
 //! faces  preview web daemon cli
 //! ```
 //!
@@ -39,8 +39,8 @@
 //! meets the others only in the ledger. *faces* turn a person's wish into one verb and its result into words; they hold no
 //! SQL and no SMTP. `config` stands last among the nouns because it gathers the settings of all of them.
 //!
-//! The core is synchronous: plain threads and bounded channels. tokio lives only in [`web`] and inside a session of
-//! `transport::smtp`, unseen from above.
+//! The core is synchronous: plain threads and bounded channels. tokio lives only in [`web`], inside a session of
+//! `transport::smtp` and in `mailbox::imap`, unseen from above.
 //!
 //! # The promises
 //!
@@ -72,6 +72,7 @@ pub mod subscriber;
 pub mod edition;
 pub mod delivery;
 pub mod message;
+pub mod bounce;
 pub mod report;
 pub mod config;
 
@@ -82,6 +83,7 @@ pub mod http;
 pub mod hub;
 pub mod store;
 pub mod transport;
+pub mod mailbox;
 
 pub mod adopt;
 pub mod archive;
@@ -94,6 +96,7 @@ pub mod publish;
 pub mod catalogue;
 pub mod websub;
 pub mod subscribe;
+pub mod receive;
 
 pub mod preview;
 pub mod web;

@@ -11,14 +11,17 @@ const APART: &[&str] = &["work"];
 
 /// Crates, and the only places that may name them.
 const CRATES: &[(&str, &[&str])] = &[
-    ("tokio", &["src/web/", "src/transport/smtp/"]),
-    ("tokio_rustls", &["src/web/", "src/transport/smtp/"]),
+    ("tokio", &["src/web/", "src/transport/smtp/", "src/mailbox/imap.rs"]),
+    ("tokio_rustls", &["src/web/", "src/transport/smtp/", "src/mailbox/imap.rs"]),
     ("serde_yaml", &["src/post/front_matter/yaml.rs"]),
     ("rusqlite", &["src/store/sql.rs"]),
     ("postgres", &["src/store/sql.rs"]),
     ("quick_xml", &["src/feed/tree.rs", "src/feed/xml.rs"]),
     ("html5ever", &["src/check/feed/content.rs", "src/check/mail/page.rs"]),
-    ("mail_parser", &["src/check/mail/letter.rs"]),
+    ("mail_parser", &["src/check/mail/letter.rs", "src/bounce/parts.rs"]),
+    ("webpki", &["src/web/webhooks/sns.rs"]),
+    ("async_imap", &["src/mailbox/imap.rs"]),
+    ("futures_util", &["src/mailbox/imap.rs"]),
     ("anyhow", &["src/cli/", "src/daemon.rs"]),
     ("ureq", &["src/http.rs", "src/hub.rs"]),
 ];
@@ -511,7 +514,11 @@ fn what_stands_above_may_be_used_and_words_are_not_paths() {
 #[test]
 fn crates_and_macros_out_of_place_are_found() {
     let cases = [
-        ("src/store/mod.rs", "use tokio::net;", "names `tokio`, which belongs to src/web/ and src/transport/smtp/"),
+        (
+            "src/store/mod.rs",
+            "use tokio::net;",
+            "names `tokio`, which belongs to src/web/ and src/transport/smtp/ and src/mailbox/imap.rs",
+        ),
         (
             "src/post/mod.rs",
             "fn f() { serde_yaml::from_str(x) }",

@@ -170,7 +170,8 @@ struct World<'a> {
     may_copy: bool,
 }
 
-const TABLES: [&str; 7] = ["attempts", "deliveries", "audiences", "variants", "suppressions", "events", "subscribers"];
+const TABLES: [&str; 8] =
+    ["bounces", "attempts", "deliveries", "audiences", "variants", "suppressions", "events", "subscribers"];
 
 impl<'a> World<'a> {
     fn new(base: &'a Base, history: &History) -> Self {

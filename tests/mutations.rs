@@ -1,4 +1,4 @@
-//! Posts as nobody would write them: the corpus with bytes changed at random. Nothing may panic or take long. A run is as long as
+//! Posts and bounces as nobody would write them: the corpus with bytes changed at random. Nothing may panic or take long. A run is as long as
 //! `POSTRIDER_FUZZ` says, in mutations of each part; its seed is told where it fails.
 
 use crate::support::posts;
@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 type Part = (&'static str, fn(&str));
 
 /// What reads a post, by the name that is told where it goes wrong.
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("front_matter", posts::front_matter),
     ("date", posts::date),
     ("liquid", posts::liquid),
     ("markdown_to_html", posts::markdown_to_html),
     ("shortcode", posts::shortcode),
+    ("bounce", posts::bounce),
 ];
 
 /// Texts here are of a few kB; a debug build on a busy machine takes milliseconds for one.
@@ -26,6 +27,7 @@ fn nothing_that_reads_a_post_panics_or_takes_long() {
     let seed: u64 = std::env::var("POSTRIDER_FUZZ_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let mut seeds = Vec::new();
     gather(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/posts"), &mut seeds);
+    gather(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/inbox/mails"), &mut seeds);
     seeds.sort();
     assert!(seeds.len() > 100);
     let mut random = Random(seed);
@@ -137,7 +139,10 @@ fn gather(folder: &Path, found: &mut Vec<Vec<u8>>) {
     for entry in std::fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path()) {
         if entry.is_dir() {
             gather(&entry, found);
-        } else if entry.extension().is_some_and(|extension| extension == "md" || extension == "html") {
+        } else if entry
+            .extension()
+            .is_some_and(|extension| extension == "md" || extension == "html" || extension == "eml")
+        {
             found.push(std::fs::read(&entry).expect("readable"));
         }
     }

@@ -143,6 +143,15 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Read bounces, complaints and unsubscribe mails: from the configured mailbox, or from a folder, a file, imaps://…, or - for one mail
+    Inbox {
+        /// maildir:DIR, mbox:FILE, imaps://user@host/INBOX, a file, a folder, or -; default: inbox.source
+        #[arg(value_name = "SRC")]
+        source: Option<String>,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Answer unsubscribe links and /healthz, and deliver what is queued, until told to stop (`run` freezes the editions)
     Serve,
     /// Deliver what is queued, until told to stop: beside `run`, or on further machines with one PostgreSQL

@@ -3,7 +3,7 @@
 use super::arguments::Global;
 use super::setup::{Setup, stop_flag};
 use super::tell::{self, Told};
-use super::{Exit, notice, progress, say};
+use super::{Exit, inbox, notice, progress, say};
 use crate::archive::Archive;
 use crate::catalogue;
 use crate::check::{self, Severity};
@@ -114,6 +114,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     let signer = setup.signer()?;
     let cycle = Cycle::open(global, setup, Mode::Create)?;
     let keyring = setup.keyring(&cycle.store)?;
+    inbox::before_run(global, setup, &cycle.store, &keyring)?;
     let mut problems = cycle.sync()?;
     let published = cycle.publish(publish::Mode::Publish)?;
     problems.extend(published.problems);
@@ -151,6 +152,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
         wait: wait.map_or(TimeDelta::zero(), |span| span.0),
     };
     let dispatched = progress::during(global, &progress, waiting, || dispatch.run())?;
+    inbox::refusals(global, setup, &cycle.store)?;
     run.editions = Some(cycle.touched(&decisions, &before)?.iter().map(edition_report).collect());
     let told = Told { decisions: &decisions, dispatched: &dispatched, route: &route, store: &cycle.store };
     finish(global, &cycle.site, run, Some(told))

@@ -6,6 +6,7 @@ mod check;
 mod cycle;
 mod draft;
 mod editions;
+mod inbox;
 mod notice;
 mod preview;
 mod progress;
@@ -70,6 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Templates { action } => templates::run(global, action),
         Command::Check { files } => check::run(global, files),
         Command::Adopt { feeds, dry_run } => adopt::run(global, feeds, *dry_run),
+        Command::Inbox { source, dry_run } => inbox::run(global, source.as_deref(), *dry_run),
         Command::Serve => serve::run(global),
         Command::Work => work::run(global),
     };

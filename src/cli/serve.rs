@@ -5,11 +5,15 @@ use super::arguments::Global;
 use super::setup::{Setup, stop_flag};
 use super::{Exit, say, work};
 use crate::daemon;
+use crate::http;
 use crate::random::Random;
 use crate::store::Mode;
 use crate::subscribe::desk::Desk;
+use crate::token::Keyring;
+use crate::web::webhooks::Hooks;
 use crate::web::{self, Web};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use std::sync::Arc;
 
 /// `postrider serve`
 pub(super) fn run(global: &Global) -> Result<Exit> {
@@ -35,8 +39,28 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
         Some((transport, signer)) => Some(work::delivery(&setup, second, transport, (&keyring, signer), &stop, &told)?),
         None => None,
     };
+    let hooks = hooks(&setup, &keyring)?;
     let desk = Desk::new(setup.config.clone(), site, store, keyring.clone(), templates, Random::system());
-    let web = Web::new(desk, setup.clock);
+    let mut web = Web::new(desk, setup.clock);
+    web.hooks = hooks;
     daemon::serve(web, listener, delivery.as_ref(), &stop)?;
     Ok(Exit::Done)
+}
+
+/// The providers that are configured, with a connection of their own to the store.
+fn hooks(setup: &Setup, keyring: &Keyring) -> Result<Option<Arc<Hooks>>> {
+    let settings = &setup.config.web.hooks;
+    if settings.is_empty() {
+        return Ok(None);
+    }
+    settings.resolved().map_err(|e| anyhow!(e))?;
+    Ok(Some(Arc::new(Hooks {
+        store: setup.store(Mode::MustExist)?,
+        keyring: keyring.clone(),
+        settings: settings.clone(),
+        bounces: setup.config.bounces.clone(),
+        clock: setup.clock,
+        random: Random::system(),
+        fetch: Box::new(|url| http::get(url).map(|document| document.bytes).map_err(|e| e.to_string())),
+    })))
 }

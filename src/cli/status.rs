@@ -11,7 +11,7 @@ use crate::schedule::Schedule;
 use crate::store::Store;
 use crate::store::numbers::{Edition, Named};
 use anyhow::{Result, anyhow};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -80,6 +80,7 @@ impl View {
             held: named(self.store.held()?),
             letters: self.store.letters_waiting()?,
             digests: self.digests()?,
+            unread: self.store.unread(self.setup.clock.now() - TimeDelta::days(30))?,
         })
     }
 
@@ -141,6 +142,13 @@ impl View {
         let mut lines = Vec::new();
         if status.editions.is_empty() {
             lines.push("no edition was frozen yet".to_owned());
+        }
+        if status.unread > 0 {
+            let mails = say::count(status.unread, "mail");
+            lines.push(format!(
+                "inbox: {mails} of the last 30 days wait for you in the folder {}",
+                crate::mailbox::UNREAD
+            ));
         }
         for edition in &status.editions {
             lines.push(format!("{}  {}  {:?}", edition.id, edition.state, edition.subject));

@@ -1,5 +1,6 @@
 //! The `[web]` table, and networks: from where somebody asks.
 
+use super::resolved;
 use crate::delivery::Rate;
 use serde::Deserialize;
 use std::fmt;
@@ -23,6 +24,8 @@ pub struct Web {
     pub requests: Rate,
     /// Who may read `/metrics`.
     pub metrics_from: Vec<Network>,
+    /// `[web.hooks]`
+    pub hooks: Hooks,
 }
 
 impl Default for Web {
@@ -38,6 +41,7 @@ impl Default for Web {
                 Network { address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), bits: 8 },
                 Network { address: IpAddr::V6(Ipv6Addr::LOCALHOST), bits: 128 },
             ],
+            hooks: Hooks::default(),
         }
     }
 }
@@ -66,6 +70,43 @@ impl Web {
             }
         }
         client
+    }
+}
+
+/// `[web.hooks]`: mail providers that tell of bounces and complaints by HTTP, and what proves that it is they.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hooks {
+    /// The ARNs of the SNS topics to which Amazon SES publishes.
+    pub ses_topics: Vec<String>,
+    /// Mailgun's HTTP webhook signing key.
+    pub mailgun_signing_key: Option<String>,
+    /// The password in the address that Postmark was given.
+    pub postmark_password: Option<String>,
+}
+
+impl Hooks {
+    /// Whether no provider is to be heard.
+    pub fn is_empty(&self) -> bool {
+        self.ses_topics.is_empty() && self.mailgun_signing_key.is_none() && self.postmark_password.is_none()
+    }
+
+    /// The keys where they are used: an error that names the variable where one is missing.
+    pub fn resolved(&self) -> Result<(), String> {
+        let keys = [("mailgun_signing_key", &self.mailgun_signing_key), ("postmark_password", &self.postmark_password)];
+        for (name, key) in keys {
+            let Some(key) = key else { continue };
+            if resolved(key, &format!("web.hooks.{name}"))?.len() < 12 {
+                return Err(format!("web.hooks.{name} is shorter than 12 characters and can be guessed"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks").field("ses_topics", &self.ses_topics).finish_non_exhaustive()
     }
 }
 

@@ -105,6 +105,12 @@ fn refusal(reply: &Reply, words: &Words) -> Refusal {
     }
 }
 
+/// What the words of a permanent refusal alone say, whatever its numbers.
+pub fn by_words(reply: &Reply) -> Option<Refusal> {
+    let words = Words::of(reply);
+    WORDS.iter().find(|(_, list)| words.hold_any(list)).map(|(refusal, _)| *refusal)
+}
+
 /// What a server said, ready to be searched: lower case, and without addresses, whose words are nobody's verdict
 /// (`<policy@example.net>: user unknown`).
 struct Words(String);

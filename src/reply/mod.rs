@@ -9,7 +9,7 @@ use std::str::FromStr;
 mod meaning;
 mod tables;
 
-pub use meaning::{Verdict, outcome};
+pub use meaning::{Verdict, by_words, outcome};
 
 /// How much of the server's words is kept, in characters.
 const MAX_TEXT: usize = 500;

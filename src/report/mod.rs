@@ -249,6 +249,13 @@ pub struct Status {
     pub letters: i64,
     /// Where each digest stands.
     pub digests: Vec<Digest>,
+    /// Mails of the last 30 days with which `inbox` could do nothing; they lie in a folder of their own.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unread: i64,
+}
+
+fn is_zero(n: &i64) -> bool {
+    *n == 0
 }
 
 /// A delivery by address.
@@ -271,6 +278,30 @@ pub struct Why {
     pub status: String,
     /// What happened, oldest first.
     pub events: Vec<Event>,
+}
+
+/// `inbox --json`
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Inbox {
+    /// What came in, a row a recipient.
+    pub messages: Vec<Arrived>,
+}
+
+/// What a mail says of one recipient, and what was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Arrived {
+    /// The mail.
+    pub file: String,
+    /// bounce, complaint, subscribe, unsubscribe, auto, other.
+    pub kind: &'static str,
+    /// Of whom it speaks: of a delivery of ours, its reader.
+    pub address: Option<String>,
+    /// The enhanced status.
+    pub status: Option<String>,
+    /// hard, soft, policy, sender, delayed, none.
+    pub verdict: &'static str,
+    /// suppressed, counted, unsubscribed, answered, none.
+    pub action: &'static str,
 }
 
 /// Something that happened.
@@ -334,6 +365,15 @@ mod tests {
         insta::assert_json_snapshot!("plan", run);
         insta::assert_json_snapshot!("status", Status { held: vec![Named::default()], ..Status::default() });
         insta::assert_json_snapshot!("why", Why { events: vec![Event::default()], ..Why::default() });
+        let bounce = Arrived {
+            file: "cur/1.eml".into(),
+            kind: "bounce",
+            address: Some("ada@example.net".into()),
+            status: Some("5.1.1".into()),
+            verdict: "hard",
+            action: "suppressed",
+        };
+        insta::assert_json_snapshot!("inbox", Inbox { messages: vec![bounce] });
         let open = Edition { state: "open".into(), rate: Some(12.5), left: Some(80), ..Edition::default() };
         insta::assert_json_snapshot!("status_open", Status { editions: vec![open], ..Status::default() });
         let awaits =

@@ -12,7 +12,7 @@ pub struct Event {
     /// When.
     pub at: DateTime<Utc>,
     /// subscribed, asked, confirmed, unsubscribed, paused, suppressed, queued, or an attempt's outcome: sending, accepted, deferred, refused, expired, unknown;
-    /// held and cancelled where a delivery stands so.
+    /// held and cancelled where a delivery stands so; bounce and complaint for what came back.
     pub kind: String,
     /// Which edition, or which letter (`confirm/2`).
     pub edition: Option<String>,
@@ -93,6 +93,21 @@ impl Store {
                 code: row.maybe_int(4)?.filter(|code| *code != 0),
                 enhanced: row.maybe_text(5)?,
                 text: row.maybe_text(6)?.unwrap_or_default(),
+            });
+            Ok(())
+        })?;
+        let sql = "SELECT b.at, b.kind, d.occasion, b.verdict, b.status, b.text FROM bounces b JOIN deliveries d ON d.id = b.delivery \
+             WHERE b.hash = $1 AND b.mail <> ''";
+        c.each(sql, &[hash.as_str().into()], |row| {
+            let (kind, verdict, text) = (row.text(1)?, row.text(3)?, row.text(5)?);
+            let text = if kind == "bounce" { format!("{verdict}: {text}") } else { text };
+            events.push(Event {
+                at: time(row.int(0)?)?,
+                kind,
+                edition: Some(row.text(2)?),
+                enhanced: row.maybe_text(4)?,
+                text,
+                ..Event::default()
             });
             Ok(())
         })?;

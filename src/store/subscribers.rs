@@ -177,15 +177,7 @@ impl Store {
     /// A person leaves: their state changes and what is queued for them is cancelled, in one transaction. False where they had
     /// left before. Doing it again changes nothing.
     pub fn unsubscribe(&self, id: &str, how: &str, random: &Random, now: DateTime<Utc>) -> Result<bool, Error> {
-        self.connection().transaction(Write::Shared, |c| {
-            let sql = "UPDATE subscribers SET status = 'unsubscribed', decided = 'person', changed = $2 WHERE id = $1 AND status <> 'unsubscribed'";
-            let left = c.execute(sql, &[id.into(), now.into()])? > 0;
-            cancel_queued(c, "subscriber", id)?;
-            if left {
-                event(c, id, "unsubscribed", how, random, now)?;
-            }
-            Ok(left)
-        })
+        self.connection().transaction(Write::Shared, |c| leave(c, id, how, random, now))
     }
 
     /// An address is never mailed again. What is queued for it is cancelled in the same transaction.
@@ -225,7 +217,24 @@ pub(super) fn suppress_bounced(
     suppress(c, hash, address, Suppression::Bounce, Some(delivery), now)
 }
 
-fn suppress(
+/// A person leaves.
+pub(super) fn leave(
+    c: &mut Connection,
+    id: &str,
+    how: &str,
+    random: &Random,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let sql = "UPDATE subscribers SET status = 'unsubscribed', decided = 'person', changed = $2 WHERE id = $1 AND status <> 'unsubscribed'";
+    let left = c.execute(sql, &[id.into(), now.into()])? > 0;
+    cancel_queued(c, "subscriber", id)?;
+    if left {
+        event(c, id, "unsubscribed", how, random, now)?;
+    }
+    Ok(left)
+}
+
+pub(super) fn suppress(
     c: &mut Connection,
     hash: &str,
     address: &str,
@@ -240,7 +249,7 @@ fn suppress(
     c.execute(sql, &[hash.into(), address.into(), reason.as_str().into(), delivery.into(), now.into()]).map(drop)
 }
 
-fn cancel_queued(c: &mut Connection, by: &str, value: &str) -> Result<(), Error> {
+pub(super) fn cancel_queued(c: &mut Connection, by: &str, value: &str) -> Result<(), Error> {
     let sql = format!("UPDATE deliveries SET {WITHDRAW} WHERE {by} = $1 AND state IN ('queued', 'uncertain')");
     c.execute(&sql, &[value.into()]).map(drop)
 }

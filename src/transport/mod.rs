@@ -101,7 +101,7 @@ pub enum Error {
         server: String,
     },
     /// The `ca=` file.
-    #[error("{}, named by ca= in mail.transport, {why}", path.display())]
+    #[error("{}, named by ca=, {why}", path.display())]
     Ca {
         /// The file.
         path: PathBuf,
@@ -325,15 +325,9 @@ mod tests {
                 "smtp://ada@mx.example.org",
                 "mail.transport names a user for smtp://mx.example.org:587, but mail.password is not set",
             ),
-            ("smtps://mx.example.org?ca=none.pem", "none.pem, named by ca= in mail.transport, cannot be read: "),
-            (
-                "smtps://mx.example.org?ca=empty.pem",
-                "empty.pem, named by ca= in mail.transport, holds no certificate; ",
-            ),
-            (
-                "smtps://mx.example.org?ca=bad.pem",
-                "bad.pem, named by ca= in mail.transport, holds a certificate that cannot be used: ",
-            ),
+            ("smtps://mx.example.org?ca=none.pem", "none.pem, named by ca=, cannot be read: "),
+            ("smtps://mx.example.org?ca=empty.pem", "empty.pem, named by ca=, holds no certificate; "),
+            ("smtps://mx.example.org?ca=bad.pem", "bad.pem, named by ca=, holds a certificate that cannot be used: "),
             ("sendmail:/nowhere/sendmail", "/nowhere/sendmail, named by mail.transport, cannot be run: "),
             ("sendmail:/", "/, named by mail.transport, is not a program"),
         ] {

@@ -1,11 +1,12 @@
 //! The web face: people subscribe, confirm, choose and leave (`people`, `preferences`); the built files are served (`built`); machines ask how
-//! things stand (`metrics`). And `preview`.
+//! things stand (`metrics`); mail providers tell of bounces ([`webhooks`]). And `preview`.
 //!
 //! Promises: no GET changes anything (P9); an unsubscribe is one POST (RFC 8058); no cookie, no script, nothing of third parties;
 //! nobody learns whether an address is known; whatever is sent, the answer is a page with a sentence.
 
 pub mod preview;
 pub mod server;
+pub mod webhooks;
 mod built;
 mod guard;
 mod metrics;
@@ -43,6 +44,8 @@ pub struct Web {
     pub clock: Clock,
     /// What connections may take.
     pub bounds: Bounds,
+    /// Mail providers that are heard.
+    pub hooks: Option<Arc<webhooks::Hooks>>,
     guard: guard::Guard,
     shelf: built::Shelf,
     counters: metrics::Counters,
@@ -57,6 +60,7 @@ impl Web {
             desk,
             clock,
             bounds: Bounds::default(),
+            hooks: None,
             guard: guard::Guard::default(),
             shelf: built::Shelf::default(),
             counters: metrics::Counters::default(),
@@ -96,6 +100,7 @@ pub fn serve(web: Web, listener: TcpListener, stop: &Arc<AtomicBool>) -> io::Res
 }
 
 fn router(web: Shared) -> Router {
+    let hooks = web.hooks.clone().map(webhooks::router).unwrap_or_default();
     Router::new()
         .route("/", get(people::form))
         .route("/subscribe", get(people::form).post(people::subscribe))
@@ -109,6 +114,7 @@ fn router(web: Shared) -> Router {
         .route("/healthz", get(health))
         .route("/metrics", get(metrics::metrics))
         .route("/robots.txt", get(robots))
+        .merge(hooks)
         .method_not_allowed_fallback(not_so)
         .fallback(built::serve)
         .layer(DefaultBodyLimit::max(LARGEST))

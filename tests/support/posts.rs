@@ -94,3 +94,9 @@ pub(crate) fn shortcode(text: &str) {
 fn url() -> Url {
     "https://example.org/blog/a/".parse().expect("a URL")
 }
+
+/// Reads a mail that came back.
+pub(crate) fn bounce(text: &str) {
+    let mail = postrider::bounce::read(text.as_bytes());
+    assert!(mail.recipients.len() <= 1000);
+}

@@ -1,5 +1,6 @@
 //! The statements of the ledger. Each runs inside the writer's transaction; guards in the statement decide races.
 
+use super::super::bounces::count_refusal;
 use super::super::letters::LETTER_MAY_GO;
 use super::super::subscribers::suppress_bounced;
 use super::super::{WITHDRAW, lock, time};
@@ -86,7 +87,7 @@ pub(super) fn settle(c: &mut Connection, worker: &str, settled: &Settled) -> Res
     }
     match verdict.suppress {
         true => suppress_bounced(c, &row.text(0)?, &row.text(1)?, delivery, *at),
-        false => Ok(()),
+        false => count_refusal(c, delivery, &row.text(0)?, sent, *at),
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 mod connection;
 mod opening;
 pub mod session;
-mod tls;
+pub mod tls;
 mod transaction;
 mod wire;
 mod words;

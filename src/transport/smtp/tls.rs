@@ -28,25 +28,8 @@ impl Trust {
     pub(super) fn open(server: &Server, root: &Path) -> Result<Self, Error> {
         let name =
             ServerName::try_from(server.host.clone()).map_err(|_| Error::ServerName { server: server.to_string() })?;
-        let named = match &server.ca {
-            None => Vec::new(),
-            Some(file) => read_certificates(&root.join(file))?,
-        };
-        let roots = match &server.ca {
-            None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
-            Some(file) => roots(&named, &root.join(file))?,
-        };
-        // Named here, not taken from the process, so that no crate that installs another provider changes it.
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let by_ca = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-        let by_ca = by_ca.expect("there is a root, and no revocation list");
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the provider knows TLS 1.2 and 1.3")
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier { by_ca, named }))
-            .with_no_client_auth();
-        Ok(Trust { config: Arc::new(config), name })
+        let ca = server.ca.as_ref().map(|file| root.join(file));
+        Ok(Trust { config: client_config(ca.as_deref())?, name })
     }
 
     pub(super) async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
@@ -58,6 +41,29 @@ impl std::fmt::Debug for Trust {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Trust({:?})", self.name)
     }
+}
+
+/// What a client believes: the public CAs, or those of a PEM file in their place.
+pub fn client_config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
+    let named = match ca {
+        None => Vec::new(),
+        Some(file) => read_certificates(file)?,
+    };
+    let roots = match ca {
+        None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
+        Some(file) => roots(&named, file)?,
+    };
+    // Named here, not taken from the process, so that no crate that installs another provider changes it.
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let by_ca = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
+    let by_ca = by_ca.expect("there is a root, and no revocation list");
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider knows TLS 1.2 and 1.3")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Verifier { by_ca, named }))
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {

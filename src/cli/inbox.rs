@@ -1,0 +1,144 @@
+//! `postrider inbox`: reads the mailbox; `run` does the same first.
+
+use super::arguments::Global;
+use super::setup::Setup;
+use super::{Exit, say};
+use crate::address::EmailAddress;
+use crate::bounce::request::Request;
+use crate::bounce::{Handled, Inbox};
+use crate::config;
+use crate::mailbox::{Mailbox, Source};
+use crate::receive::{Afterwards, Receiver};
+use crate::report;
+use crate::store::{Mode, Store};
+use crate::token::Keyring;
+use anyhow::{Result, anyhow, bail};
+
+/// `postrider inbox`
+pub(super) fn run(global: &Global, source: Option<&str>, dry_run: bool) -> Result<Exit> {
+    let setup = Setup::load(global)?;
+    let (source, afterwards) = match source {
+        // What is named once is read once more: nothing is moved that nobody configured.
+        Some(named) => (parsed(named)?, of_settings(&setup, named)),
+        None => {
+            let inbox = setup.config.inbox.as_ref();
+            let Some(inbox) = inbox else {
+                bail!("there is no [inbox]\n  help: name a mailbox, or add [inbox] with `source` to the configuration");
+            };
+            (configured(inbox)?, Afterwards::Move(inbox.handled))
+        }
+    };
+    let (mode, afterwards) = if dry_run { (Mode::Rehearse, Afterwards::Stay) } else { (Mode::Create, afterwards) };
+    let store = setup.store(mode)?;
+    let keyring = setup.keyring(&store)?;
+    let messages = read(&setup, &store, &keyring, &source, afterwards)?;
+    if !dry_run {
+        refusals(global, &setup, &store)?;
+    }
+    match global.json {
+        true => say::json(&report::Inbox { messages })?,
+        false => tell(&messages, dry_run),
+    }
+    Ok(Exit::Done)
+}
+
+/// What `run` does first. A mailbox that cannot be read keeps nobody's mail back.
+pub(super) fn before_run(global: &Global, setup: &Setup, store: &Store, keyring: &Keyring) -> Result<()> {
+    let Some(inbox) = &setup.config.inbox else { return Ok(()) };
+    let messages = match configured(inbox)
+        .and_then(|source| read(setup, store, keyring, &source, Afterwards::Move(inbox.handled)))
+    {
+        Ok(messages) => messages,
+        Err(error) => {
+            tracing::warn!("the inbox could not be read to its end: {}", say::sentence(&error));
+            return Ok(());
+        }
+    };
+    if !messages.is_empty() {
+        say::remark(global, format!("inbox: {}", summary(&messages)));
+    }
+    Ok(())
+}
+
+/// Counts the refusals of a run against their addresses.
+pub(super) fn refusals(global: &Global, setup: &Setup, store: &Store) -> Result<()> {
+    let suppressed = store.judge_refusals(&setup.config.bounces, &setup.random, setup.clock.now())?;
+    for address in suppressed {
+        say::remark(global, format!("{} has refused too many mails in a row and is suppressed", address.masked()));
+    }
+    Ok(())
+}
+
+fn read(
+    setup: &Setup,
+    store: &Store,
+    keyring: &Keyring,
+    source: &Source,
+    afterwards: Afterwards,
+) -> Result<Vec<report::Arrived>> {
+    let password = match (&setup.config.inbox, source) {
+        (Some(Inbox { password: Some(password), .. }), Source::Imap(_)) => {
+            Some(config::resolved(password, "inbox.password").map_err(|e| anyhow!(e))?)
+        }
+        _ => None,
+    };
+    let receiver = Receiver {
+        store,
+        keyring,
+        settings: &setup.config.bounces,
+        random: &setup.random,
+        now: setup.clock.now(),
+        answer: &answer,
+    };
+    let mut mailbox = Mailbox::open(source, &setup.config.root, password)?;
+    let mut messages = Vec::new();
+    receiver.empty(&mut mailbox, afterwards, |rows| messages.extend(rows))?;
+    mailbox.close();
+    Ok(messages)
+}
+
+/// The place to queue the signed reply to who asks to join, to leave without a token, or for help. No such letter is there yet, so
+/// nobody is answered.
+fn answer(_: &EmailAddress, _: &Request) -> Result<bool, crate::store::Error> {
+    Ok(false)
+}
+
+fn parsed(text: &str) -> Result<Source> {
+    text.parse().map_err(|e| anyhow!("{e}"))
+}
+
+fn configured(inbox: &Inbox) -> Result<Source> {
+    let text = config::resolved(&inbox.source, "inbox.source").map_err(|e| anyhow!(e))?;
+    text.parse().map_err(|e| anyhow!("inbox.source: {e}"))
+}
+
+/// The configured mailbox, named on the command line, is treated as configured; any other is moved within.
+fn of_settings(setup: &Setup, named: &str) -> Afterwards {
+    let inbox = setup.config.inbox.as_ref().filter(|inbox| inbox.source == named);
+    Afterwards::Move(inbox.map_or(Handled::Move, |inbox| inbox.handled))
+}
+
+fn tell(messages: &[report::Arrived], dry_run: bool) {
+    for row in messages {
+        let address = row.address.as_deref().unwrap_or("(nobody named)");
+        let status = row.status.as_deref().unwrap_or("");
+        let what = [row.kind, address, status, row.verdict, row.action].join("  ");
+        say::line(format!("{}  {what}", row.file));
+    }
+    let would = if dry_run { "; nothing was changed" } else { "" };
+    say::line(format!("{}{would}", summary(messages)));
+}
+
+/// `3 rows: 2 suppressed, 1 none`
+fn summary(messages: &[report::Arrived]) -> String {
+    let count = |action: &str| messages.iter().filter(|row| row.action == action).count();
+    let actions = ["suppressed", "unsubscribed", "counted", "answered"];
+    let done: Vec<String> = actions
+        .iter()
+        .map(|action| (count(action), action))
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, action)| format!("{n} {action}"))
+        .collect();
+    let done = if done.is_empty() { "nothing to do for anybody".to_owned() } else { done.join(", ") };
+    format!("{} new: {done}", say::count(messages.len(), "row"))
+}

@@ -1,0 +1,81 @@
+//! A Maildir: one file a mail, moved by renaming. Its folders are those of Maildir++: `.Postrider.Done` beside `cur`.
+
+use super::{Error, Item, Place};
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub(super) struct Maildir {
+    folder: PathBuf,
+    waiting: VecDeque<PathBuf>,
+}
+
+impl Maildir {
+    pub(super) fn open(folder: &Path) -> Result<Maildir, Error> {
+        let mut waiting = Vec::new();
+        for part in ["new", "cur"] {
+            let path = folder.join(part);
+            let entries = fs::read_dir(&path)
+                .map_err(|e| Error::file(&path, format!("{e}\n  help: a Maildir has the folders cur, new and tmp")))?;
+            for entry in entries {
+                let entry = entry.map_err(|e| Error::file(&path, e))?;
+                if !entry.file_name().to_string_lossy().starts_with('.') && entry.path().is_file() {
+                    waiting.push(entry.path());
+                }
+            }
+        }
+        // By name, which begins with the time of delivery.
+        waiting.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
+        Ok(Maildir { folder: folder.to_owned(), waiting: waiting.into() })
+    }
+
+    pub(super) fn next_mail(&mut self) -> Result<Option<Item>, Error> {
+        while let Some(path) = self.waiting.pop_front() {
+            match super::read(&path) {
+                Ok(bytes) => {
+                    let name = path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();
+                    return Ok(Some(Item { name, bytes, place: Place::File(path) }));
+                }
+                // Another program moved it in the meantime.
+                Err(_) if !path.exists() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn dispose(&self, path: &Path, keep: Option<&str>) -> Result<(), Error> {
+        let Some(folder) = keep else {
+            return fs::remove_file(path).or_else(gone).map_err(|e| Error::file(path, e));
+        };
+        let folder = self.folder.join(format!(".{folder}"));
+        for part in ["tmp", "new", "cur"] {
+            let part = folder.join(part);
+            fs::create_dir_all(&part).map_err(|e| Error::file(&part, e))?;
+        }
+        // What makes a folder one, in Maildir++.
+        let marker = folder.join("maildirfolder");
+        if !marker.exists() {
+            fs::write(&marker, "").map_err(|e| Error::file(&marker, e))?;
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (unique, flags) = name.split_once(":2,").unwrap_or((&name, ""));
+        let seen = if flags.contains('S') { flags.to_owned() } else { sorted(flags) };
+        let to = folder.join("cur").join(format!("{unique}:2,{seen}"));
+        fs::rename(path, &to)
+            .or_else(gone)
+            .map_err(|e| Error::file(path, format!("cannot be moved to {}: {e}", to.display())))
+    }
+}
+
+/// The flags with S (seen), in the order that the format wants.
+fn sorted(flags: &str) -> String {
+    let mut flags: Vec<char> = flags.chars().chain(['S']).collect();
+    flags.sort_unstable();
+    flags.into_iter().collect()
+}
+
+/// Somebody else has moved it.
+fn gone(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
