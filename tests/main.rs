@@ -26,6 +26,7 @@ mod ledger;
 mod letters;
 mod matrix;
 mod media;
+mod moving;
 mod mutations;
 mod order;
 mod limits;

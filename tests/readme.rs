@@ -5,13 +5,16 @@ use postrider::cli::Arguments;
 use postrider::config::Config;
 use std::path::Path;
 
-const TEXTS: [(&str, &str); 7] = [
+const TEXTS: [(&str, &str); 10] = [
     ("README.md", include_str!("../README.md")),
+    ("docs/bounces.md", include_str!("../docs/bounces.md")),
     ("docs/delivery.md", include_str!("../docs/delivery.md")),
     ("docs/dkim.md", include_str!("../docs/dkim.md")),
     ("docs/feeds.md", include_str!("../docs/feeds.md")),
     ("docs/mails.md", include_str!("../docs/mails.md")),
+    ("docs/moving.md", include_str!("../docs/moving.md")),
     ("docs/posts.md", include_str!("../docs/posts.md")),
+    ("docs/subscribe.md", include_str!("../docs/subscribe.md")),
     ("config.toml", include_str!("../config.toml")),
 ];
 

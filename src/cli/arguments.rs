@@ -188,10 +188,13 @@ pub enum SubscribersAction {
     },
     /// Show everybody
     List,
-    /// Add the people of a CSV file, once
+    /// Add the people of another program's list, once: Mailchimp, Substack, Buttondown, Ghost, listmonk, or any CSV or JSON
     Import {
-        /// The file
+        /// The file: CSV (also between tabs or semicolons) or JSON
         file: PathBuf,
+        /// Only say what would become of them
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Print the list as CSV
     Export {

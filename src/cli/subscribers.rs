@@ -4,9 +4,11 @@ use super::arguments::{Global, SubscribersAction};
 use super::setup::Setup;
 use super::{Exit, say};
 use crate::address::EmailAddress;
+use crate::post::Problem;
 use crate::store::subscribers::Added;
 use crate::store::{Mode, Store};
-use crate::subscriber::file::{self, Row, Rows};
+use crate::subscriber::file::{self, Row};
+use crate::subscriber::import::{self, Person};
 use crate::subscriber::{Choices, Status, Suppression, clean_name};
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::Path;
@@ -28,7 +30,7 @@ pub(super) fn run(global: &Global, action: &SubscribersAction) -> Result<Exit> {
         }
         SubscribersAction::Remove { address, suppress } => remove(global, &setup, &parse(address)?, *suppress),
         SubscribersAction::List => list(global, &setup),
-        SubscribersAction::Import { file } => import(global, &setup, file),
+        SubscribersAction::Import { file, dry_run } => import(global, &setup, file, *dry_run),
         SubscribersAction::Export { address } => export(global, &setup, address.as_deref()),
     }
 }
@@ -60,7 +62,7 @@ fn add(global: &Global, setup: &Setup, row: &Row) -> Result<Exit> {
         Added::New => "added",
         Added::Changed => "changed",
         Added::Same => "was there already",
-        Added::Refused => bail!(
+        Added::Refused | Added::Suppressed => bail!(
             "{} unsubscribed, or is governed by the subscribers' file, and stays as it is\n  help: `postrider why {0}` tells the story",
             row.address.as_str()
         ),
@@ -105,7 +107,7 @@ fn list(global: &Global, setup: &Setup) -> Result<Exit> {
             all.push(serde_json::json!({
                 "address": s.row.address.as_str(), "name": s.row.name, "language": s.row.language,
                 "digests": s.row.digests.iter().collect::<Vec<_>>(), "tags": s.row.topics.iter().collect::<Vec<_>>(),
-                "status": s.row.status.as_str(), "suppressed": s.suppressed, "source": s.source, "added": s.added.to_rfc3339(),
+                "labels": s.labels.iter().collect::<Vec<_>>(), "status": s.row.status.as_str(), "suppressed": s.suppressed, "source": s.source, "added": s.added.to_rfc3339(),
             }));
             Ok(())
         })?;
@@ -125,39 +127,70 @@ fn list(global: &Global, setup: &Setup) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn import(global: &Global, setup: &Setup, path: &Path) -> Result<Exit> {
+/// As many rows are told one by one in a JSON document.
+const MOST_TOLD: usize = 10_000;
+
+/// What came of an import.
+#[derive(Default)]
+struct Imported {
+    rows: u64,
+    new: u64,
+    changed: u64,
+    same: u64,
+    refused: u64,
+    suppressed: u64,
+    left_out: u64,
+    told: Vec<Problem>,
+}
+
+impl Imported {
+    fn count(&mut self, added: Added) {
+        *match added {
+            Added::New => &mut self.new,
+            Added::Changed => &mut self.changed,
+            Added::Same => &mut self.same,
+            Added::Refused => &mut self.refused,
+            Added::Suppressed => &mut self.suppressed,
+        } += 1;
+    }
+}
+
+fn import(global: &Global, setup: &Setup, path: &Path, dry_run: bool) -> Result<Exit> {
     let shown = path.display().to_string();
     let source = std::fs::File::open(path).with_context(|| format!("{shown} cannot be read"))?;
-    let store = setup.store(Mode::Create)?;
+    let store = setup.store(if dry_run { Mode::Rehearse } else { Mode::Create })?;
     let now = setup.clock.now();
-    // Read whole before anything is written: a file that breaks in the middle adds nobody.
-    let (mut good, mut problems) = (Vec::new(), Vec::new());
-    for row in Rows::open(std::io::BufReader::new(source), &shown)? {
-        match row? {
-            Ok(row) => good.push(row),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    let (mut new, mut changed, mut refused) = (0, 0, 0);
-    for added in store.import(&good, &format!("import {shown}"), &setup.random, now)? {
-        match added {
-            Added::New => new += 1,
-            Added::Changed => changed += 1,
-            Added::Refused => refused += 1,
-            Added::Same => {}
-        }
-    }
-    for problem in &problems {
-        say::remark(global, format!("problem: {problem}"));
-    }
-    let document = serde_json::json!({ "rows": good.len() + problems.len(), "new": new, "changed": changed, "refused": refused, "problems": problems });
+    let topics = Choices::from_list(setup.config.subscribe.topics.iter().map(String::as_str));
+    let mut done = Imported::default();
+    let origin = store.take_over(&format!("import {shown}"), &setup.random, now, |put| {
+        import::read(std::io::BufReader::new(source), &shown, &topics, now, &mut |row: Result<Person, Problem>| {
+            done.rows += 1;
+            match row {
+                Ok(person) => done.count(put(&person)?),
+                Err(problem) => {
+                    done.left_out += 1;
+                    say::remark(global, format!("not taken: {problem}"));
+                    if global.json && done.told.len() < MOST_TOLD {
+                        done.told.push(problem);
+                    }
+                }
+            }
+            Ok::<_, anyhow::Error>(())
+        })
+    })?;
+    let Imported { rows, new, changed, same, refused, suppressed, left_out, told: problems } = done;
+    let document = serde_json::json!({
+        "origin": origin.to_string(), "dry_run": dry_run, "rows": rows, "new": new, "changed": changed, "same": same,
+        "refused": refused, "suppressed": suppressed, "left_out": left_out, "problems": problems,
+    });
+    let would = if dry_run { "nothing was changed; it would be: " } else { "" };
     let words = format!(
-        "{}: {new} new, {changed} changed, {refused} left as they are because they unsubscribed, {} with problems",
-        say::count(good.len() + problems.len(), "row"),
-        problems.len()
+        "{would}{} of {origin}: {new} new, {changed} changed, {same} as they were, {refused} left as they are because they \
+         unsubscribed, {suppressed} that must not be mailed, {left_out} not taken",
+        say::count(rows as usize, "row"),
     );
     told(global, &document, &words)?;
-    Ok(if global.strict && !problems.is_empty() { Exit::Problems } else { Exit::Done })
+    Ok(if global.strict && left_out > 0 { Exit::Problems } else { Exit::Done })
 }
 
 fn export(global: &Global, setup: &Setup, address: Option<&str>) -> Result<Exit> {
@@ -167,10 +200,10 @@ fn export(global: &Global, setup: &Setup, address: Option<&str>) -> Result<Exit>
     }
     let only = address.map(parse).transpose()?;
     let mut out = csv::Writer::from_writer(std::io::stdout().lock());
-    out.write_record(file::header())?;
+    out.write_record(file::header().into_iter().chain(["labels"]))?;
     let mut broken = None;
-    write_all(&store, only.as_ref(), |row| {
-        broken = broken.take().or_else(|| file::write_row(&mut out, row).err());
+    write_all(&store, only.as_ref(), |row, labels| {
+        broken = broken.take().or_else(|| file::write_row(&mut out, row, labels).err());
     })?;
     out.flush()?;
     match broken {
@@ -179,7 +212,7 @@ fn export(global: &Global, setup: &Setup, address: Option<&str>) -> Result<Exit>
     }
 }
 
-fn write_all(store: &Store, only: Option<&EmailAddress>, mut write: impl FnMut(&Row)) -> Result<()> {
+fn write_all(store: &Store, only: Option<&EmailAddress>, mut write: impl FnMut(&Row, &Choices)) -> Result<()> {
     store.each_subscriber(|s| {
         if only.is_none_or(|only| only.identity() == s.row.address.identity()) {
             // Pending and absent people are no readers; whoever imports the file elsewhere must not make them so.
@@ -188,7 +221,7 @@ fn write_all(store: &Store, only: Option<&EmailAddress>, mut write: impl FnMut(&
             } else {
                 s.row.status
             };
-            write(&Row { status, ..s.row });
+            write(&Row { status, ..s.row }, &s.labels);
         }
         Ok(())
     })?;

@@ -4,6 +4,7 @@ use super::sql::{Connection, Row, Write};
 use super::{Error, Store, WITHDRAW, mint, time};
 use crate::address::EmailAddress;
 use crate::random::Random;
+use crate::subscriber::import::Person;
 use crate::subscriber::{Choices, Status, Suppression, file};
 use crate::token::address_hash;
 use chrono::{DateTime, Utc};
@@ -21,6 +22,8 @@ pub struct Subscriber {
     pub added: DateTime<Utc>,
     /// Why they must not be mailed, where that is so.
     pub suppressed: Option<String>,
+    /// Words of the list's owner about them.
+    pub labels: Choices,
 }
 
 /// What one row of a list did.
@@ -32,8 +35,10 @@ pub enum Added {
     Changed,
     /// All as it was.
     Same,
-    /// The person left, or was suppressed: no row undoes that.
+    /// The person left, or was erased: no row undoes that.
     Refused,
+    /// Taken, but the address must not be mailed, and no row undoes that.
+    Suppressed,
 }
 
 /// What a sync of the whole file did.
@@ -71,7 +76,7 @@ pub enum SyncError {
 }
 
 const COLUMNS: &str = "s.id, s.address, s.name, s.language, s.digests, s.topics, s.status, s.source, s.added, \
-     (SELECT p.reason FROM suppressions p WHERE p.hash = s.hash)";
+     (SELECT p.reason FROM suppressions p WHERE p.hash = s.hash), s.labels";
 
 /// Whom the file's rows can take away. Not who left: their rows may go without a word, today and at every later sync.
 const GOVERNED: &str = "FROM subscribers WHERE source = 'file' AND status IN ('active', 'paused', 'pending')";
@@ -88,6 +93,21 @@ impl Store {
         self.connection().transaction(Write::Shared, |c| {
             let salt = mint(c, "salt", random)?;
             put(c, &salt, row, source, 0, random, now)
+        })
+    }
+
+    /// Adds or changes the people of another program's list as `rows` hands them over, all or none. Who left, bounced or
+    /// complained there must not be mailed here; who did so here stays so. Nobody comes back who was erased.
+    pub fn take_over<T, E: From<Error>>(
+        &self,
+        source: &str,
+        random: &Random,
+        now: DateTime<Utc>,
+        rows: impl FnOnce(&mut dyn FnMut(&Person) -> Result<Added, Error>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.connection().transaction(Write::Shared, |c| {
+            let salt = mint(c, "salt", random)?;
+            rows(&mut |person| take_over(c, &salt, person, source, random, now))
         })
     }
 
@@ -127,7 +147,7 @@ impl Store {
                 match put(c, &salt, &row?, "file", mark, random, now)? {
                     Added::New => synced.new += 1,
                     Added::Changed => synced.changed += 1,
-                    Added::Same | Added::Refused => {}
+                    Added::Same | Added::Refused | Added::Suppressed => {}
                 }
             }
             synced.removed = count(c, &format!("SELECT COUNT(*) {GOVERNED} AND synced <> $1"), &[mark.into()])? as u64;
@@ -270,6 +290,39 @@ pub(super) fn hash_of(c: &mut Connection, address: &EmailAddress, random: &Rando
     Ok(address_hash(&mint(c, "salt", random)?, &address.identity()))
 }
 
+fn take_over(
+    c: &mut Connection,
+    salt: &str,
+    person: &Person,
+    source: &str,
+    random: &Random,
+    now: DateTime<Utc>,
+) -> Result<Added, Error> {
+    let hash = address_hash(salt, &person.row.address.identity());
+    let sql = "SELECT reason FROM suppressions WHERE hash = $1";
+    let suppressed = c.query_one(sql, &[hash.as_str().into()])?.map(|row| row.text(0)).transpose()?;
+    if suppressed.as_deref() == Some("erased") {
+        return Ok(Added::Refused);
+    }
+    let added = put(c, salt, &person.row, source, 0, random, now)?;
+    if added == Added::New {
+        let sql = "UPDATE subscribers SET labels = $2, added = $3 WHERE hash = $1";
+        c.execute(sql, &[hash.as_str().into(), person.labels.as_str().into(), person.since.unwrap_or(now).into()])?;
+    } else if !person.labels.is_empty() {
+        let sql = "UPDATE subscribers SET labels = $2 WHERE hash = $1";
+        c.execute(sql, &[hash.as_str().into(), person.labels.as_str().into()])?;
+    }
+    match person.suppression {
+        Some(reason) if suppressed.is_none() => {
+            suppress(c, &hash, person.row.address.as_str(), reason, None, now)?;
+            cancel_queued(c, "hash", &hash)?;
+            Ok(added)
+        }
+        None if suppressed.is_some() && added != Added::Same => Ok(Added::Suppressed),
+        _ => Ok(added),
+    }
+}
+
 fn put(
     c: &mut Connection,
     salt: &str,
@@ -375,5 +428,6 @@ fn read(row: &Row) -> Result<Subscriber, Error> {
         source: row.text(7)?,
         added: time(row.int(8)?)?,
         suppressed: row.maybe_text(9)?,
+        labels: Choices::from_stored(row.text(10)?),
     })
 }

@@ -65,7 +65,8 @@ pub fn write(
     let text = compose::tidy(&templates.render(&format!("{kind}/body.txt.j2"), &context)?);
     let composition = Composition { subject: context.subject, preheader: String::new(), html, text };
     let digest = config.default_digests().first().copied().unwrap_or("letters");
-    let list = List::new(&site.title, digest, mail, None, config.web.public_url.as_ref());
+    let inbox = config.inbox.as_ref().and_then(|inbox| inbox.address.as_ref());
+    let list = List::new(&site.title, digest, mail, inbox, config.web.public_url.as_ref());
     let link = format!("{}{}", config.web.address(), path(kind));
     Ok(letter(mail, &list, &composition, kind, &link)?.to_stored().to_owned())
 }

@@ -72,6 +72,10 @@ impl<R: Read> Rows<R> {
         let mut columns = [None; 6];
         for (at, name) in names.iter().enumerate() {
             let name = name.trim_start_matches('\u{FEFF}').to_lowercase();
+            // What `export` adds for people to read.
+            if name == "labels" {
+                continue;
+            }
             let column = COLUMNS
                 .iter()
                 .position(|c| *c == name)
@@ -140,7 +144,7 @@ impl<R: Read> Iterator for Rows<R> {
 }
 
 /// One row as CSV, for `export`.
-pub fn write_row(to: &mut csv::Writer<impl std::io::Write>, row: &Row) -> csv::Result<()> {
+pub fn write_row(to: &mut csv::Writer<impl std::io::Write>, row: &Row, labels: &Choices) -> csv::Result<()> {
     let join = |choices: &Choices| choices.iter().collect::<Vec<_>>().join(";");
     to.write_record([
         row.address.as_str(),
@@ -149,6 +153,7 @@ pub fn write_row(to: &mut csv::Writer<impl std::io::Write>, row: &Row) -> csv::R
         &join(&row.digests),
         &join(&row.topics),
         row.status.as_str(),
+        &join(labels),
     ])
 }
 

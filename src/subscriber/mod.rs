@@ -2,6 +2,7 @@
 
 pub mod asking;
 pub mod file;
+pub mod import;
 
 use serde::Deserialize;
 use std::fmt;

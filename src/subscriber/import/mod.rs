@@ -1,0 +1,272 @@
+//! A list as another program exported it. Promises: who left, bounced or complained there stays so here; who never confirmed
+//! is not taken; what is not understood takes nobody in, and is told.
+
+mod dates;
+mod read;
+mod tables;
+
+pub use read::{ReadError, read};
+
+use super::file::Row;
+use super::{Choices, Status, Suppression, clean_name};
+use crate::address::EmailAddress;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use std::fmt;
+use tables::{COLUMNS, SIGNS, STANDINGS};
+
+/// Whose export it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Our own.
+    Postrider,
+    /// Mailchimp's audience, contacts that were subscribed, unsubscribed or cleaned.
+    Mailchimp,
+    /// Substack's `email_list`.
+    Substack,
+    /// Buttondown's subscribers.
+    Buttondown,
+    /// Ghost's members.
+    Ghost,
+    /// listmonk's subscribers.
+    Listmonk,
+    /// Nobody's that is known.
+    Other,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Origin::Postrider => "Postrider",
+            Origin::Mailchimp => "Mailchimp",
+            Origin::Substack => "Substack",
+            Origin::Buttondown => "Buttondown",
+            Origin::Ghost => "Ghost",
+            Origin::Listmonk => "listmonk",
+            Origin::Other => "an unknown program",
+        })
+    }
+}
+
+/// What a column is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    Email,
+    Name,
+    First,
+    Last,
+    Language,
+    Digests,
+    Tags,
+    Labels,
+    Status,
+    Since,
+    Attributes,
+    LeftAt,
+    BouncedAt,
+    Wants,
+    Lists,
+}
+
+/// Where a person stood there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Active,
+    Paused,
+    Left,
+    Bounced,
+    Complained,
+    Barred,
+    Unconfirmed,
+}
+
+/// A person, as a row of an export says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// What becomes a subscriber.
+    pub row: Row,
+    /// Words of the list's owner about them, which choose nothing: tags that are no topics here.
+    pub labels: Choices,
+    /// When they subscribed there.
+    pub since: Option<DateTime<Utc>>,
+    /// Why they must not be mailed, where that was so there.
+    pub suppression: Option<Suppression>,
+}
+
+/// Which of a file's columns is about what.
+#[derive(Clone, Debug)]
+struct Columns {
+    origin: Origin,
+    places: [Option<usize>; COLUMNS.len()],
+    /// Whether `email disabled` is meant, and not its opposite.
+    disables: bool,
+    /// Where all stand whom the file names.
+    all: Option<Standing>,
+}
+
+impl Columns {
+    fn of(names: &[String]) -> Self {
+        let names: Vec<String> = names.iter().map(|name| plain(name)).collect();
+        let place = |wanted: &str| names.iter().position(|name| name == wanted);
+        let ours =
+            |name: &String| super::file::header().iter().chain(["labels", "since"].iter()).any(|own| own == name);
+        let origin = match SIGNS.iter().find(|(_, signs)| signs.iter().all(|sign| place(sign).is_some())) {
+            Some((origin, _)) => *origin,
+            None if place("email").is_some() && names.iter().all(ours) => Origin::Postrider,
+            None => Origin::Other,
+        };
+        let mut places = COLUMNS.map(|(_, spellings)| spellings.iter().find_map(|spelling| place(spelling)));
+        // Elsewhere a label is a tag by another name.
+        if origin != Origin::Postrider {
+            places[Field::Labels as usize] = None;
+        }
+        Columns { origin, places, disables: place("email disabled").is_some(), all: None }
+    }
+
+    /// Mailchimp has a file for each standing, of the same columns.
+    fn by_file(mut self, path: &str) -> Self {
+        let name = path.rsplit(['/', '\\']).next().unwrap_or(path).to_lowercase();
+        let stands = [
+            ("nonsubscribed", Standing::Unconfirmed),
+            ("unsubscribed", Standing::Left),
+            ("cleaned", Standing::Bounced),
+        ];
+        if self.origin == Origin::Mailchimp {
+            self.all = stands.iter().find(|(start, _)| name.starts_with(start)).map(|(_, standing)| *standing);
+        }
+        self
+    }
+
+    fn has(&self, field: Field) -> bool {
+        self.places[field as usize].is_some()
+    }
+}
+
+/// Lower case, words between single blanks.
+fn plain(text: &str) -> String {
+    let text = text.trim_start_matches('\u{FEFF}').to_lowercase().replace(['_', '-', '.'], " ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A row, by the columns of its file.
+struct Record<'a> {
+    columns: &'a Columns,
+    cells: &'a dyn Fn(usize) -> Option<&'a str>,
+}
+
+impl Record<'_> {
+    fn cell(&self, field: Field) -> &str {
+        self.columns.places[field as usize].and_then(self.cells).map(str::trim).unwrap_or_default()
+    }
+
+    /// The person, or why nobody is taken and what to do. `topics` are those that readers may choose here; none: all are.
+    fn person(&self, topics: &Choices, now: DateTime<Utc>) -> Result<Person, (String, &'static str)> {
+        let address = self.cell(Field::Email);
+        let address =
+            EmailAddress::parse(address).map_err(|e| (e.to_string(), "correct the address or delete the row"))?;
+        let (status, suppression) = match self.standing()? {
+            Standing::Active => (Status::Active, None),
+            Standing::Paused => (Status::Paused, None),
+            Standing::Left => (Status::Unsubscribed, None),
+            Standing::Bounced => (Status::Active, Some(Suppression::Bounce)),
+            Standing::Complained => (Status::Unsubscribed, Some(Suppression::Complaint)),
+            Standing::Barred => (Status::Unsubscribed, Some(Suppression::Manual)),
+            Standing::Unconfirmed => {
+                return Err((
+                    "they never confirmed that they want mail".to_owned(),
+                    "let them subscribe anew; nobody may be mailed who did not ask",
+                ));
+            }
+        };
+        let attributes: Value = serde_json::from_str(self.cell(Field::Attributes)).unwrap_or(Value::Null);
+        let attribute = |key: &str| attributes.get(key).and_then(Value::as_str).map(str::to_owned);
+        let name = match self.cell(Field::Name) {
+            "" => format!("{} {}", self.cell(Field::First), self.cell(Field::Last)),
+            name => name.to_owned(),
+        };
+        let language = Some(self.cell(Field::Language).to_owned()).filter(|language| !language.is_empty());
+        let language = language.or_else(|| attribute("language")).or_else(|| attribute("lang"));
+        let mut tags = words(self.cell(Field::Tags));
+        if let Some(more) = attributes.get("tags").and_then(Value::as_array) {
+            tags.extend(more.iter().filter_map(Value::as_str).map(str::to_owned));
+        }
+        let tags = Choices::from_list(tags.iter().map(String::as_str));
+        // Our own say what was chosen; others' are what somebody thought of a person, unless readers here may choose it.
+        let own = self.columns.origin == Origin::Postrider;
+        let chosen = |tag: &&str| own || topics.iter().any(|topic| topic == *tag);
+        let labels = tags.iter().filter(|tag| !chosen(tag)).map(str::to_owned).chain(words(self.cell(Field::Labels)));
+        let labels: Vec<String> = labels.collect();
+        let since = dates::read(self.cell(Field::Since)).filter(|since| *since <= now);
+        Ok(Person {
+            row: Row {
+                address,
+                name: clean_name(&name),
+                language: language.map(|language| language.replace('_', "-")).filter(|l| is_language(l)),
+                digests: Choices::parse(self.cell(Field::Digests)),
+                topics: Choices::from_list(tags.iter().filter(chosen)),
+                status,
+            },
+            labels: Choices::from_list(labels.iter().map(String::as_str)),
+            since,
+            suppression,
+        })
+    }
+
+    fn standing(&self) -> Result<Standing, (String, &'static str)> {
+        if let Some(standing) = self.columns.all {
+            return Ok(standing);
+        }
+        if !self.cell(Field::BouncedAt).is_empty() {
+            return Ok(Standing::Bounced);
+        }
+        if !self.cell(Field::LeftAt).is_empty() {
+            return Ok(Standing::Left);
+        }
+        let said = self.cell(Field::Status);
+        let word = plain(said);
+        let found = STANDINGS.iter().find(|(_, words)| words.contains(&&*word)).map(|(standing, _)| *standing);
+        let standing = found.ok_or_else(|| {
+            (
+                format!("nobody knows what {said:?} means for a person"),
+                "write active, paused, unsubscribed, bounced or complained",
+            )
+        })?;
+        let wants = plain(self.cell(Field::Wants));
+        let refuses = match self.columns.disables {
+            true => matches!(&*wants, "true" | "1" | "yes"),
+            false => self.columns.has(Field::Wants) && matches!(&*wants, "false" | "0" | "no"),
+        };
+        let refuses = refuses || left_all(self.cell(Field::Lists));
+        Ok(if standing == Standing::Active && refuses { Standing::Left } else { standing })
+    }
+}
+
+/// listmonk's `lists` of a person who left all of them.
+fn left_all(cell: &str) -> bool {
+    let lists: Vec<Value> = serde_json::from_str(cell).unwrap_or_default();
+    let left = |list: &Value| list.get("subscription_status").and_then(Value::as_str) == Some("unsubscribed");
+    !lists.is_empty() && lists.iter().all(left)
+}
+
+/// `"a, b","c"`, `["a", "c"]`, `a; c` and `a, c`.
+fn words(cell: &str) -> Vec<String> {
+    if let Ok(Value::Array(words)) = serde_json::from_str(cell) {
+        let name = |word: &Value| word.as_str().or(word.get("name").and_then(Value::as_str)).map(str::to_owned);
+        return words.iter().filter_map(name).collect();
+    }
+    if cell.contains(';') && !cell.contains('"') {
+        return cell.split(';').map(str::to_owned).collect();
+    }
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(cell.as_bytes());
+    let rows = reader.records().filter_map(Result::ok);
+    // Between semicolons our own words stand.
+    rows.flat_map(|row| row.iter().map(|word| word.replace(';', ",")).collect::<Vec<_>>()).collect()
+}
+
+fn is_language(text: &str) -> bool {
+    let parts = text.split('-');
+    text.len() < 36
+        && parts.clone().all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+        && parts.take(1).all(|first| (2..=3).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic()))
+}

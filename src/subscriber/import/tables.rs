@@ -1,0 +1,115 @@
+//! What programs call their columns, and what their words for a person's state mean here.
+
+use super::{Field, Origin, Standing};
+
+/// Columns by their names: lower case, with blanks for `_`, `-` and `.`. The first that a file has is taken.
+pub(super) const COLUMNS: [(Field, &[&str]); 15] = [
+    (
+        Field::Email,
+        &[
+            "email",
+            "email address",
+            "e mail",
+            "e mail address",
+            "emailaddress",
+            "mail",
+            "e mail adresse",
+            "adresse e mail",
+            "correo electrónico",
+            "subscriber email",
+        ],
+    ),
+    (Field::Name, &["name", "full name", "fullname", "display name"]),
+    (Field::First, &["first name", "firstname", "fname", "given name", "vorname", "prénom", "nombre"]),
+    (Field::Last, &["last name", "lastname", "lname", "surname", "family name", "nachname", "nom", "apellido"]),
+    (Field::Language, &["language", "lang", "locale", "preferred language"]),
+    (Field::Digests, &["digests"]),
+    (Field::Tags, &["tags", "labels", "groups", "topics", "interests", "segments"]),
+    (Field::Labels, &["labels"]),
+    (Field::Status, &["status", "state", "subscriber type", "type", "subscription status"]),
+    (
+        Field::Since,
+        &[
+            "confirm time",
+            "optin time",
+            "created at",
+            "creation date",
+            "subscribed at",
+            "subscription date",
+            "signup date",
+            "date added",
+            "joined",
+            "since",
+        ],
+    ),
+    (Field::Attributes, &["attributes", "attribs", "metadata"]),
+    (Field::LeftAt, &["unsub time", "unsubscription date", "unsubscribed at", "unsubscribe date"]),
+    (Field::BouncedAt, &["clean time", "bounced at", "bounce date"]),
+    (Field::Wants, &["subscribed to emails", "email disabled"]),
+    (Field::Lists, &["lists"]),
+];
+
+/// Columns that no other program's export has, one set after the other.
+pub(super) const SIGNS: [(Origin, &[&str]); 8] = [
+    (Origin::Mailchimp, &["email address", "leid"]),
+    (Origin::Mailchimp, &["email address", "member rating"]),
+    (Origin::Substack, &["email", "email disabled"]),
+    (Origin::Substack, &["email", "active subscription"]),
+    (Origin::Ghost, &["email", "subscribed to emails"]),
+    (Origin::Listmonk, &["uuid", "email", "attributes"]),
+    (Origin::Listmonk, &["uuid", "email", "attribs"]),
+    (Origin::Buttondown, &["email address", "creation date"]),
+];
+
+/// Words for where a person stands. One that is not here takes nobody in: better a row too few than a mail to who left.
+pub(super) const STANDINGS: [(Standing, &[&str]); 7] = [
+    (
+        Standing::Active,
+        &[
+            "",
+            "active",
+            "subscribed",
+            "enabled",
+            "confirmed",
+            "regular",
+            "premium",
+            "gifted",
+            "trialed",
+            "churning",
+            "past due",
+            "free",
+            "paid",
+            "comped",
+            "comp",
+            "member",
+            "true",
+            "yes",
+            "1",
+        ],
+    ),
+    (Standing::Paused, &["paused"]),
+    (
+        Standing::Left,
+        &[
+            "unsubscribed",
+            "disabled",
+            "removed",
+            "inactive",
+            "opted out",
+            "optout",
+            "left",
+            "cancelled",
+            "churned",
+            "false",
+            "no",
+            "0",
+        ],
+    ),
+    (Standing::Bounced, &["bounced", "cleaned", "undeliverable", "hard bounced", "hard bounce", "invalid"]),
+    (Standing::Complained, &["complained", "complaint", "marked as spam", "junk"]),
+    (Standing::Barred, &["blocklisted", "blacklisted", "blocked", "banned", "spammy", "malicious", "suppressed"]),
+    (
+        Standing::Unconfirmed,
+        &["unconfirmed", "pending", "unactivated", "nonsubscribed", "transactional", "awaiting confirmation", "absent"],
+    ),
+];

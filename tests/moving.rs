@@ -1,0 +1,147 @@
+//! Other programs' lists: what is read of them, and what becomes of people who are known already.
+
+use crate::support::database::every_store;
+use crate::support::edition::{address, at, monday, row};
+use crate::support::site::{Plan, Site, readers};
+use postrider::post::Problem;
+use postrider::random::Random;
+use postrider::store;
+use postrider::store::subscribers::Added;
+use postrider::subscriber::import::{Person, ReadError, read};
+use postrider::subscriber::{Choices, Status, Suppression};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// What is read of an export, for a person to compare.
+fn told(path: &Path) -> String {
+    let file = std::fs::File::open(path).expect("readable");
+    let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+    let (topics, now) = (Choices::parse("travel; birds, rare"), at("2026-11-23T12:00:00Z"));
+    let mut report = String::new();
+    let origin = read(std::io::BufReader::new(file), &name, &topics, now, &mut |row: Result<Person, Problem>| {
+        match row {
+            Ok(Person { row, labels, since, suppression }) => {
+                let words = |choices: &Choices| choices.iter().collect::<Vec<_>>().join(";");
+                let since = since.map(|since| since.to_rfc3339()).unwrap_or_default();
+                let kept = suppression.map(|reason| format!(" suppressed ({})", reason.as_str())).unwrap_or_default();
+                let _ = writeln!(
+                    report,
+                    "{} {}{kept} name={} language={} digests={} tags={} labels={} since={since}",
+                    row.address.as_str(),
+                    row.status,
+                    row.name.unwrap_or_default(),
+                    row.language.unwrap_or_default(),
+                    words(&row.digests),
+                    words(&row.topics),
+                    words(&labels),
+                );
+            }
+            Err(problem) => {
+                let _ = writeln!(report, "not taken: {problem}");
+            }
+        }
+        Ok::<_, ReadError>(())
+    });
+    match origin {
+        Ok(origin) => format!("an export of {origin}\n{report}"),
+        Err(error) => format!("{report}error: {error}\n"),
+    }
+}
+
+#[test]
+fn every_export_is_read_as_expected() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/import");
+    let mut wrong = String::new();
+    let mut count = 0;
+    for entry in std::fs::read_dir(&folder).expect("the corpus") {
+        let path = entry.expect("readable").path();
+        if path.extension().is_some_and(|extension| extension == "expected") {
+            continue;
+        }
+        count += 1;
+        let expected = folder.join(format!("{}.expected", path.file_name().expect("a name").to_string_lossy()));
+        let report = told(&path);
+        if std::env::var_os("UPDATE_CORPUS").is_some() {
+            std::fs::write(&expected, &report).expect("writable");
+        }
+        if std::fs::read_to_string(&expected).unwrap_or_default() != report {
+            let _ = writeln!(wrong, "{}\n{report}", path.display());
+        }
+    }
+    assert!(count > 10 && wrong.is_empty(), "{wrong}");
+}
+
+fn person(email: &str, status: Status, suppression: Option<Suppression>) -> Person {
+    let since = Some(at("2020-01-02T00:00:00Z"));
+    Person {
+        row: postrider::subscriber::file::Row { status, ..row(email) },
+        labels: Choices::parse("vip"),
+        since,
+        suppression,
+    }
+}
+
+#[test]
+fn an_import_brings_nobody_back_and_keeps_who_left_or_bounced() {
+    every_store(|base| {
+        let (store, random) = (base.open(), Random::seeded(1));
+        for email in ["left@example.org", "barred@example.org"] {
+            store.add_subscriber(&row(email), "cli", &random, monday()).unwrap();
+        }
+        let id = store.find_subscriber(&address("left@example.org"), &random).unwrap().unwrap().id;
+        store.unsubscribe(&id, "link", &random, monday()).unwrap();
+        store.suppress(&address("barred@example.org"), Suppression::Complaint, &random, monday()).unwrap();
+
+        let people = [
+            person("left@example.org", Status::Active, None),
+            person("barred@example.org", Status::Paused, None),
+            person("new@example.org", Status::Active, None),
+            person("dead@example.org", Status::Active, Some(Suppression::Bounce)),
+            person("gone@example.org", Status::Unsubscribed, None),
+        ];
+        let take = |people: &[Person]| -> Vec<Added> {
+            let taken = store.take_over("import x.csv", &random, monday(), |put| {
+                people.iter().map(put).collect::<Result<_, store::Error>>()
+            });
+            taken.unwrap()
+        };
+        use Added::{New, Refused, Same, Suppressed};
+        assert_eq!(take(&people), [Refused, Suppressed, New, New, New]);
+        let found = |email: &str| store.find_subscriber(&address(email), &random).unwrap().unwrap();
+        assert_eq!(found("left@example.org").row.status, Status::Unsubscribed);
+        assert_eq!(found("barred@example.org").suppressed.as_deref(), Some("complaint"));
+        assert_eq!(found("dead@example.org").suppressed.as_deref(), Some("bounce"));
+        assert_eq!(found("gone@example.org").row.status, Status::Unsubscribed);
+        let new = found("new@example.org");
+        assert_eq!(
+            (new.added, new.labels.as_str(), new.source.as_str()),
+            (at("2020-01-02T00:00:00Z"), ";vip;", "import x.csv")
+        );
+        assert_eq!(take(&people[2..3]), [Same]);
+    });
+}
+
+#[test]
+fn a_file_that_breaks_off_adds_nobody_and_a_rehearsal_neither() {
+    let site = Site::new(Plan::to_outbox(), &readers(1));
+    let import = |file: &str, more: &[&str]| site.go(&[&["subscribers", "import", file], more].concat());
+    site.write("list.csv", "email,status\nada@example.org,active\nx,active\nbob@example.org,perhaps\n");
+    let ran = import("list.csv", &["--dry-run"]);
+    assert!(
+        ran.out.contains("nothing was changed") && ran.out.contains("1 new") && ran.out.contains("2 not taken"),
+        "{ran:?}"
+    );
+    site.write("broken.json", "[{\"email\": \"ada@example.org\"}, {\"email\":");
+    let ran = import("broken.json", &[]);
+    assert!(
+        ran.code == Some(1) && ran.err.contains("broken.json:1") && ran.err.contains("nothing was taken"),
+        "{ran:?}"
+    );
+    let ran = import("list.csv", &[]);
+    assert!(ran.out.contains("1 new") && ran.err.contains("list.csv:3") && ran.err.contains("perhaps"), "{ran:?}");
+    let ran = site.go(&["subscribers", "export"]);
+    assert!(
+        ran.out.contains("email,name,language,digests,tags,status,labels\nada@example.org,,,,,active,\n"),
+        "{ran:?}"
+    );
+}
