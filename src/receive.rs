@@ -1,7 +1,7 @@
 //! What comes in by mail: bounces, complaints, wishes to leave and to join.
 //!
 //! A bounce counts where its envelope address carries a tag that we signed (VERP): it names the delivery, and nobody else can make
-//! one. A complaint may also name it by our Message-ID or by the token of its unsubscribe link, which only that reader's mail holds.
+//! one. A complaint may also name it by the token of its unsubscribe link, which only that reader's mail holds.
 //! Everything else is told and changes nothing. Each mail is recorded with its effect in one transaction, and moved after that.
 
 use crate::address::EmailAddress;
@@ -157,12 +157,7 @@ impl Receiver<'_> {
 
     /// The delivery of which a mail is, by what only it holds: the id in its Message-ID, the token in its links.
     fn named(&self, returned: &Returned) -> Result<Option<Sender>, store::Error> {
-        let id = returned.field("message-id").and_then(|id| id.trim_matches(['<', '>', ' ']).split('@').next());
-        if let Some(id) = id.filter(|id| id.contains('.'))
-            && let Some(delivery) = self.store.delivery_sent(&id.to_lowercase())?
-        {
-            return Ok(Some(delivery));
-        }
+        // Not by its Message-ID, which every answer to the mail repeats.
         let links = returned.field("list-unsubscribe").unwrap_or_default();
         let words = links.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-'));
         let subscriber =

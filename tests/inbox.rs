@@ -220,6 +220,7 @@ fn a_complaint_names_its_mail_and_suppresses_at_once() {
         )
     };
     site.write("1.eml", &complaint("not-spam", &format!("Message-ID: <{}@example.org>\n", ada.delivery)));
+    // Whoever was answered by this reader knows the Message-ID.
     site.write("2.eml", &complaint("abuse", &format!("Message-ID: <{}@example.org>\n", ada.delivery)));
     site.write(
         "3.eml",
@@ -230,12 +231,9 @@ fn a_complaint_names_its_mail_and_suppresses_at_once() {
     assert_eq!(read("1.eml")[0][1], "other");
     assert_eq!(read("4.eml"), [["4.eml", "complaint", "-", "none", "none"]]);
     assert_eq!((status(&site, ADA), status(&site, BOB)), ("active".into(), "active".into()));
-    assert_eq!(read("2.eml"), [["2.eml", "complaint", ADA, "none", "suppressed"]]);
+    assert_eq!(read("2.eml"), [["2.eml", "complaint", "-", "none", "none"]]);
     assert_eq!(read("3.eml"), [["3.eml", "complaint", BOB, "none", "suppressed"]]);
-    assert_eq!(
-        (status(&site, ADA), status(&site, BOB)),
-        ("suppressed (complaint)".into(), "suppressed (complaint)".into())
-    );
+    assert_eq!((status(&site, ADA), status(&site, BOB)), ("active".into(), "suppressed (complaint)".into()));
 }
 
 #[test]

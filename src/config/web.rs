@@ -56,18 +56,16 @@ impl Web {
     }
 
     /// Who asks: the other end of the connection, or, where that is a proxy that we trust, the last in `X-Forwarded-For` that is
-    /// none. `forwarded` is that field; entries before the first that cannot be read count for nothing.
+    /// none; `0.0.0.0` where that cannot be read. `forwarded` is that field, empty where there is none.
     pub fn client(&self, peer: IpAddr, forwarded: &str) -> IpAddr {
         let trusted = |address: &IpAddr| self.trusted_proxies.iter().any(|network| network.contains(*address));
         let mut client = plain(peer);
-        for said in forwarded.rsplit(',') {
+        for said in forwarded.rsplit(',').filter(|_| !forwarded.is_empty()) {
             if !trusted(&client) {
                 break;
             }
-            match said.trim().parse() {
-                Ok(address) => client = plain(address),
-                Err(_) => break,
-            }
+            // What a proxy says and nobody understands is nobody that is trusted.
+            client = address_in(said.trim()).map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), plain);
         }
         client
     }
@@ -115,6 +113,12 @@ impl fmt::Debug for Hooks {
 pub struct Network {
     address: IpAddr,
     bits: u8,
+}
+
+/// `203.0.113.9`, `203.0.113.9:4711`, `2001:db8::1`, `[2001:db8::1]:4711`
+fn address_in(said: &str) -> Option<IpAddr> {
+    let bare = said.strip_prefix('[').and_then(|said| said.strip_suffix(']')).unwrap_or(said);
+    bare.parse().ok().or_else(|| said.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 /// An IPv4 address that came over an IPv6 socket is one.
@@ -221,8 +225,16 @@ mod tests {
         assert_eq!(client("203.0.113.9", "198.51.100.1"), "203.0.113.9");
         assert_eq!(client("127.0.0.1", "6.6.6.6, 198.51.100.1, 10.0.0.2"), "198.51.100.1");
         assert_eq!(client("::ffff:127.0.0.1", "198.51.100.1"), "198.51.100.1");
-        for nothing in ["", "unknown", "198.51.100.1, x"] {
-            assert_eq!(client("127.0.0.1", nothing), "127.0.0.1", "{nothing}");
+        for (said, asks) in [
+            ("", "127.0.0.1"),
+            ("unknown", "0.0.0.0"),
+            ("198.51.100.1, x", "0.0.0.0"),
+            ("?, 203.0.113.9", "203.0.113.9"),
+            ("203.0.113.9:4711", "203.0.113.9"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+        ] {
+            assert_eq!(client("127.0.0.1", said), asks, "{said}");
         }
         assert_eq!(Web::default().client("127.0.0.1".parse().unwrap(), "198.51.100.1").to_string(), "127.0.0.1");
     }

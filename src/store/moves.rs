@@ -63,7 +63,8 @@ impl Store {
             let sql = "UPDATE subscribers SET address = $2, hash = $3, changed = $4, decided = 'person' WHERE id = $1";
             let values = [subscriber.into(), consent.address.as_str().into(), consent.hash.as_str().into(), now.into()];
             c.execute(sql, &values)?;
-            if let Some((address, hash)) = left_behind {
+            // Who only writes it another way has left nothing.
+            if let Some((address, hash)) = left_behind.filter(|(_, hash)| *hash != consent.hash) {
                 stay_away(c, subscriber, &address, &hash, random, now)?;
             }
             lift(c, &consent.hash)?;

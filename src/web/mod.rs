@@ -70,7 +70,7 @@ impl Web {
     /// Who asks.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         // A proxy may write a field of its own behind those that came.
-        let fields = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+        let fields = headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or("?"));
         let forwarded: Vec<&str> = fields.collect();
         self.desk.config.web.client(peer, &forwarded.join(","))
     }
