@@ -7,6 +7,7 @@ use postrider::post::Problem;
 use postrider::random::Random;
 use postrider::store;
 use postrider::store::subscribers::Added;
+use postrider::subscriber::file::Row;
 use postrider::subscriber::import::{Person, ReadError, read};
 use postrider::subscriber::{Choices, Status, Suppression};
 use std::fmt::Write as _;
@@ -106,7 +107,7 @@ fn an_import_brings_nobody_back_and_keeps_who_left_or_bounced() {
             taken.unwrap()
         };
         use Added::{New, Refused, Same, Suppressed};
-        assert_eq!(take(&people), [Refused, Suppressed, New, New, New]);
+        assert_eq!(take(&people), [Refused, Suppressed, New, Suppressed, New]);
         let found = |email: &str| store.find_subscriber(&address(email), &random).unwrap().unwrap();
         assert_eq!(found("left@example.org").row.status, Status::Unsubscribed);
         assert_eq!(found("barred@example.org").suppressed.as_deref(), Some("complaint"));
@@ -118,6 +119,11 @@ fn an_import_brings_nobody_back_and_keeps_who_left_or_bounced() {
             (at("2020-01-02T00:00:00Z"), ";vip;", "import x.csv")
         );
         assert_eq!(take(&people[2..3]), [Same]);
+        // What a file does not say stays.
+        let chosen = Row { topics: Choices::parse("snow"), status: Status::Paused, ..row("rest@example.org") };
+        store.add_subscriber(&chosen, "form", &random, monday()).unwrap();
+        assert_eq!(take(&[person("rest@example.org", Status::Active, None)]), [Same]);
+        assert_eq!(found("rest@example.org").row, chosen);
     });
 }
 
@@ -144,4 +150,59 @@ fn a_file_that_breaks_off_adds_nobody_and_a_rehearsal_neither() {
         ran.out.contains("email,name,language,digests,tags,status,labels\nada@example.org,,,,,active,\n"),
         "{ran:?}"
     );
+}
+
+#[test]
+fn who_is_forgotten_leaves_a_hash_and_is_not_taken_again() {
+    every_store(|base| {
+        let (store, random) = (base.open(), Random::seeded(1));
+        let ada = address("ada@example.org");
+        store.add_subscriber(&row("ada@example.org"), "cli", &random, monday()).unwrap();
+        assert!(store.forget(&ada, &random, monday()).unwrap());
+        assert_eq!(store.suppression(&ada, &random).unwrap().as_deref(), Some("erased"));
+        for table in ["subscribers", "events", "suppressions", "deliveries", "consents"] {
+            let columns = if table == "events" { "text" } else { "address" };
+            let sql = format!("SELECT COUNT(*) FROM {table} WHERE {columns} LIKE '%ada@%'");
+            assert_eq!(base.look(&sql), "0", "{table}");
+        }
+        let again = person("ada@example.org", Status::Active, None);
+        let taken = store.take_over("import x.csv", &random, monday(), |put| put(&again));
+        assert_eq!(taken.unwrap(), Added::Refused);
+        assert!(!store.forget(&address("nobody@example.org"), &random, monday()).unwrap());
+    });
+}
+
+#[test]
+fn a_person_is_given_all_that_is_stored_until_they_are_forgotten() {
+    let site = Site::new(Plan::to_outbox(), &readers(2));
+    site.json(crate::support::site::NOON, &["run"]);
+    let ran = site.go(&["subscribers", "export", "ok-1@sink.test"]);
+    let all: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(all["subscriber"]["address"], "ok-1@sink.test");
+    assert!(all["story"]["events"].as_array().is_some_and(|events| events.len() > 2), "{ran:?}");
+    let ran = site.go(&["subscribers", "forget", "ok-1@sink.test"]);
+    assert!(ran.code == Some(0) && ran.err.contains("subscribers.csv"), "{ran:?}");
+    assert_eq!(site.go(&["subscribers", "export", "ok-1@sink.test"]).code, Some(0), "that they were erased is told");
+    let listed = site.go(&["subscribers", "list"]);
+    assert!(
+        listed.out.contains("ok-0@") && !listed.out.contains("ok-1@") && !listed.out.contains("erased@"),
+        "{listed:?}"
+    );
+    // The row is still in the file, and brings nobody back.
+    site.json(crate::support::site::NOON, &["run"]);
+    assert!(!site.go(&["subscribers", "list"]).out.contains("ok-1@"));
+}
+
+#[test]
+fn who_left_becomes_no_reader_elsewhere() {
+    let site = Site::new(Plan::to_outbox(), &readers(1));
+    let list = "email,name,tags,status,language\nada@example.org,\"Lovelace, Ada\",travel,active,en\nleft@example.org,,,unsubscribed,\n\
+                dead@example.org,,,bounced,\nrest@example.org,,,paused,\n";
+    site.write("list.csv", list);
+    site.go(&["subscribers", "import", "list.csv"]);
+    let export = |form: &str| site.go(&["subscribers", "export", "--as", form]);
+    insta::assert_snapshot!("export-csv", export("csv").out);
+    insta::assert_snapshot!("export-listmonk", export("listmonk").out);
+    insta::assert_snapshot!("export-buttondown", export("buttondown").out);
+    assert!(export("listmonk").err.contains("3 who left"), "{:?}", export("listmonk"));
 }

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use crate::clock::Span;
+use crate::subscriber::export::Form;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -196,10 +197,18 @@ pub enum SubscribersAction {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Print the list as CSV
+    /// Print the list as CSV; or all that is stored of one person, as JSON
     Export {
-        /// One person alone
+        /// The person
         address: Option<String>,
+        /// For whom
+        #[arg(long = "as", value_enum, default_value_t, conflicts_with = "address")]
+        form: Form,
+    },
+    /// Erase all that is stored of a person; a salted hash remains, so that nobody mails them again
+    Forget {
+        /// Their address
+        address: String,
     },
 }
 

@@ -2,12 +2,14 @@
 
 use super::arguments::{Global, SubscribersAction};
 use super::setup::Setup;
-use super::{Exit, say};
+use super::{Exit, say, why};
 use crate::address::EmailAddress;
 use crate::post::Problem;
-use crate::store::subscribers::Added;
+use crate::store::erasure::ERASED;
+use crate::store::subscribers::{Added, Subscriber};
 use crate::store::{Mode, Store};
-use crate::subscriber::file::{self, Row};
+use crate::subscriber::export::{Form, Listed};
+use crate::subscriber::file::Row;
 use crate::subscriber::import::{self, Person};
 use crate::subscriber::{Choices, Status, Suppression, clean_name};
 use anyhow::{Context, Result, anyhow, bail};
@@ -31,7 +33,9 @@ pub(super) fn run(global: &Global, action: &SubscribersAction) -> Result<Exit> {
         SubscribersAction::Remove { address, suppress } => remove(global, &setup, &parse(address)?, *suppress),
         SubscribersAction::List => list(global, &setup),
         SubscribersAction::Import { file, dry_run } => import(global, &setup, file, *dry_run),
-        SubscribersAction::Export { address } => export(global, &setup, address.as_deref()),
+        SubscribersAction::Export { address: None, form } => export(global, &setup, *form),
+        SubscribersAction::Export { address: Some(address), .. } => all_of(&setup, &parse(address)?),
+        SubscribersAction::Forget { address } => forget(global, &setup, &parse(address)?),
     }
 }
 
@@ -103,25 +107,17 @@ fn list(global: &Global, setup: &Setup) -> Result<Exit> {
     let store = setup.existing_store()?;
     if global.json {
         let mut all = Vec::new();
-        store.each_subscriber(|s| {
-            all.push(serde_json::json!({
-                "address": s.row.address.as_str(), "name": s.row.name, "language": s.row.language,
-                "digests": s.row.digests.iter().collect::<Vec<_>>(), "tags": s.row.topics.iter().collect::<Vec<_>>(),
-                "labels": s.labels.iter().collect::<Vec<_>>(), "status": s.row.status.as_str(), "suppressed": s.suppressed, "source": s.source, "added": s.added.to_rfc3339(),
-            }));
-            Ok(())
-        })?;
+        each(&store, |s| all.push(shown(&s)))?;
         say::json(&serde_json::json!({ "subscribers": all }))?;
         return Ok(Exit::Done);
     }
     let mut count = 0;
-    store.each_subscriber(|s| {
+    each(&store, |s| {
         count += 1;
         let state = s.suppressed.map_or_else(|| s.row.status.to_string(), |reason| format!("suppressed ({reason})"));
         say::line(
             format!("{:<36} {:<14} {}", s.row.address.as_str(), state, s.row.name.unwrap_or_default()).trim_end(),
         );
-        Ok(())
     })?;
     say::remark(global, say::count(count, "subscriber"));
     Ok(Exit::Done)
@@ -193,39 +189,80 @@ fn import(global: &Global, setup: &Setup, path: &Path, dry_run: bool) -> Result<
     Ok(if global.strict && left_out > 0 { Exit::Problems } else { Exit::Done })
 }
 
-fn export(global: &Global, setup: &Setup, address: Option<&str>) -> Result<Exit> {
+/// Everybody, as CSV.
+fn export(global: &Global, setup: &Setup, form: Form) -> Result<Exit> {
     let store = setup.existing_store()?;
     if global.json {
         bail!("export prints CSV\n  help: `postrider subscribers list --json` prints JSON");
     }
-    let only = address.map(parse).transpose()?;
     let mut out = csv::Writer::from_writer(std::io::stdout().lock());
-    out.write_record(file::header().into_iter().chain(["labels"]))?;
-    let mut broken = None;
-    write_all(&store, only.as_ref(), |row, labels| {
-        broken = broken.take().or_else(|| file::write_row(&mut out, row, labels).err());
+    out.write_record(form.header())?;
+    let (mut broken, mut left_out) = (None, 0);
+    each(&store, |s| {
+        let suppressed = s.suppressed.as_deref();
+        match form.line(&Listed { row: &s.row, labels: &s.labels, since: s.added, suppressed }) {
+            Some(line) => broken = broken.take().or_else(|| out.write_record(line).err()),
+            None => left_out += 1,
+        }
     })?;
     out.flush()?;
-    match broken {
-        Some(error) => Err(error.into()),
-        None => Ok(Exit::Done),
+    if left_out > 0 {
+        say::remark(global, format!("{left_out} who left, pause or must not be mailed have no place in it"));
     }
+    broken.map_or(Ok(Exit::Done), |error| Err(error.into()))
 }
 
-fn write_all(store: &Store, only: Option<&EmailAddress>, mut write: impl FnMut(&Row, &Choices)) -> Result<()> {
+/// All that is stored of a person (GDPR, article 15), as one JSON document.
+fn all_of(setup: &Setup, address: &EmailAddress) -> Result<Exit> {
+    let store = setup.existing_store()?;
+    let story = store.story(address, &setup.random)?;
+    let stored = store.find_subscriber(address, &setup.random)?.filter(|s| !is_erased(s));
+    if stored.is_none() && story.events.is_empty() {
+        bail!("nothing is stored of {}", address.as_str());
+    }
+    let subscriber = stored.as_ref().map(shown);
+    say::json(&serde_json::json!({ "subscriber": subscriber, "story": why::document(address, story) }))?;
+    Ok(Exit::Done)
+}
+
+fn forget(global: &Global, setup: &Setup, address: &EmailAddress) -> Result<Exit> {
+    let store = setup.existing_store()?;
+    let done = match store.forget(address, &setup.random, setup.clock.now())? {
+        true => "forgotten; a salted hash remains",
+        false => "nothing was known of it",
+    };
+    if let Some(file) = setup.config.subscribers.file.as_ref().filter(|_| done.starts_with("forgotten")) {
+        say::remark(global, format!("a row of theirs in {} has no effect any more; delete it there", file.display()));
+    }
+    told(
+        global,
+        &serde_json::json!({ "address": address.as_str(), "done": done }),
+        &format!("{}: {done}", address.as_str()),
+    )
+}
+
+/// Everybody who was not erased.
+fn each(store: &Store, mut take: impl FnMut(Subscriber)) -> Result<()> {
     store.each_subscriber(|s| {
-        if only.is_none_or(|only| only.identity() == s.row.address.identity()) {
-            // Pending and absent people are no readers; whoever imports the file elsewhere must not make them so.
-            let status = if s.suppressed.is_some() || !matches!(s.row.status, Status::Active | Status::Paused) {
-                Status::Unsubscribed
-            } else {
-                s.row.status
-            };
-            write(&Row { status, ..s.row }, &s.labels);
+        if !is_erased(&s) {
+            take(s);
         }
         Ok(())
     })?;
     Ok(())
+}
+
+fn is_erased(subscriber: &Subscriber) -> bool {
+    subscriber.row.address.as_str() == ERASED
+}
+
+fn shown(s: &Subscriber) -> serde_json::Value {
+    serde_json::json!({
+        "address": s.row.address.as_str(), "name": s.row.name, "language": s.row.language,
+        "digests": s.row.digests.iter().collect::<Vec<_>>(), "tags": s.row.topics.iter().collect::<Vec<_>>(),
+        "labels": s.labels.iter().collect::<Vec<_>>(), "status": s.row.status.as_str(), "suppressed": s.suppressed,
+        "source": s.source, "added": s.added.to_rfc3339(),
+    })
 }
 
 fn told(global: &Global, document: &serde_json::Value, words: &str) -> Result<Exit> {

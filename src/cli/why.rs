@@ -25,7 +25,7 @@ pub(super) fn run(global: &Global, address: &str) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn document(address: &EmailAddress, story: Story) -> report::Why {
+pub(super) fn document(address: &EmailAddress, story: Story) -> report::Why {
     let event = |e: Event| report::Event {
         at: e.at.to_rfc3339_opts(SecondsFormat::Millis, true),
         kind: e.kind,

@@ -290,6 +290,22 @@ pub(super) fn hash_of(c: &mut Connection, address: &EmailAddress, random: &Rando
     Ok(address_hash(&mint(c, "salt", random)?, &address.identity()))
 }
 
+/// Another program's row beside what is known: what it does not say stays, and so does what a person chose here, but that they left.
+fn beside(c: &mut Connection, hash: &str, row: &file::Row) -> Result<file::Row, Error> {
+    let sql = "SELECT name, language, digests, topics, status FROM subscribers WHERE hash = $1";
+    let Some(known) = c.query_one(sql, &[hash.into()])? else { return Ok(row.clone()) };
+    let kept = |text: String, new: &Choices| if text.is_empty() { new.clone() } else { Choices::from_stored(text) };
+    let status = known.text(4)?.parse().map_err(Error::Corrupt)?;
+    Ok(file::Row {
+        address: row.address.clone(),
+        name: known.maybe_text(0)?.or_else(|| row.name.clone()),
+        language: known.maybe_text(1)?.or_else(|| row.language.clone()),
+        digests: kept(known.text(2)?, &row.digests),
+        topics: kept(known.text(3)?, &row.topics),
+        status: if status == Status::Paused && row.status == Status::Active { status } else { row.status },
+    })
+}
+
 fn take_over(
     c: &mut Connection,
     salt: &str,
@@ -304,7 +320,8 @@ fn take_over(
     if suppressed.as_deref() == Some("erased") {
         return Ok(Added::Refused);
     }
-    let added = put(c, salt, &person.row, source, 0, random, now)?;
+    let row = beside(c, &hash, &person.row)?;
+    let added = put(c, salt, &row, source, 0, random, now)?;
     if added == Added::New {
         let sql = "UPDATE subscribers SET labels = $2, added = $3 WHERE hash = $1";
         c.execute(sql, &[hash.as_str().into(), person.labels.as_str().into(), person.since.unwrap_or(now).into()])?;
@@ -313,10 +330,13 @@ fn take_over(
         c.execute(sql, &[hash.as_str().into(), person.labels.as_str().into()])?;
     }
     match person.suppression {
-        Some(reason) if suppressed.is_none() => {
+        // A bounce that became a complaint, or the owner's word, is one from then on.
+        Some(reason)
+            if suppressed.as_deref().is_none_or(|before| before == "bounce" && reason != Suppression::Bounce) =>
+        {
             suppress(c, &hash, person.row.address.as_str(), reason, None, now)?;
             cancel_queued(c, "hash", &hash)?;
-            Ok(added)
+            Ok(if added == Added::Refused { added } else { Added::Suppressed })
         }
         None if suppressed.is_some() && added != Added::Same => Ok(Added::Suppressed),
         _ => Ok(added),
@@ -355,7 +375,8 @@ fn put(
             mark.into(),
         ];
         c.execute(sql, &values)?;
-        event(c, &id, "subscribed", source, random, now)?;
+        let kind = if row.status == Status::Unsubscribed { "unsubscribed" } else { "subscribed" };
+        event(c, &id, kind, source, random, now)?;
         return Ok(Added::New);
     };
     let id = known.text(0)?;

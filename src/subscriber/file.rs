@@ -143,21 +143,7 @@ impl<R: Read> Iterator for Rows<R> {
     }
 }
 
-/// One row as CSV, for `export`.
-pub fn write_row(to: &mut csv::Writer<impl std::io::Write>, row: &Row, labels: &Choices) -> csv::Result<()> {
-    let join = |choices: &Choices| choices.iter().collect::<Vec<_>>().join(";");
-    to.write_record([
-        row.address.as_str(),
-        row.name.as_deref().unwrap_or_default(),
-        row.language.as_deref().unwrap_or_default(),
-        &join(&row.digests),
-        &join(&row.topics),
-        row.status.as_str(),
-        &join(labels),
-    ])
-}
-
-/// The header that [`write_row`]'s rows stand under.
+/// The names of the columns.
 pub fn header() -> [&'static str; 6] {
     COLUMNS
 }

@@ -1,6 +1,7 @@
 //! A person who reads: an address, a state, what they chose. And those who must not be mailed.
 
 pub mod asking;
+pub mod export;
 pub mod file;
 pub mod import;
 

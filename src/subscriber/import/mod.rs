@@ -13,7 +13,7 @@ use crate::address::EmailAddress;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::fmt;
-use tables::{COLUMNS, SIGNS, STANDINGS};
+use tables::{BARRING, BESIDE, COLUMNS, SIGNS, STANDINGS};
 
 /// Whose export it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,11 +62,16 @@ enum Field {
     Status,
     Since,
     Attributes,
-    LeftAt,
-    BouncedAt,
+    Left,
+    Bounced,
     Wants,
+    Confirmed,
+    OptIn,
     Lists,
 }
+
+/// What to do about a quote that is not closed.
+pub(super) const UNCLOSED: &str = "close it, or export the list again";
 
 /// Where a person stood there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +103,6 @@ pub struct Person {
 struct Columns {
     origin: Origin,
     places: [Option<usize>; COLUMNS.len()],
-    /// Whether `email disabled` is meant, and not its opposite.
-    disables: bool,
     /// Where all stand whom the file names.
     all: Option<Standing>,
 }
@@ -112,7 +115,8 @@ impl Columns {
             |name: &String| super::file::header().iter().chain(["labels", "since"].iter()).any(|own| own == name);
         let origin = match SIGNS.iter().find(|(_, signs)| signs.iter().all(|sign| place(sign).is_some())) {
             Some((origin, _)) => *origin,
-            None if place("email").is_some() && names.iter().all(ours) => Origin::Postrider,
+            // Anybody may call their columns `email`, `name` and `tags`.
+            None if place("digests").is_some() && names.iter().all(ours) => Origin::Postrider,
             None => Origin::Other,
         };
         let mut places = COLUMNS.map(|(_, spellings)| spellings.iter().find_map(|spelling| place(spelling)));
@@ -120,7 +124,7 @@ impl Columns {
         if origin != Origin::Postrider {
             places[Field::Labels as usize] = None;
         }
-        Columns { origin, places, disables: place("email disabled").is_some(), all: None }
+        Columns { origin, places, all: None }
     }
 
     /// Mailchimp has a file for each standing, of the same columns.
@@ -132,9 +136,20 @@ impl Columns {
             ("cleaned", Standing::Bounced),
         ];
         if self.origin == Origin::Mailchimp {
-            self.all = stands.iter().find(|(start, _)| name.starts_with(start)).map(|(_, standing)| *standing);
+            self.all = stands.iter().find(|(part, _)| name.contains(part)).map(|(_, standing)| *standing);
         }
         self
+    }
+
+    /// A column that may say who must not be mailed, and that nobody understands.
+    fn not_understood(names: &[String]) -> Option<&String> {
+        let known = |name: &str| COLUMNS.iter().any(|(_, spellings)| spellings.contains(&name));
+        names.iter().find(|name| {
+            let name = plain(name);
+            BARRING.iter().any(|part| name.contains(part))
+                && !BESIDE.iter().any(|part| name.contains(part))
+                && !known(&name)
+        })
     }
 
     fn has(&self, field: Field) -> bool {
@@ -178,6 +193,12 @@ impl Record<'_> {
                 ));
             }
         };
+        if self.cell(Field::Name).contains('\n') || self.cell(Field::Email).contains('\n') {
+            return Err((
+                "a quote is opened here and not closed, so that the lines below are part of it".to_owned(),
+                UNCLOSED,
+            ));
+        }
         let attributes: Value = serde_json::from_str(self.cell(Field::Attributes)).unwrap_or(Value::Null);
         let attribute = |key: &str| attributes.get(key).and_then(Value::as_str).map(str::to_owned);
         let name = match self.cell(Field::Name) {
@@ -216,11 +237,23 @@ impl Record<'_> {
         if let Some(standing) = self.columns.all {
             return Ok(standing);
         }
-        if !self.cell(Field::BouncedAt).is_empty() {
+        // A day, or a yes.
+        let is_so =
+            |field: Field| !matches!(&*plain(self.cell(field)), "" | "false" | "no" | "0" | "null" | "none" | "n");
+        let is_not_so =
+            |field: Field| self.columns.has(field) && matches!(&*plain(self.cell(field)), "false" | "no" | "0" | "n");
+        if is_so(Field::Bounced) {
             return Ok(Standing::Bounced);
         }
-        if !self.cell(Field::LeftAt).is_empty() {
+        if is_so(Field::Left) {
             return Ok(Standing::Left);
+        }
+        // Mailchimp's contacts of a shop, who never asked for mail, have no day on which they did.
+        let times = [Field::OptIn, Field::Since];
+        if self.columns.origin == Origin::Mailchimp
+            && times.iter().all(|field| self.columns.has(*field) && self.cell(*field).is_empty())
+        {
+            return Ok(Standing::Unconfirmed);
         }
         let said = self.cell(Field::Status);
         let word = plain(said);
@@ -231,21 +264,28 @@ impl Record<'_> {
                 "write active, paused, unsubscribed, bounced or complained",
             )
         })?;
-        let wants = plain(self.cell(Field::Wants));
-        let refuses = match self.columns.disables {
-            true => matches!(&*wants, "true" | "1" | "yes"),
-            false => self.columns.has(Field::Wants) && matches!(&*wants, "false" | "0" | "no"),
-        };
-        let refuses = refuses || left_all(self.cell(Field::Lists));
-        Ok(if standing == Standing::Active && refuses { Standing::Left } else { standing })
+        let of_lists = of_lists(self.cell(Field::Lists));
+        Ok(match standing {
+            Standing::Active if is_not_so(Field::Wants) => Standing::Left,
+            Standing::Active if is_not_so(Field::Confirmed) => Standing::Unconfirmed,
+            Standing::Active => of_lists,
+            standing => standing,
+        })
     }
 }
 
-/// listmonk's `lists` of a person who left all of them.
-fn left_all(cell: &str) -> bool {
+/// What listmonk's `lists` of a person say: they are a reader of one; else they never confirmed, or left all.
+fn of_lists(cell: &str) -> Standing {
     let lists: Vec<Value> = serde_json::from_str(cell).unwrap_or_default();
-    let left = |list: &Value| list.get("subscription_status").and_then(Value::as_str) == Some("unsubscribed");
-    !lists.is_empty() && lists.iter().all(left)
+    let says = |list: &Value, key: &str, word: &str| list.get(key).and_then(Value::as_str) == Some(word);
+    let left = |list: &&Value| says(list, "subscription_status", "unsubscribed");
+    // Those of a list without double opt-in stay unconfirmed, and are mailed.
+    let asked = |list: &&Value| says(list, "subscription_status", "unconfirmed") && says(list, "optin", "double");
+    match () {
+        () if lists.iter().any(|list| !left(&list) && !asked(&list)) || lists.is_empty() => Standing::Active,
+        () if lists.iter().any(|list| asked(&list)) => Standing::Unconfirmed,
+        () => Standing::Left,
+    }
 }
 
 /// `"a, b","c"`, `["a", "c"]`, `a; c` and `a, c`.

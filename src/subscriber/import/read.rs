@@ -50,9 +50,11 @@ pub fn read<E: From<ReadError>>(
     let start = source.fill_buf().map_err(|e| form(format!("it cannot be read ({e})"), "check its permissions"))?;
     let list = List { path, topics, now };
     match start {
-        [b'P', b'K', 3, 4, ..] => {
-            Err(form("this is a ZIP archive".to_owned(), "unpack it, and import each of the files in it").into())
-        }
+        [b'P', b'K', 3, 4, ..] => Err(form(
+            "this is a ZIP archive, or a spreadsheet".to_owned(),
+            "unpack it and import each of the files in it; save a spreadsheet as CSV",
+        )
+        .into()),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             Err(form("the file is UTF-16".to_owned(), "save it as UTF-8, for example with `iconv -f utf-16 -t utf-8`")
                 .into())
@@ -61,6 +63,12 @@ pub fn read<E: From<ReadError>>(
             let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
             match start.iter().find(|byte| !byte.is_ascii_whitespace()) {
                 Some(b'[' | b'{') => list.json(source, take),
+                _ if start.starts_with(b"sep=") && start.len() > 5 => {
+                    // Excel's word for it.
+                    let sign = start[4];
+                    source.skip_until(b'\n').map_err(|e| form(e.to_string(), "export it again"))?;
+                    list.csv(source, sign, take)
+                }
                 _ => {
                     let line: Vec<u8> = start.iter().copied().take_while(|byte| *byte != b'\n').collect();
                     list.csv(source, delimiter(&line), take)
@@ -110,6 +118,15 @@ impl List<'_> {
         builder.delimiter(delimiter).flexible(true).trim(csv::Trim::All).terminator(csv::Terminator::Any(b'\n'));
         let mut reader = builder.from_reader(source);
         let names: Vec<String> = reader.headers().map_err(broken)?.iter().map(str::to_owned).collect();
+        self.understood(&names)?;
+        if names.iter().any(|name| name.contains('\r')) {
+            return Err(ReadError::Form {
+                path: self.path.to_owned(),
+                message: "its lines end as on a Macintosh of old".to_owned(),
+                help: "save it with line ends of today, for example with `tr '\\r' '\\n'`",
+            }
+            .into());
+        }
         let columns = Columns::of(&names).by_file(self.path);
         if !columns.has(super::Field::Email) {
             return Err(self.no_email().into());
@@ -120,10 +137,34 @@ impl List<'_> {
                 continue;
             }
             let line = row.position().map(|place| place.line() as u32);
+            if row.len() < names.len() {
+                let message =
+                    format!("the row has {} of {} columns, and may leave out that they left", row.len(), names.len());
+                take(Err(self.problem(line, message, "export the list again, or write the commas that are missing")))?;
+                continue;
+            }
             let person = Record { columns: &columns, cells: &|at| row.get(at) }.person(self.topics, self.now);
-            take(person.map_err(|(message, help)| self.problem(line, message, help)))?;
+            match person {
+                // What follows it is no row any more.
+                Err((message, super::UNCLOSED)) => {
+                    let line = u64::from(line.unwrap_or(1));
+                    return Err(ReadError::Broken { path: self.path.to_owned(), line, message }.into());
+                }
+                person => take(person.map_err(|(message, help)| self.problem(line, message, help)))?,
+            }
         }
         Ok(columns.origin)
+    }
+
+    /// Better no import than one of those who left.
+    fn understood(&self, names: &[String]) -> Result<(), ReadError> {
+        Columns::not_understood(names).map_or(Ok(()), |name| {
+            Err(ReadError::Form {
+                path: self.path.to_owned(),
+                message: format!("the column {name:?} may say who must not be mailed, and nobody knows how"),
+                help: "call it `unsubscribed` or `bounced` with yes and no, or make it a `status`; or delete it",
+            })
+        })
     }
 
     fn problem(&self, line: Option<u32>, message: String, help: &str) -> Problem {

@@ -3,7 +3,7 @@
 use super::{Field, Origin, Standing};
 
 /// Columns by their names: lower case, with blanks for `_`, `-` and `.`. The first that a file has is taken.
-pub(super) const COLUMNS: [(Field, &[&str]); 15] = [
+pub(super) const COLUMNS: [(Field, &[&str]); 17] = [
     (
         Field::Email,
         &[
@@ -43,9 +43,27 @@ pub(super) const COLUMNS: [(Field, &[&str]); 15] = [
         ],
     ),
     (Field::Attributes, &["attributes", "attribs", "metadata"]),
-    (Field::LeftAt, &["unsub time", "unsubscription date", "unsubscribed at", "unsubscribe date"]),
-    (Field::BouncedAt, &["clean time", "bounced at", "bounce date"]),
-    (Field::Wants, &["subscribed to emails", "email disabled"]),
+    (
+        Field::Left,
+        &[
+            "unsub time",
+            "unsubscription date",
+            "unsubscribed at",
+            "unsubscribe date",
+            "deleted at",
+            "email disabled",
+            "unsubscribed",
+            "opted out",
+            "opt out",
+            "optout",
+            "has opted out",
+            "do not email",
+        ],
+    ),
+    (Field::Bounced, &["clean time", "bounced at", "bounce date", "bounced", "is bounced", "hard bounced"]),
+    (Field::Wants, &["subscribed to emails", "subscribed", "is subscribed", "opted in", "opt in", "accepts marketing"]),
+    (Field::Confirmed, &["confirmed", "is confirmed", "verified"]),
+    (Field::OptIn, &["optin time"]),
     (Field::Lists, &["lists"]),
 ];
 
@@ -113,3 +131,10 @@ pub(super) const STANDINGS: [(Standing, &[&str]); 7] = [
         &["unconfirmed", "pending", "unactivated", "nonsubscribed", "transactional", "awaiting confirmation", "absent"],
     ),
 ];
+
+/// A column with one of these in its name may say who must not be mailed: one that is not understood stops the import.
+pub(super) const BARRING: &[&str] =
+    &["unsub", "opt out", "optout", "opted out", "bounc", "suppress", "blocked", "complain", "spam"];
+
+/// Beside one of those: it says why or when besides, not who.
+pub(super) const BESIDE: &[&str] = &["reason", "campaign", "title", "other", "count", "score"];
