@@ -80,6 +80,11 @@ impl Receiver<'_> {
         let effects: Vec<Effect> = found.rows.iter().filter_map(|row| row.effect.clone()).collect();
         let arrival = Arrival { hash: &hash, kind: found.kind };
         let Some(done) = self.store.take_in(arrival, &effects, self.settings, self.random, self.now)? else {
+            // Whoever took it in may have been stopped before they could say that nobody heard it.
+            if found.asks.is_some() && !mail.automatic {
+                self.store.leave_unread(&hash)?;
+                disposal = Disposal::Unread;
+            }
             return Ok((Vec::new(), disposal));
         };
         found.note(&done);

@@ -414,3 +414,43 @@ fn what_is_wrong_with_a_mailbox_is_told() {
     let ran = site.go(&["inbox"]);
     assert!(ran.err.contains("there is no [inbox]\n  help: "), "{ran:?}");
 }
+
+#[test]
+fn no_mail_takes_the_place_of_another_of_its_name() {
+    let site = sent();
+    for folder in ["md/new", "md/cur", "md/tmp", "md/.Postrider.Unread/cur"] {
+        fs::create_dir_all(site.path(folder)).unwrap();
+    }
+    for (place, word) in [("new/1.x", "one"), ("cur/1.x:2,", "two"), (".Postrider.Unread/cur/1.x:2,S", "three")] {
+        site.write(&format!("md/{place}"), &format!("From: eve@example.net\nSubject: Hi\n\n{word}\n"));
+    }
+    site.json(NOON, &["inbox", "maildir:md"]);
+    let kept = fs::read_dir(site.path("md/.Postrider.Unread/cur")).unwrap();
+    let mut words: Vec<String> = kept.map(|mail| fs::read_to_string(mail.unwrap().path()).unwrap()).collect();
+    words.sort();
+    let words: Vec<&str> = words.iter().map(|mail| mail.trim().rsplit('\n').next().unwrap()).collect();
+    assert_eq!(words, ["one", "three", "two"]);
+}
+
+#[test]
+fn who_asks_is_kept_for_the_owner_also_where_the_first_run_was_stopped() {
+    let site = sent();
+    for folder in ["md/new", "md/cur", "md/tmp"] {
+        fs::create_dir_all(site.path(folder)).unwrap();
+    }
+    site.write("md/new/1.x", "From: eve@example.net\nTo: bounces@news.example.org\nSubject: unsubscribe\n\nplease\n");
+    // It cannot be moved: taken in, and no more.
+    site.write("md/.Postrider.Unread", "");
+    assert_eq!(site.go(&["inbox", "maildir:md"]).code, Some(1));
+    fs::remove_file(site.path("md/.Postrider.Unread")).unwrap();
+    site.json(NOON, &["inbox", "maildir:md"]);
+    assert_eq!(fs::read_dir(site.path("md/.Postrider.Unread/cur")).unwrap().count(), 1);
+}
+
+#[test]
+fn nobody_else_on_the_machine_reads_the_store() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = sent();
+    let mode = fs::metadata(site.path("postrider.db")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}

@@ -3,6 +3,7 @@
 use super::{Error, Item, Place};
 use std::collections::VecDeque;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 pub(super) struct Maildir {
@@ -61,10 +62,33 @@ impl Maildir {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (unique, flags) = name.split_once(":2,").unwrap_or((&name, ""));
         let seen = if flags.contains('S') { flags.to_owned() } else { sorted(flags) };
-        let to = folder.join("cur").join(format!("{unique}:2,{seen}"));
-        fs::rename(path, &to)
-            .or_else(gone)
-            .map_err(|e| Error::file(path, format!("cannot be moved to {}: {e}", to.display())))
+        // Names are unique in one folder, not between `new`, `cur` and another: none may take another's place.
+        let names = std::iter::once(unique.to_owned()).chain((2..).map(|n: u32| format!("{unique}-{n}")));
+        for name in names {
+            let to = folder.join("cur").join(format!("{name}:2,{seen}"));
+            match moved(path, &to) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                other => {
+                    let told = |e| Error::file(path, format!("cannot be moved to {}: {e}", to.display()));
+                    return other.or_else(gone).map_err(told);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Unlike a rename, it takes nothing's place; who is killed between the two steps leaves one mail under two names.
+fn moved(from: &Path, to: &Path) -> std::io::Result<()> {
+    match fs::hard_link(from, to) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let number = |path: &Path| fs::metadata(path).map(|facts| (facts.dev(), facts.ino()));
+            if number(from)? == number(to)? { fs::remove_file(from) } else { Err(error) }
+        }
+        // Not every disk can.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound || to.exists() => Err(error),
+        Err(_) => fs::rename(from, to),
+        Ok(()) => fs::remove_file(from),
     }
 }
 

@@ -6,6 +6,7 @@
 use super::Error;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::collections::HashMap;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -64,6 +65,8 @@ const ALONE: i64 = 0x706F_7374;
 impl Connection {
     /// Opens or creates a SQLite file.
     pub fn sqlite(path: &Path) -> Result<Self, Error> {
+        // It holds addresses, and mostly the secret that signs links; what SQLite puts beside it has the same permissions.
+        let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         Self::configure(rusqlite::Connection::open(path)?)
     }
 
@@ -126,6 +129,15 @@ impl Connection {
 
     fn journal(&mut self, pragma: &str) -> Result<String, Error> {
         self.query_one(pragma, &[])?.map_or(Ok(String::new()), |row| row.text(0))
+    }
+
+    /// Room for a transaction that writes all over the tables: with the little that is enough for all others, SQLite would write and
+    /// read the same pages again and again.
+    pub fn make_room(&mut self) -> Result<(), Error> {
+        match self.is_sqlite() {
+            true => self.batch("PRAGMA cache_size = -49152"),
+            false => Ok(()),
+        }
     }
 
     /// Whether it is SQLite.
