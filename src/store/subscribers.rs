@@ -92,7 +92,7 @@ impl Store {
     ) -> Result<Added, Error> {
         self.connection().transaction(Write::Shared, |c| {
             let salt = mint(c, "salt", random)?;
-            put(c, &salt, row, source, 0, random, now)
+            put(c, &salt, row, Origin::of(source, now), random, now)
         })
     }
 
@@ -105,7 +105,9 @@ impl Store {
         now: DateTime<Utc>,
         rows: impl FnOnce(&mut dyn FnMut(&Person) -> Result<Added, Error>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.connection().transaction(Write::Shared, |c| {
+        let mut connection = self.connection();
+        connection.make_room()?;
+        connection.transaction(Write::Shared, |c| {
             let salt = mint(c, "salt", random)?;
             rows(&mut |person| take_over(c, &salt, person, source, random, now))
         })
@@ -121,7 +123,7 @@ impl Store {
     ) -> Result<Vec<Added>, Error> {
         self.connection().transaction(Write::Shared, |c| {
             let salt = mint(c, "salt", random)?;
-            rows.iter().map(|row| put(c, &salt, row, source, 0, random, now)).collect()
+            rows.iter().map(|row| put(c, &salt, row, Origin::of(source, now), random, now)).collect()
         })
     }
 
@@ -144,7 +146,7 @@ impl Store {
             let mut synced = Synced::default();
             for row in rows {
                 synced.rows += 1;
-                match put(c, &salt, &row?, "file", mark, random, now)? {
+                match put(c, &salt, &row?, Origin { mark, ..Origin::of("file", now) }, random, now)? {
                     Added::New => synced.new += 1,
                     Added::Changed => synced.changed += 1,
                     Added::Same | Added::Refused | Added::Suppressed => {}
@@ -321,11 +323,9 @@ fn take_over(
         return Ok(Added::Refused);
     }
     let row = beside(c, &hash, &person.row)?;
-    let added = put(c, salt, &row, source, 0, random, now)?;
-    if added == Added::New {
-        let sql = "UPDATE subscribers SET labels = $2, added = $3 WHERE hash = $1";
-        c.execute(sql, &[hash.as_str().into(), person.labels.as_str().into(), person.since.unwrap_or(now).into()])?;
-    } else if !person.labels.is_empty() {
+    let origin = Origin { source, mark: 0, labels: person.labels.as_str(), since: person.since.unwrap_or(now) };
+    let added = put(c, salt, &row, origin, random, now)?;
+    if added != Added::New && !person.labels.is_empty() {
         let sql = "UPDATE subscribers SET labels = $2 WHERE hash = $1";
         c.execute(sql, &[hash.as_str().into(), person.labels.as_str().into()])?;
     }
@@ -343,22 +343,38 @@ fn take_over(
     }
 }
 
+/// Where a row came from, and what it brings a new person besides.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    source: &'a str,
+    /// Of the sync of a file; 0 for all else.
+    mark: i64,
+    labels: &'a str,
+    since: DateTime<Utc>,
+}
+
+impl<'a> Origin<'a> {
+    fn of(source: &'a str, now: DateTime<Utc>) -> Self {
+        Origin { source, mark: 0, labels: "", since: now }
+    }
+}
+
 fn put(
     c: &mut Connection,
     salt: &str,
     row: &file::Row,
-    source: &str,
-    mark: i64,
+    origin: Origin<'_>,
     random: &Random,
     now: DateTime<Utc>,
 ) -> Result<Added, Error> {
+    let Origin { source, mark, labels, since } = origin;
     let hash = address_hash(salt, &row.address.identity());
     let sql = "SELECT id, address, name, language, digests, topics, status, source, synced, decided FROM subscribers WHERE hash = $1";
     let known = c.query_one(sql, &[hash.as_str().into()])?;
     let Some(known) = known else {
         let id = random.id();
-        let sql = "INSERT INTO subscribers (id, address, hash, name, language, digests, topics, status, source, added, changed, decided, synced) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12)";
+        let sql = "INSERT INTO subscribers (id, address, hash, name, language, digests, topics, status, source, added, changed, decided, synced, labels) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $13, $10, $11, $12, $14)";
         let decided = if row.status == Status::Unsubscribed { "person" } else { "file" };
         let values = [
             id.as_str().into(),
@@ -373,6 +389,8 @@ fn put(
             now.into(),
             decided.into(),
             mark.into(),
+            since.into(),
+            labels.into(),
         ];
         c.execute(sql, &values)?;
         let kind = if row.status == Status::Unsubscribed { "unsubscribed" } else { "subscribed" };
