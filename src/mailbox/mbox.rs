@@ -3,7 +3,7 @@
 
 use super::{Error, Item, LONGEST, Place};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 pub(super) struct Mbox {
@@ -17,6 +17,35 @@ pub(super) struct Mbox {
 
 /// `FILE.lock`, which is how mail servers on one machine have kept out of each other's way since before there was `flock`.
 struct DotLock(PathBuf);
+
+impl DotLock {
+    /// The lock, or why there is none. One of ours whose process was killed holds nobody up.
+    fn take(name: &Path) -> Result<DotLock, std::io::Error> {
+        let take = || OpenOptions::new().write(true).create_new(true).open(name);
+        let file = match take() {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && is_of_the_dead(name) => {
+                std::fs::remove_file(name)?;
+                take()
+            }
+            taken => taken,
+        };
+        let mut file = file?;
+        let lock = DotLock(name.to_owned());
+        writeln!(file, "{OURS}{}", std::process::id())?;
+        Ok(lock)
+    }
+}
+
+/// Before the number of the process in a lock.
+const OURS: &str = "postrider ";
+
+/// Where the system lists its processes (Linux): whether the one that wrote the lock is none of them.
+fn is_of_the_dead(name: &Path) -> bool {
+    let written = std::fs::read_to_string(name).unwrap_or_default();
+    let process = written.trim().strip_prefix(OURS).and_then(|number| number.parse::<u32>().ok());
+    let processes = Path::new("/proc");
+    processes.join("self").exists() && process.is_some_and(|number| !processes.join(number.to_string()).exists())
+}
 
 impl Drop for DotLock {
     fn drop(&mut self) {
@@ -37,8 +66,8 @@ impl Mbox {
             || Error::file(path, "another program is at it\n  help: try again; if none is, remove the file's .lock");
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
-        let dot = match OpenOptions::new().write(true).create_new(true).open(&name) {
-            Ok(_) => Some(DotLock(name.into())),
+        let dot = match DotLock::take(Path::new(&name)) {
+            Ok(lock) => Some(lock),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(busy()),
             // In a folder that is not ours, flock has to do.
             Err(_) => None,
@@ -111,7 +140,12 @@ mod tests {
         assert_eq!(next().as_deref(), Some("Subject: 2\n\ny\n"));
         assert_eq!(next(), None);
         drop(mbox);
-        assert!(!folder.path().join("mbox.lock").exists());
+        let lock = folder.path().join("mbox.lock");
+        assert!(!lock.exists());
+        // No process has that number.
+        std::fs::write(&lock, format!("{OURS}4294967295\n")).unwrap();
+        drop(Mbox::open(&path).unwrap());
+        assert!(!lock.exists());
         std::fs::write(&path, "").unwrap();
         assert!(Mbox::open(&path).unwrap().next_mail().unwrap().is_none());
     }
