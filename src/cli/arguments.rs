@@ -153,7 +153,7 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Answer unsubscribe links and /healthz, and deliver what is queued, until told to stop (`run` freezes the editions)
+    /// Let people subscribe, choose and leave on the web, serve the feeds, and deliver what is queued, until told to stop (`run` freezes the editions)
     Serve,
     /// Deliver what is queued, until told to stop: beside `run`, or on further machines with one PostgreSQL
     Work,

@@ -18,7 +18,6 @@ use anyhow::{Result, anyhow, bail};
 pub(super) fn run(global: &Global, source: Option<&str>, dry_run: bool) -> Result<Exit> {
     let setup = Setup::load(global)?;
     let (source, afterwards) = match source {
-        // What is named once is read once more: nothing is moved that nobody configured.
         Some(named) => (parsed(named)?, of_settings(&setup, named)),
         None => {
             let inbox = setup.config.inbox.as_ref();
@@ -112,7 +111,7 @@ fn configured(inbox: &Inbox) -> Result<Source> {
     text.parse().map_err(|e| anyhow!("inbox.source: {e}"))
 }
 
-/// The configured mailbox, named on the command line, is treated as configured; any other is moved within.
+/// The configured mailbox, named on the command line, is treated as configured; in any other, mails are moved to its folders.
 fn of_settings(setup: &Setup, named: &str) -> Afterwards {
     let inbox = setup.config.inbox.as_ref().filter(|inbox| inbox.source == named);
     Afterwards::Move(inbox.map_or(Handled::Move, |inbox| inbox.handled))
