@@ -29,8 +29,6 @@ pub struct Receiver<'a> {
     pub random: &'a Random,
     /// The time.
     pub now: DateTime<Utc>,
-    /// Queues a signed reply to who asked for something, at most once a day each; whether it did. No machine is answered.
-    pub answer: &'a dyn Fn(&EmailAddress, &Request) -> Result<bool, store::Error>,
 }
 
 /// Why reading ended early. What was read before is recorded.
@@ -76,33 +74,18 @@ impl Receiver<'_> {
         let hash = hash(&item.bytes);
         let mail = bounce::read(&item.bytes);
         let mut found = self.judge(&mail)?;
-        let mut disposal = if found.kind == "other" { Disposal::Unread } else { Disposal::Done };
+        // Where a person asked, nobody here can answer: it is the author's to read, like what nobody understood.
+        let (kind, disposal) = match found.asks || found.kind == "other" {
+            true => ("other", Disposal::Unread),
+            false => (found.kind, Disposal::Done),
+        };
         let effects: Vec<Effect> = found.rows.iter().filter_map(|row| row.effect.clone()).collect();
-        let arrival = Arrival { hash: &hash, kind: found.kind };
+        let arrival = Arrival { hash: &hash, kind };
         let Some(done) = self.store.take_in(arrival, &effects, self.settings, self.random, self.now)? else {
-            // Whoever took it in may have been stopped before they could say that nobody heard it.
-            if found.asks.is_some() && !mail.automatic {
-                self.store.leave_unread(&hash)?;
-                disposal = Disposal::Unread;
-            }
             return Ok((Vec::new(), disposal));
         };
         found.note(&done);
-        if let Some(request) = found.asks.take() {
-            if self.answered(&mail, &request)? {
-                found.rows.iter_mut().for_each(|row| row.action = "answered");
-            } else if !mail.automatic {
-                // A person asked, and nobody heard them.
-                self.store.leave_unread(&hash)?;
-                disposal = Disposal::Unread;
-            }
-        }
         Ok((found.reported(&item.name), disposal))
-    }
-
-    fn answered(&self, mail: &Mail, request: &Request) -> Result<bool, store::Error> {
-        let Some(from) = mail.from.as_ref().filter(|_| !mail.automatic) else { return Ok(false) };
-        Ok(self.store.may_answer(from, self.random, self.now)? && (self.answer)(from, request)?)
     }
 
     fn judge(&self, mail: &Mail) -> Result<Found, store::Error> {
@@ -113,23 +96,23 @@ impl Receiver<'_> {
             return Ok(Found::one("unsubscribe", Row::new(address, Some(effect))));
         }
         Ok(match &mail.kind {
-            Kind::Bounce => Found { kind: "bounce", rows: bounced(&mail.recipients, delivery), asks: None },
+            Kind::Bounce => Found { kind: "bounce", rows: bounced(&mail.recipients, delivery), asks: false },
             Kind::Complaint => {
                 let delivery = match (delivery, &mail.returned) {
                     (None, Some(returned)) => self.named(returned)?,
                     (delivery, _) => delivery,
                 };
-                Found { kind: "complaint", rows: complained(&mail.recipients, delivery), asks: None }
+                Found { kind: "complaint", rows: complained(&mail.recipients, delivery), asks: false }
             }
             Kind::Request(request) => {
                 let kind = if matches!(request, Request::Unsubscribe { .. }) { "unsubscribe" } else { "subscribe" };
-                // Who merely says that they are somebody is asked to prove it, by a link in a mail to that address.
-                Found { asks: Some(request.clone()), ..Found::one(kind, Row::new(mail.from.clone(), None)) }
+                // Who merely says that they are somebody may be anybody.
+                Found { asks: !mail.automatic, ..Found::one(kind, Row::new(mail.from.clone(), None)) }
             }
             Kind::Automatic => Found::one("auto", Row::new(mail.from.clone(), None)),
             // A report that all went well is understood.
             Kind::Other if !mail.recipients.is_empty() => {
-                Found { kind: "auto", rows: bounced(&mail.recipients, None), asks: None }
+                Found { kind: "auto", rows: bounced(&mail.recipients, None), asks: false }
             }
             Kind::Other => Found::one("other", Row::new(mail.from.clone(), None)),
         })
@@ -160,7 +143,7 @@ impl Receiver<'_> {
         Ok(None)
     }
 
-    /// The delivery of which a mail is, by what only it holds: the id in its Message-ID, the token in its links.
+    /// The delivery of which a mail is, by what only it holds: the token in its links.
     fn named(&self, returned: &Returned) -> Result<Option<Sender>, store::Error> {
         // Not by its Message-ID, which every answer to the mail repeats.
         let links = returned.field("list-unsubscribe").unwrap_or_default();
@@ -180,11 +163,11 @@ impl Receiver<'_> {
             delivery = self.store.delivery_sent(&id.to_lowercase())?;
         }
         let mut found = match &notice.kind {
-            Kind::Bounce => Found { kind: "bounce", rows: bounced(&notice.recipients, delivery), asks: None },
-            Kind::Complaint => Found { kind: "complaint", rows: complained(&notice.recipients, delivery), asks: None },
-            Kind::Request(_) => Found { kind: "unsubscribe", rows: self.left(&notice.recipients)?, asks: None },
-            Kind::Automatic => Found { kind: "auto", rows: Vec::new(), asks: None },
-            Kind::Other => Found { kind: "auto", rows: Vec::new(), asks: None },
+            Kind::Bounce => Found { kind: "bounce", rows: bounced(&notice.recipients, delivery), asks: false },
+            Kind::Complaint => Found { kind: "complaint", rows: complained(&notice.recipients, delivery), asks: false },
+            Kind::Request(_) => Found { kind: "unsubscribe", rows: self.left(&notice.recipients)?, asks: false },
+            Kind::Automatic => Found { kind: "auto", rows: Vec::new(), asks: false },
+            Kind::Other => Found { kind: "auto", rows: Vec::new(), asks: false },
         };
         for row in found.rows.iter_mut().filter(|row| row.effect.is_none()) {
             row.effect = match (found.kind, row.verdict, &row.address) {
@@ -217,8 +200,8 @@ impl Receiver<'_> {
 struct Found {
     kind: &'static str,
     rows: Vec<Row>,
-    /// Somebody waits for an answer.
-    asks: Option<Request>,
+    /// A person waits for an answer.
+    asks: bool,
 }
 
 struct Row {
@@ -242,7 +225,7 @@ impl Row {
 
 impl Found {
     fn one(kind: &'static str, row: Row) -> Found {
-        Found { kind, rows: vec![row], asks: None }
+        Found { kind, rows: vec![row], asks: false }
     }
 
     /// What came of each row that had an effect.

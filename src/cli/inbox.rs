@@ -3,8 +3,6 @@
 use super::arguments::Global;
 use super::setup::Setup;
 use super::{Exit, say};
-use crate::address::EmailAddress;
-use crate::bounce::request::Request;
 use crate::bounce::{Handled, Inbox};
 use crate::config;
 use crate::mailbox::{Mailbox, Source};
@@ -81,25 +79,13 @@ fn read(
         }
         _ => None,
     };
-    let receiver = Receiver {
-        store,
-        keyring,
-        settings: &setup.config.bounces,
-        random: &setup.random,
-        now: setup.clock.now(),
-        answer: &answer,
-    };
+    let receiver =
+        Receiver { store, keyring, settings: &setup.config.bounces, random: &setup.random, now: setup.clock.now() };
     let mut mailbox = Mailbox::open(source, &setup.config.root, password)?;
     let mut messages = Vec::new();
     receiver.empty(&mut mailbox, afterwards, |rows| messages.extend(rows))?;
     mailbox.close();
     Ok(messages)
-}
-
-/// The place to queue the signed reply to who asks to join, to leave without a token, or for help. No such letter is there yet, so
-/// nobody is answered.
-fn answer(_: &EmailAddress, _: &Request) -> Result<bool, crate::store::Error> {
-    Ok(false)
 }
 
 fn parsed(text: &str) -> Result<Source> {
@@ -131,7 +117,7 @@ fn tell(messages: &[report::Arrived], dry_run: bool) {
 /// `3 rows: 2 suppressed, 1 none`
 fn summary(messages: &[report::Arrived]) -> String {
     let count = |action: &str| messages.iter().filter(|row| row.action == action).count();
-    let actions = ["suppressed", "unsubscribed", "counted", "answered"];
+    let actions = ["suppressed", "unsubscribed", "counted"];
     let done: Vec<String> = actions
         .iter()
         .map(|action| (count(action), action))

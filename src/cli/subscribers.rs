@@ -227,13 +227,11 @@ fn all_of(setup: &Setup, address: &EmailAddress) -> Result<Exit> {
 
 fn forget(global: &Global, setup: &Setup, address: &EmailAddress) -> Result<Exit> {
     let store = setup.existing_store()?;
-    let done = match store.forget(address, &setup.random, setup.clock.now())? {
-        true => "forgotten; a salted hash remains",
-        false => "nothing was known of it",
-    };
-    if let Some(file) = setup.config.subscribers.file.as_ref().filter(|_| done.starts_with("forgotten")) {
+    let known = store.forget(address, &setup.random, setup.clock.now())?;
+    if let Some(file) = setup.config.subscribers.file.as_ref().filter(|_| known) {
         say::remark(global, format!("a row of theirs in {} has no effect any more; delete it there", file.display()));
     }
+    let done = if known { "forgotten; a salted hash remains" } else { "nothing was known of it" };
     told(
         global,
         &serde_json::json!({ "address": address.as_str(), "done": done }),

@@ -20,13 +20,11 @@ pub enum Kind {
     Change,
     /// Brings the link to one's preferences.
     Links,
-    /// Asks an address that bounced whether it still exists.
-    Probe,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 5] = [Kind::Confirm, Kind::Welcome, Kind::Change, Kind::Links, Kind::Probe];
+    pub const ALL: [Kind; 4] = [Kind::Confirm, Kind::Welcome, Kind::Change, Kind::Links];
 
     /// As in an occasion, and the folder of its templates.
     pub fn as_str(self) -> &'static str {
@@ -35,7 +33,6 @@ impl Kind {
             Kind::Welcome => "welcome",
             Kind::Change => "change",
             Kind::Links => "links",
-            Kind::Probe => "probe",
         }
     }
 
@@ -58,14 +55,13 @@ impl Kind {
             Kind::Welcome => 'w',
             Kind::Change => 'a',
             Kind::Links => 'l',
-            Kind::Probe => 'p',
         };
         format!("{subscriber}.{mark}{number}")
     }
 
     /// Whether it goes to somebody who can leave, and so says how.
     pub fn can_be_left(self) -> bool {
-        matches!(self, Kind::Welcome | Kind::Links | Kind::Probe)
+        matches!(self, Kind::Welcome | Kind::Links)
     }
 
     /// Whether it asks at an address that nobody has confirmed yet.
@@ -79,9 +75,7 @@ impl Kind {
         match self {
             Kind::Confirm => keyring.sign_bound(Purpose::Confirm, &format!("{subscriber}.{number}"), hash),
             Kind::Change => keyring.sign_bound(Purpose::Change, &format!("{subscriber}.{number}"), hash),
-            Kind::Welcome | Kind::Links | Kind::Probe => {
-                preferences(keyring, subscriber, hash, date + PREFERENCES_LAST)
-            }
+            Kind::Welcome | Kind::Links => preferences(keyring, subscriber, hash, date + PREFERENCES_LAST),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::bounce::{Settings, Verdict};
 use crate::random::Random;
 use crate::reply::{Outcome, Refusal, Sent, Status};
 use crate::subscriber::Suppression;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 /// A delivery of which a mail speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,11 +91,6 @@ impl Store {
         self.connection().query_one(sql, &[subscriber.into()])?.map(|row| sender(&row)).transpose()
     }
 
-    /// Whether that mail was taken in before.
-    pub fn has_arrived(&self, hash: &str) -> Result<bool, Error> {
-        Ok(self.connection().query_one("SELECT at FROM inbox WHERE hash = $1", &[hash.into()])?.is_some())
-    }
-
     /// Takes a mail in: what it does and that it was there, in one transaction. None where it was there before: then nothing is done.
     pub fn take_in(
         &self,
@@ -143,20 +138,6 @@ impl Store {
     pub fn unread(&self, since: DateTime<Utc>) -> Result<i64, Error> {
         let sql = "SELECT COUNT(*) FROM inbox WHERE kind = 'other' AND at > $1";
         self.connection().query_one(sql, &[since.into()])?.map_or(Ok(0), |row| row.int(0))
-    }
-
-    /// Nothing came of that mail: it is the author's to read.
-    pub fn leave_unread(&self, hash: &str) -> Result<(), Error> {
-        self.connection().execute("UPDATE inbox SET kind = 'other' WHERE hash = $1", &[hash.into()]).map(drop)
-    }
-
-    /// Takes the one answer that an address gets a day, where it is not taken.
-    pub fn may_answer(&self, address: &EmailAddress, random: &Random, now: DateTime<Utc>) -> Result<bool, Error> {
-        let mut c = self.connection();
-        let hash = hash_of(&mut c, address, random)?;
-        let sql = "INSERT INTO answers (hash, at) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET at = excluded.at \
-             WHERE answers.at <= $3";
-        Ok(c.execute(sql, &[hash.into(), now.into(), (now - TimeDelta::days(1)).into()])? > 0)
     }
 }
 
@@ -270,22 +251,10 @@ fn count(
         return bury(c, delivery, Suppression::Bounce, now);
     }
     if row == settings.limit || row > settings.limit && !long {
-        ask_by_probe(c, delivery, row, random, now)?;
+        let text = format!("{row} mails in a row came back; if the next one does, too, the address is suppressed");
+        event(c, &delivery.subscriber, "bouncing", &text, random, now)?;
     }
     Ok(Done::Counted)
-}
-
-/// The limit is reached: here is the place to queue `probe/n`, a letter whose bounce would be the last one. As long as there is none,
-/// the next mail of a digest is the probe.
-fn ask_by_probe(
-    c: &mut Connection,
-    delivery: &Sender,
-    row: u32,
-    random: &Random,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let text = format!("{row} mails in a row came back; if the next one does, too, the address is suppressed");
-    event(c, &delivery.subscriber, "bouncing", &text, random, now)
 }
 
 /// A refusal that is counted against the address (full, too big, policy), recorded with the try that it ended.

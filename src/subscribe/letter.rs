@@ -32,7 +32,7 @@ fn path(kind: Kind) -> &'static str {
     match kind {
         Kind::Confirm => "confirm/",
         Kind::Change => "change/",
-        Kind::Welcome | Kind::Links | Kind::Probe => "preferences/",
+        Kind::Welcome | Kind::Links => "preferences/",
     }
 }
 

@@ -3,27 +3,15 @@
 // the outbox. MODULES is the node_modules folder that has axe-core and puppeteer-core. Nothing leaves this machine. Exit 1 if anything is wrong; the last
 // line has the count.
 import { spawn, spawnSync } from "child_process";
-import { createRequire } from "module";
 import fs from "fs";
 import net from "net";
 import os from "os";
 import path from "path";
+import { end, expect, tools } from "./judging.mjs";
 
 const [modules, program, example] = process.argv.slice(2);
-const require = createRequire(path.resolve(modules, "anchor.js"));
-const puppeteer = require("puppeteer-core");
-const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const { puppeteer, axe } = tools(modules);
 const now = "2026-11-26T12:00:00Z";
-
-let judgements = 0;
-let bad = 0;
-const expect = (good, what) => {
-  judgements += 1;
-  if (!good) {
-    bad += 1;
-    console.log(what);
-  }
-};
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const port = await new Promise((resolve) => {
@@ -203,5 +191,4 @@ server.kill("SIGTERM");
 expect(await ended === 0, "SIGTERM ends it with 0");
 await browser.close();
 fs.rmSync(folder, { recursive: true });
-console.log(`subscribe: ${judgements} judgements, ${bad} bad`);
-process.exit(bad ? 1 : 0);
+end("subscribe");

@@ -20,9 +20,3 @@ CREATE TABLE bounces (
 );
 CREATE INDEX bounces_by_hash ON bounces (hash, at);
 CREATE INDEX bounces_to_judge ON bounces (delivery) WHERE judged = 0;
-
--- When an address last had an answer from us.
-CREATE TABLE answers (
-    hash TEXT PRIMARY KEY,
-    at   BIGINT NOT NULL
-);

@@ -70,9 +70,6 @@ enum Field {
     Lists,
 }
 
-/// What to do about a quote that is not closed.
-pub(super) const UNCLOSED: &str = "close it, or export the list again";
-
 /// Where a person stood there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
@@ -174,7 +171,12 @@ impl Record<'_> {
         self.columns.places[field as usize].and_then(self.cells).map(str::trim).unwrap_or_default()
     }
 
-    /// The person, or why nobody is taken and what to do. `topics` are those that readers may choose here; none: all are.
+    /// Whether a quote was opened and not closed: lines below are part of what has one.
+    fn is_unclosed(&self) -> bool {
+        [Field::Email, Field::Name].iter().any(|field| self.cell(*field).contains('\n'))
+    }
+
+    /// The person, or why nobody is taken and what to do. `topics` are those that readers may choose here.
     fn person(&self, topics: &Choices, now: DateTime<Utc>) -> Result<Person, (String, &'static str)> {
         let address = self.cell(Field::Email);
         let address =
@@ -193,12 +195,6 @@ impl Record<'_> {
                 ));
             }
         };
-        if self.cell(Field::Name).contains('\n') || self.cell(Field::Email).contains('\n') {
-            return Err((
-                "a quote is opened here and not closed, so that the lines below are part of it".to_owned(),
-                UNCLOSED,
-            ));
-        }
         let attributes: Value = serde_json::from_str(self.cell(Field::Attributes)).unwrap_or(Value::Null);
         let attribute = |key: &str| attributes.get(key).and_then(Value::as_str).map(str::to_owned);
         let name = match self.cell(Field::Name) {
@@ -309,4 +305,14 @@ fn is_language(text: &str) -> bool {
     text.len() < 36
         && parts.clone().all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
         && parts.take(1).all(|first| (2..=3).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_the_place_of_its_column() {
+        assert!(COLUMNS.iter().enumerate().all(|(at, (field, _))| *field as usize == at));
+    }
 }

@@ -143,15 +143,17 @@ impl List<'_> {
                 take(Err(self.problem(line, message, "export the list again, or write the commas that are missing")))?;
                 continue;
             }
-            let person = Record { columns: &columns, cells: &|at| row.get(at) }.person(self.topics, self.now);
-            match person {
-                // What follows it is no row any more.
-                Err((message, super::UNCLOSED)) => {
-                    let line = u64::from(line.unwrap_or(1));
-                    return Err(ReadError::Broken { path: self.path.to_owned(), line, message }.into());
+            let record = Record { columns: &columns, cells: &|at| row.get(at) };
+            if record.is_unclosed() {
+                return Err(ReadError::Broken {
+                    path: self.path.to_owned(),
+                    line: u64::from(line.unwrap_or(1)),
+                    message: "a quote is opened here and not closed, so that the lines below are part of it".to_owned(),
                 }
-                person => take(person.map_err(|(message, help)| self.problem(line, message, help)))?,
+                .into());
             }
+            let person = record.person(self.topics, self.now);
+            take(person.map_err(|(message, help)| self.problem(line, message, help)))?;
         }
         Ok(columns.origin)
     }
