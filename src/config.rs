@@ -4,7 +4,6 @@ pub mod web;
 
 pub use web::{Hooks, Web};
 
-use crate::address::EmailAddress;
 use crate::template::theme;
 use crate::{bounce, delivery, edition, feed, message, post, subscriber};
 use chrono_tz::Tz;
@@ -233,15 +232,6 @@ impl Config {
             true => self.digests.first().map(|d| d.name.as_str()).into_iter().collect(),
             false => said,
         }
-    }
-
-    /// Where a reader's mail to us goes: the address that the unsubscribe mailto names.
-    pub fn mailbox_for_readers(&self) -> Option<&EmailAddress> {
-        let mail = self.mail.as_ref()?;
-        if let Some(address) = self.inbox.as_ref().and_then(|inbox| inbox.address.as_ref()) {
-            return Some(address);
-        }
-        Some(mail.bounces.as_ref().or(mail.reply_to.as_ref().map(|m| &m.address)).unwrap_or(&mail.from.address))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::delivery;
 use crate::dispatch::{Dispatch, Dispatched, End, Progress};
 use crate::message::{self, Signer};
 use crate::random::Random;
+use crate::store::bounces::Patience;
 use crate::store::{self, Mode, Place, Store};
 use crate::token::Keyring;
 use crate::transport::Transport;
@@ -38,6 +39,8 @@ pub struct Delivery<'a> {
     pub transport: &'a Transport,
     /// Connections, rates, patience.
     pub settings: &'a delivery::Settings,
+    /// With addresses that refuse.
+    pub patience: Patience<'a>,
     /// For the envelope.
     pub mail: &'a message::Settings,
     /// Signs the links and the bounce addresses.
@@ -109,6 +112,9 @@ impl Delivery<'_> {
             wait: TimeDelta::zero(),
         };
         let dispatched = dispatch.run()?;
+        for address in open.judge_refusals(self.patience, self.random, self.clock.now())? {
+            tracing::info!(address = address.masked(), "refused too many mails in a row and is suppressed");
+        }
         let read = |counter: &std::sync::atomic::AtomicI64| counter.load(Ordering::Relaxed);
         let (accepted, deferred, refused) =
             (read(&progress.accepted), read(&progress.deferred), read(&progress.refused));

@@ -1,4 +1,4 @@
-//! What comes in by mail: bounces, complaints, wishes to leave and to join.
+//! What comes in by mail: bounces, complaints, wishes to leave and to join ([`Answers`]).
 //!
 //! A bounce counts where its envelope address carries a tag that we signed (VERP): it names the delivery, and nobody else can make
 //! one. A complaint may also name it by the token of its unsubscribe link, which only that reader's mail holds.
@@ -7,12 +7,16 @@
 use crate::address::EmailAddress;
 use crate::bounce::notice::Notice;
 use crate::bounce::request::{Request, tag};
-use crate::bounce::{self, Handled, Kind, Mail, Recipient, Returned, Settings, Verdict};
+use crate::bounce::{self, Handled, Kind, Mail, Recipient, Returned, Verdict};
 use crate::mailbox::{self, Disposal, Item, Mailbox};
+use crate::message::letter;
 use crate::random::{Random, base32};
 use crate::report::Arrived;
-use crate::store::bounces::{Arrival, Done, Effect, Sender};
+use crate::store::answers::Answers;
+use crate::store::bounces::{Arrival, Done, Effect, Patience, Sender, Taken};
+use crate::store::consents;
 use crate::store::{self, Store};
+use crate::subscriber::Choices;
 use crate::token::{Keyring, Purpose};
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Utc};
@@ -24,7 +28,9 @@ pub struct Receiver<'a> {
     /// Verifies tags and tokens.
     pub keyring: &'a Keyring,
     /// How many soft bounces an address may have.
-    pub settings: &'a Settings,
+    pub patience: Patience<'a>,
+    /// Answers who asks for something; without it that is left for the author.
+    pub answers: Option<&'a Answers>,
     /// For ids.
     pub random: &'a Random,
     /// The time.
@@ -74,18 +80,18 @@ impl Receiver<'_> {
         let hash = hash(&item.bytes);
         let mail = bounce::read(&item.bytes);
         let mut found = self.judge(&mail)?;
-        // Where a person asked, nobody here can answer: it is the author's to read, like what nobody understood.
-        let (kind, disposal) = match found.asks || found.kind == "other" {
-            true => ("other", Disposal::Unread),
-            false => (found.kind, Disposal::Done),
-        };
+        // Where a person asked and nobody answers, it is the author's to read, like what nobody understood.
+        let kind = if found.asks { "other" } else { found.kind };
         let effects: Vec<Effect> = found.rows.iter().filter_map(|row| row.effect.clone()).collect();
-        let arrival = Arrival { hash: &hash, kind };
-        let Some(done) = self.store.take_in(arrival, &effects, self.settings, self.random, self.now)? else {
-            return Ok((Vec::new(), disposal));
-        };
-        found.note(&done);
-        Ok((found.reported(&item.name), disposal))
+        let disposal = |unread: bool| if unread { Disposal::Unread } else { Disposal::Done };
+        match self.store.take_in(Arrival { hash: &hash, kind }, &effects, self.patience, self.random, self.now)? {
+            Taken::Before { unread } => Ok((Vec::new(), disposal(unread))),
+            Taken::Now(done) => {
+                found.note(&done);
+                let unread = kind == "other" || done.contains(&Done::LeftToRead);
+                Ok((found.reported(&item.name), disposal(unread)))
+            }
+        }
     }
 
     fn judge(&self, mail: &Mail) -> Result<Found, store::Error> {
@@ -94,6 +100,9 @@ impl Receiver<'_> {
             let address = self.store.subscriber(&subscriber)?.map(|found| found.row.address);
             let effect = Effect::Leave { subscriber, how: "mail" };
             return Ok(Found::one("unsubscribe", Row::new(address, Some(effect))));
+        }
+        if let Some(row) = self.confirms(mail)? {
+            return Ok(Found::one("subscribe", row));
         }
         Ok(match &mail.kind {
             Kind::Bounce => Found { kind: "bounce", rows: bounced(&mail.recipients, delivery), asks: false },
@@ -106,8 +115,13 @@ impl Receiver<'_> {
             }
             Kind::Request(request) => {
                 let kind = if matches!(request, Request::Unsubscribe { .. }) { "unsubscribe" } else { "subscribe" };
-                // Who merely says that they are somebody may be anybody.
-                Found { asks: !mail.automatic, ..Found::one(kind, Row::new(mail.from.clone(), None)) }
+                // Who merely says that they are somebody may be anybody, and nobody answers a machine (RFC 3834 section 2).
+                let effect = match (self.answers, &mail.from) {
+                    (Some(answers), Some(from)) if !mail.automatic => Some(answer(answers, request, from)),
+                    _ => None,
+                };
+                let asks = effect.is_none() && !mail.automatic;
+                Found { asks, ..Found::one(kind, Row::new(mail.from.clone(), effect)) }
             }
             Kind::Automatic => Found::one("auto", Row::new(mail.from.clone(), None)),
             // A report that all went well is understood.
@@ -128,6 +142,28 @@ impl Receiver<'_> {
         };
         let tags = mail.delivered_to.iter().filter_map(|address| tag(address));
         in_subject.into_iter().chain(tags).find_map(|token| self.keyring.verify(Purpose::Unsubscribe, token))
+    }
+
+    /// Who confirms by this mail: as one leaves, but never by a machine's answer. One that comes too late asks anew.
+    fn confirms(&self, mail: &Mail) -> Result<Option<Row>, store::Error> {
+        let in_subject = match &mail.kind {
+            Kind::Request(Request::Confirm { token }) => token.as_deref(),
+            Kind::Other | Kind::Request(_) => None,
+            _ => return Ok(None),
+        };
+        let Some(answers) = self.answers.filter(|_| !mail.automatic) else { return Ok(None) };
+        let tags = mail.delivered_to.iter().filter_map(|address| tag(address));
+        for token in in_subject.into_iter().chain(tags) {
+            let found = self.store.consent_of(self.keyring, letter::Kind::Confirm, token)?;
+            let Some((subscriber, number, consent)) = found else { continue };
+            if consent.confirmed.is_some() || Store::is_open(&consent, self.now) {
+                let effect = Effect::Confirm { subscriber, number, welcome: answers.welcome.clone() };
+                return Ok(Some(Row::new(Some(consent.address), Some(effect))));
+            }
+            let again = answer(answers, &Request::Subscribe, &consent.address);
+            return Ok(Some(Row::new(Some(consent.address), Some(again))));
+        }
+        Ok(None)
     }
 
     /// The delivery that a tag of ours names.
@@ -178,11 +214,13 @@ impl Receiver<'_> {
         }
         let effects: Vec<Effect> = found.rows.iter().filter_map(|row| row.effect.clone()).collect();
         let arrival = Arrival { hash: &hash(id.as_bytes()), kind: found.kind };
-        let Some(done) = self.store.take_in(arrival, &effects, self.settings, self.random, self.now)? else {
-            return Ok(Vec::new());
-        };
-        found.note(&done);
-        Ok(found.reported(""))
+        match self.store.take_in(arrival, &effects, self.patience, self.random, self.now)? {
+            Taken::Before { .. } => Ok(Vec::new()),
+            Taken::Now(done) => {
+                found.note(&done);
+                Ok(found.reported(""))
+            }
+        }
     }
 
     fn left(&self, recipients: &[Recipient]) -> Result<Vec<Row>, store::Error> {
@@ -196,11 +234,34 @@ impl Receiver<'_> {
     }
 }
 
+/// What answers a request. Anybody can write in another's name: so nothing is done but that a letter goes to the address that the mail
+/// names, and what comes back with its token is done.
+fn answer(answers: &Answers, request: &Request, from: &EmailAddress) -> Effect {
+    let links = answers.links.clone();
+    match request {
+        Request::Subscribe | Request::Confirm { .. } => {
+            let request = consents::Request {
+                address: from.clone(),
+                digests: Choices::default(),
+                topics: Choices::default(),
+                language: None,
+                source: "mail".to_owned(),
+                wording: answers.wording.clone(),
+                network: None,
+            };
+            Effect::Ask { request, confirm: answers.confirm.clone(), links }
+        }
+        Request::Unsubscribe { .. } | Request::Help => {
+            Effect::Explain { address: from.clone(), links, help: answers.help.clone() }
+        }
+    }
+}
+
 /// What a mail says and does.
 struct Found {
     kind: &'static str,
     rows: Vec<Row>,
-    /// A person waits for an answer.
+    /// A person waits for an answer that nobody gives.
     asks: bool,
 }
 
@@ -235,7 +296,9 @@ impl Found {
                 Done::Suppressed => "suppressed",
                 Done::Counted => "counted",
                 Done::Unsubscribed => "unsubscribed",
-                Done::Recorded => "none",
+                Done::Subscribed => "subscribed",
+                Done::Answered => "answered",
+                Done::Recorded | Done::LeftToRead => "none",
             };
         }
     }

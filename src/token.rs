@@ -115,6 +115,12 @@ fn fingerprint(secret: &str) -> String {
     base32(&digest::digest(&digest::SHA256, format!("postrider secret\0{secret}").as_bytes()).as_ref()[..MAC])
 }
 
+/// What stands before and behind the dot of a subject: an id, and a number or a second.
+pub fn numbered(subject: &str) -> Option<(&str, i64)> {
+    let (id, number) = subject.split_once('.')?;
+    Some((id, number.parse().ok()?))
+}
+
 /// The salted hash under which a suppressed address is kept: it outlives the address, and says nothing without the salt.
 pub fn address_hash(salt: &str, identity: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, salt.as_bytes());

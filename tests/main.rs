@@ -6,6 +6,7 @@ mod accounts;
 mod adopt;
 mod architecture;
 mod bounces;
+mod by_mail;
 mod bytes;
 mod check;
 mod clock;

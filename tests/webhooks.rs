@@ -70,6 +70,7 @@ impl Served {
             keyring: keyring.clone(),
             settings,
             bounces: bounce::Settings::default(),
+            probe: None,
             clock,
             random: Random::seeded(2),
             fetch: Box::new(move |url| {

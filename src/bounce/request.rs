@@ -12,6 +12,11 @@ pub enum Request {
     },
     /// To join.
     Subscribe,
+    /// To be a reader from now on, with the token of the subject where it has one.
+    Confirm {
+        /// As it was written.
+        token: Option<String>,
+    },
     /// To be told how all this works.
     Help,
 }
@@ -48,6 +53,7 @@ fn by_subject(subject: &str) -> Option<Request> {
     let (first, second, third) = (words.next()?.to_ascii_lowercase(), words.next(), words.next());
     match (first.as_str(), second, third) {
         ("unsubscribe", token, None) => Some(Request::Unsubscribe { token: token.map(str::to_owned) }),
+        ("confirm", token, None) => Some(Request::Confirm { token: token.map(str::to_owned) }),
         ("subscribe", None, None) => Some(Request::Subscribe),
         ("help", None, None) => Some(Request::Help),
         _ => None,
@@ -67,6 +73,8 @@ mod tests {
             ("UNSUBSCRIBE <ABC234>", leave(Some("ABC234"))),
             ("how do I unsubscribe", None),
             ("unsubscribe me right now", None),
+            ("confirm abc.1def", Some(Request::Confirm { token: Some("abc.1def".to_owned()) })),
+            ("Please confirm: Field Notes", None),
             ("Subscribe", Some(Request::Subscribe)),
             ("subscribe my friend", None),
             ("help!", Some(Request::Help)),

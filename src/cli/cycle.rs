@@ -114,7 +114,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     let signer = setup.signer()?;
     let cycle = Cycle::open(global, setup, Mode::Create)?;
     let keyring = setup.keyring(&cycle.store)?;
-    inbox::before_run(global, setup, &cycle.store, &keyring)?;
+    let came_in = inbox::before_run(global, setup, &cycle.store, &keyring);
     let mut problems = cycle.sync()?;
     let published = cycle.publish(publish::Mode::Publish)?;
     problems.extend(published.problems);
@@ -155,7 +155,8 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     inbox::refusals(global, setup, &cycle.store)?;
     run.editions = Some(cycle.touched(&decisions, &before)?.iter().map(edition_report).collect());
     let told = Told { decisions: &decisions, dispatched: &dispatched, route: &route, store: &cycle.store };
-    finish(global, &cycle.site, run, Some(told))
+    let done = finish(global, &cycle.site, run, Some(told))?;
+    came_in.map(|()| done)
 }
 
 /// The common ground of the three, of `draft`, `preview` and `check`.

@@ -8,9 +8,11 @@ use crate::config;
 use crate::mailbox::{Mailbox, Source};
 use crate::receive::{Afterwards, Receiver};
 use crate::report;
+use crate::store::bounces::Patience;
 use crate::store::{Mode, Store};
+use crate::subscribe::by_mail;
 use crate::token::Keyring;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 /// `postrider inbox`
 pub(super) fn run(global: &Global, source: Option<&str>, dry_run: bool) -> Result<Exit> {
@@ -39,18 +41,12 @@ pub(super) fn run(global: &Global, source: Option<&str>, dry_run: bool) -> Resul
     Ok(Exit::Done)
 }
 
-/// What `run` does first. A mailbox that cannot be read keeps nobody's mail back.
+/// What `run` does first. A mailbox that cannot be read keeps nobody's mail back: the run goes on, and fails at its end.
 pub(super) fn before_run(global: &Global, setup: &Setup, store: &Store, keyring: &Keyring) -> Result<()> {
     let Some(inbox) = &setup.config.inbox else { return Ok(()) };
-    let messages = match configured(inbox)
-        .and_then(|source| read(setup, store, keyring, &source, Afterwards::Move(inbox.handled)))
-    {
-        Ok(messages) => messages,
-        Err(error) => {
-            tracing::warn!("the inbox could not be read to its end: {}", say::sentence(&error));
-            return Ok(());
-        }
-    };
+    let source = configured(inbox)?;
+    let messages = read(setup, store, keyring, &source, Afterwards::Move(inbox.handled))
+        .context("the inbox could not be read to its end; all else was done")?;
     if !messages.is_empty() {
         say::remark(global, format!("inbox: {}", summary(&messages)));
     }
@@ -59,7 +55,9 @@ pub(super) fn before_run(global: &Global, setup: &Setup, store: &Store, keyring:
 
 /// Counts the refusals of a run against their addresses.
 pub(super) fn refusals(global: &Global, setup: &Setup, store: &Store) -> Result<()> {
-    let suppressed = store.judge_refusals(&setup.config.bounces, &setup.random, setup.clock.now())?;
+    let probe = probe(setup)?;
+    let patience = Patience { settings: &setup.config.bounces, probe: probe.as_deref() };
+    let suppressed = store.judge_refusals(patience, &setup.random, setup.clock.now())?;
     for address in suppressed {
         say::remark(global, format!("{} has refused too many mails in a row and is suppressed", address.masked()));
     }
@@ -79,13 +77,34 @@ fn read(
         }
         _ => None,
     };
-    let receiver =
-        Receiver { store, keyring, settings: &setup.config.bounces, random: &setup.random, now: setup.clock.now() };
+    let (site, templates, probe) = (setup.site()?.0, setup.templates()?, probe(setup)?);
+    let config = &setup.config;
+    let answers = match config.mail {
+        Some(_) => Some(by_mail::answers(config, &site, &templates, store)?),
+        None => None,
+    };
+    let receiver = Receiver {
+        store,
+        keyring,
+        patience: Patience { settings: &config.bounces, probe: probe.as_deref() },
+        answers: answers.as_ref(),
+        random: &setup.random,
+        now: setup.clock.now(),
+    };
     let mut mailbox = Mailbox::open(source, &setup.config.root, password)?;
     let mut messages = Vec::new();
     receiver.empty(&mut mailbox, afterwards, |rows| messages.extend(rows))?;
     mailbox.close();
     Ok(messages)
+}
+
+/// The letter that tries an address whose mails come back; none where there is no [mail] to send it by.
+pub(super) fn probe(setup: &Setup) -> Result<Option<String>> {
+    if setup.config.mail.is_none() {
+        return Ok(None);
+    }
+    let (site, templates) = (setup.site()?.0, setup.templates()?);
+    Ok(Some(by_mail::probe(&setup.config, &site, &templates)?))
 }
 
 fn parsed(text: &str) -> Result<Source> {
@@ -117,7 +136,7 @@ fn tell(messages: &[report::Arrived], dry_run: bool) {
 /// `3 rows: 2 suppressed, 1 none`
 fn summary(messages: &[report::Arrived]) -> String {
     let count = |action: &str| messages.iter().filter(|row| row.action == action).count();
-    let actions = ["suppressed", "unsubscribed", "counted"];
+    let actions = ["suppressed", "unsubscribed", "counted", "subscribed", "answered"];
     let done: Vec<String> = actions
         .iter()
         .map(|action| (count(action), action))

@@ -3,7 +3,7 @@
 
 use super::arguments::Global;
 use super::setup::{Setup, stop_flag};
-use super::{Exit, say, work};
+use super::{Exit, inbox, say, work};
 use crate::daemon;
 use crate::http;
 use crate::random::Random;
@@ -33,13 +33,17 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
     let listener = web::bind(listen).with_context(|| format!("cannot listen on {listen} (web.listen)"))?;
     let address = listener.local_addr()?;
     say::remark(global, format!("listening on http://{address}/"));
+    let probe = inbox::probe(&setup)?;
     let told = |failure: Option<&str>| work::told(&setup, failure);
     let second = setup.store(Mode::MustExist)?;
     let delivery = match &way_out {
-        Some((transport, signer)) => Some(work::delivery(&setup, second, transport, (&keyring, signer), &stop, &told)?),
+        Some((transport, signer)) => {
+            let keys = (&keyring, signer);
+            Some(work::delivery(&setup, second, transport, keys, probe.as_deref(), &stop, &told)?)
+        }
         None => None,
     };
-    let hooks = hooks(&setup, &keyring)?;
+    let hooks = hooks(&setup, &keyring, probe.clone())?;
     let desk = Desk::new(setup.config.clone(), site, store, keyring.clone(), templates, Random::system());
     let mut web = Web::new(desk, setup.clock);
     web.hooks = hooks;
@@ -48,7 +52,7 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
 }
 
 /// The providers that are configured, with a connection of their own to the store.
-fn hooks(setup: &Setup, keyring: &Keyring) -> Result<Option<Arc<Hooks>>> {
+fn hooks(setup: &Setup, keyring: &Keyring, probe: Option<String>) -> Result<Option<Arc<Hooks>>> {
     let settings = &setup.config.web.hooks;
     if settings.is_empty() {
         return Ok(None);
@@ -59,6 +63,7 @@ fn hooks(setup: &Setup, keyring: &Keyring) -> Result<Option<Arc<Hooks>>> {
         keyring: keyring.clone(),
         settings: settings.clone(),
         bounces: setup.config.bounces.clone(),
+        probe,
         clock: setup.clock,
         random: Random::system(),
         fetch: Box::new(|url| http::get(url).map(|document| document.bytes).map_err(|e| e.to_string())),

@@ -146,7 +146,7 @@ impl View {
         if status.unread > 0 {
             let mails = say::count(status.unread, "mail");
             lines.push(format!(
-                "inbox: {mails} of the last 30 days wait for you in the folder {}",
+                "inbox: {mails} of the last 30 days wait for you in the folder {}, or where they came from (an mbox, a pipe)",
                 crate::mailbox::UNREAD
             ));
         }

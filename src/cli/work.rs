@@ -3,11 +3,12 @@
 
 use super::arguments::Global;
 use super::setup::{Setup, stop_flag};
-use super::{Exit, notice, say};
+use super::{Exit, inbox, notice, say};
 use crate::daemon::Delivery;
 use crate::message::Signer;
 use crate::notify::By;
 use crate::store::Store;
+use crate::store::bounces::Patience;
 use crate::token::Keyring;
 use crate::transport::Transport;
 use anyhow::Result;
@@ -23,7 +24,8 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
     let keyring = setup.keyring(&store)?;
     say::remark(global, format!("delivering to {}; `postrider status --watch` shows how it goes", route.name()));
     let told = |failure: Option<&str>| told(&setup, failure);
-    delivery(&setup, store, &transport, (&keyring, &signer), &stop, &told)?.run();
+    let probe = inbox::probe(&setup)?;
+    delivery(&setup, store, &transport, (&keyring, &signer), probe.as_deref(), &stop, &told)?.run();
     Ok(Exit::Done)
 }
 
@@ -33,6 +35,7 @@ pub(super) fn delivery<'a>(
     store: Store,
     transport: &'a Transport,
     (keyring, signer): (&'a Keyring, &'a Signer),
+    probe: Option<&'a str>,
     stop: &'a AtomicBool,
     told: &'a (dyn Fn(Option<&str>) + Sync),
 ) -> Result<Delivery<'a>> {
@@ -40,6 +43,7 @@ pub(super) fn delivery<'a>(
         place: store.place().clone(),
         transport,
         settings: &setup.config.delivery,
+        patience: Patience { settings: &setup.config.bounces, probe },
         mail: setup.mail()?,
         keyring,
         signer,

@@ -281,12 +281,11 @@ fn skeleton(floor: &Floor<'_>, text: &Text) -> Result<Arc<Skeleton>, store::Erro
         return Ok(Arc::clone(skeleton));
     }
     let (Text::Variant(name) | Text::Letter(name)) = text;
-    let stored = match text {
-        Text::Variant(variant) => floor.dispatch.store.variant(variant)?,
-        Text::Letter(letter) => floor.dispatch.store.letter(letter)?,
+    let skeleton = match text {
+        Text::Variant(variant) => Skeleton::from_stored(&floor.dispatch.store.variant(variant)?),
+        Text::Letter(letter) => Skeleton::letter_from_stored(&floor.dispatch.store.letter(letter)?),
     };
-    let skeleton = Skeleton::from_stored(&stored)
-        .map_err(|e| store::Error::Corrupt(format!("the rendering {name} cannot be read: {e}")))?;
+    let skeleton = skeleton.map_err(|e| store::Error::Corrupt(format!("the rendering {name} cannot be read: {e}")))?;
     let skeleton = Arc::new(skeleton);
     if skeletons.len() >= SKELETONS {
         skeletons.clear();

@@ -18,13 +18,17 @@ pub enum Kind {
     Welcome,
     /// Asks, at a new address, whether it is to take the place of the old one.
     Change,
-    /// Brings the link to one's preferences.
+    /// Brings the links to one's subscription.
     Links,
+    /// Says to who wrote to us, and is no subscriber, how all this works.
+    Help,
+    /// Tries an address whose mails come back, before it is left alone.
+    Probe,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 4] = [Kind::Confirm, Kind::Welcome, Kind::Change, Kind::Links];
+    pub const ALL: [Kind; 6] = [Kind::Confirm, Kind::Welcome, Kind::Change, Kind::Links, Kind::Help, Kind::Probe];
 
     /// As in an occasion, and the folder of its templates.
     pub fn as_str(self) -> &'static str {
@@ -33,6 +37,8 @@ impl Kind {
             Kind::Welcome => "welcome",
             Kind::Change => "change",
             Kind::Links => "links",
+            Kind::Help => "help",
+            Kind::Probe => "probe",
         }
     }
 
@@ -55,13 +61,15 @@ impl Kind {
             Kind::Welcome => 'w',
             Kind::Change => 'a',
             Kind::Links => 'l',
+            Kind::Help => 'h',
+            Kind::Probe => 'p',
         };
         format!("{subscriber}.{mark}{number}")
     }
 
     /// Whether it goes to somebody who can leave, and so says how.
     pub fn can_be_left(self) -> bool {
-        matches!(self, Kind::Welcome | Kind::Links)
+        matches!(self, Kind::Welcome | Kind::Links | Kind::Probe)
     }
 
     /// Whether it asks at an address that nobody has confirmed yet.
@@ -69,13 +77,14 @@ impl Kind {
         matches!(self, Kind::Confirm | Kind::Change)
     }
 
-    /// The token of the letter's own link. It depends on what the ledger holds alone, so a resend has the same (P2).
+    /// The token of the letter's own link, empty where that has none. It depends on what the ledger holds alone, so a resend has the same (P2).
     /// `hash` is that of the address to which it goes.
     pub fn token(self, keyring: &Keyring, subscriber: &str, number: i64, hash: &str, date: DateTime<Utc>) -> String {
         match self {
             Kind::Confirm => keyring.sign_bound(Purpose::Confirm, &format!("{subscriber}.{number}"), hash),
             Kind::Change => keyring.sign_bound(Purpose::Change, &format!("{subscriber}.{number}"), hash),
             Kind::Welcome | Kind::Links => preferences(keyring, subscriber, hash, date + PREFERENCES_LAST),
+            Kind::Help | Kind::Probe => String::new(),
         }
     }
 }

@@ -49,15 +49,8 @@ impl List {
         let https = public_url
             .filter(|url| url.scheme() == "https")
             .map(|url| format!("{}/unsubscribe/{TOKEN}", url.as_str().trim_end_matches('/')));
-        let read = inbox.or(mail.bounces.as_ref()).filter(|read| read.local().len() + 1 + LONGEST_TOKEN <= 64);
-        let mailto = match read {
-            Some(read) => format!("mailto:{}+{TOKEN}@{}?subject=unsubscribe", escape(read.local()), read.domain()),
-            None => {
-                let people = &mail.reply_to.as_ref().unwrap_or(&mail.from).address;
-                let to = inbox.or(mail.bounces.as_ref()).unwrap_or(people);
-                format!("mailto:{}@{}?subject=unsubscribe%20{TOKEN}", escape(to.local()), to.domain())
-            }
-        };
+        let (before, after) = mail_link(mail, inbox, "unsubscribe");
+        let mailto = format!("{before}{TOKEN}{after}");
         List { id, label, https, mailto }
     }
 
@@ -65,6 +58,23 @@ impl List {
     pub(super) fn link(&self) -> &str {
         self.https.as_deref().unwrap_or(&self.mailto)
     }
+}
+
+/// A link to a mail that asks for `word`: what stands before the reader's token, and behind it. The token is behind the plus of the
+/// address where a program reads it and there is room, else in the subject. `inbox` is `inbox.address`.
+pub fn mail_link(mail: &Settings, inbox: Option<&EmailAddress>, word: &str) -> (String, String) {
+    let read = inbox.or(mail.bounces.as_ref()).filter(|read| read.local().len() + 1 + LONGEST_TOKEN <= 64);
+    match read {
+        Some(read) => (format!("mailto:{}+", escape(read.local())), format!("@{}?subject={word}", read.domain())),
+        None => (format!("{}%20", word_link(mail, inbox, word)), String::new()),
+    }
+}
+
+/// The same without a token.
+pub fn word_link(mail: &Settings, inbox: Option<&EmailAddress>, word: &str) -> String {
+    let people = &mail.reply_to.as_ref().unwrap_or(&mail.from).address;
+    let to = inbox.or(mail.bounces.as_ref()).unwrap_or(people);
+    format!("mailto:{}@{}?subject={word}", escape(to.local()), to.domain())
 }
 
 /// The local part of an address inside a `mailto:` (RFC 6068 section 2): everything that is not plainly itself as `%XX`.

@@ -67,20 +67,42 @@ pub fn skeleton(settings: &Settings, list: &List, composition: &Composition, edi
     Ok(whole(settings, &composition.subject, &fields, edition, (&text, &html)))
 }
 
-/// Makes the message of a letter. `link` is its own link up to the token. It names no list: it is no edition of one.
+/// A letter's own link, and where its token goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActionLink {
+    /// Before the token, and behind it.
+    Signed(String, String),
+    /// The same for everybody.
+    Plain(String),
+    /// There is none.
+    None,
+}
+
+impl ActionLink {
+    /// Whether it opens a mail.
+    pub fn is_mail(&self) -> bool {
+        matches!(self, ActionLink::Signed(link, _) | ActionLink::Plain(link) if link.starts_with("mailto:"))
+    }
+}
+
+/// Makes the message of a letter. It names no list: it is no edition of one.
 pub fn letter(
     settings: &Settings,
     list: &List,
     composition: &Composition,
     kind: Kind,
-    link: &str,
+    link: &ActionLink,
 ) -> Result<Skeleton, Error> {
-    let own_link = format!("{link}{ACTION}");
+    let own_link = match link {
+        ActionLink::Signed(before, after) => format!("{before}{ACTION}{after}"),
+        ActionLink::Plain(link) => link.clone(),
+        ActionLink::None => String::new(),
+    };
     let part = |content: &str, part: &'static str| {
         let content = printable(content);
         match kind.can_be_left() {
             true if !content.contains(UNSUBSCRIBE_LINK) => return Err(Error::NoUnsubscribe { part }),
-            _ if !content.contains(ACTION_LINK) => return Err(Error::NoAction { part }),
+            _ if *link != ActionLink::None && !content.contains(ACTION_LINK) => return Err(Error::NoAction { part }),
             _ => {}
         }
         let content = content.replace(UNSUBSCRIBE_LINK, list.link()).replace(ACTION_LINK, &own_link);
@@ -199,8 +221,16 @@ impl Skeleton {
         &self.text
     }
 
-    /// What [`Skeleton::to_stored`] gave.
+    /// What [`Skeleton::to_stored`] gave of an edition.
     pub fn from_stored(text: &str) -> Result<Self, Error> {
+        match text.contains(BODY_TOKEN) {
+            true => Skeleton::letter_from_stored(text),
+            false => Err(Error::Damaged { what: "it has no place for the unsubscribe link".to_owned() }),
+        }
+    }
+
+    /// The same of a letter, which not everybody can leave who gets it.
+    pub fn letter_from_stored(text: &str) -> Result<Self, Error> {
         let damaged = |what: &str| Err(Error::Damaged { what: what.to_owned() });
         let Some((head, body)) = text.split_once("\r\n\r\n") else { return damaged("its header does not end") };
         for (hole, field) in [(TO, "recipient"), (DATE, "date"), (DELIVERY, "id")] {
@@ -208,9 +238,7 @@ impl Skeleton {
                 return damaged(&format!("it has not one place for the {field}"));
             }
         }
-        // Who has nothing to leave is asked something.
-        let can_be_left = body.contains(BODY_TOKEN);
-        if can_be_left != head.contains(HEADER_TOKEN) || !(can_be_left || body.contains(ACTION)) {
+        if body.contains(BODY_TOKEN) != head.contains(HEADER_TOKEN) {
             return damaged("it has no place for the unsubscribe link");
         }
         Ok(Skeleton::new(text.to_owned()))

@@ -300,7 +300,7 @@ pub struct Arrived {
     pub status: Option<String>,
     /// hard, soft, policy, sender, delayed, none.
     pub verdict: &'static str,
-    /// suppressed, counted, unsubscribed, answered, none.
+    /// suppressed, counted, unsubscribed, subscribed, answered, none.
     pub action: &'static str,
 }
 

@@ -1,15 +1,19 @@
 //! What comes back: each mail is recorded in the transaction that holds its effect, so that none has an effect twice, however often it
 //! is read and whenever we are stopped.
 
+use super::answers;
+use super::consents::{self, Confirmed, Reaction, Request};
+use super::letters::{self, To};
 use super::sql::{Connection, Row, Write};
 use super::subscribers::{cancel_queued, event, hash_of, leave, suppress};
 use super::{Error, Store, time};
 use crate::address::EmailAddress;
 use crate::bounce::{Settings, Verdict};
+use crate::message::letter::Kind;
 use crate::random::Random;
 use crate::reply::{Outcome, Refusal, Sent, Status};
 use crate::subscriber::Suppression;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// A delivery of which a mail speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +57,33 @@ pub enum Effect {
         /// By which way.
         how: &'static str,
     },
+    /// Somebody asks to subscribe: what [`Store::request`] does.
+    Ask {
+        /// For what.
+        request: Request,
+        /// What a letter that asks says.
+        confirm: String,
+        /// What the letter to a subscriber says.
+        links: String,
+    },
+    /// A person confirms: what [`Store::confirm`] does.
+    Confirm {
+        /// Their id.
+        subscriber: String,
+        /// The number of their request.
+        number: i64,
+        /// What greets them.
+        welcome: Option<String>,
+    },
+    /// Somebody asks how to leave, or how all this works.
+    Explain {
+        /// Who they say they are.
+        address: EmailAddress,
+        /// What the letter to a subscriber says.
+        links: String,
+        /// What the letter to anybody else says.
+        help: String,
+    },
 }
 
 /// What came of an effect.
@@ -64,9 +95,39 @@ pub enum Done {
     Counted,
     /// The person has left.
     Unsubscribed,
+    /// The person is a reader from now on.
+    Subscribed,
+    /// A letter answers it.
+    Answered,
+    /// So many have asked that a person must look at it.
+    LeftToRead,
     /// Kept for the record alone.
     Recorded,
 }
+
+/// What became of a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It was there before: nothing is done. Whether it is left for a person to read.
+    Before {
+        /// It is.
+        unread: bool,
+    },
+    /// What each of its effects came to.
+    Now(Vec<Done>),
+}
+
+/// When an address that exists, and takes nothing, is left alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience<'a> {
+    /// How many mails may come back.
+    pub settings: &'a Settings,
+    /// What the letter says that tries the address once more; without one it is not tried.
+    pub probe: Option<&'a str>,
+}
+
+/// So many mails an hour are answered: whoever writes in others' names shall not make us write to them all.
+const ANSWERS_AN_HOUR: i64 = 300;
 
 /// A mail that was read.
 #[derive(Clone, Copy, Debug)]
@@ -91,23 +152,28 @@ impl Store {
         self.connection().query_one(sql, &[subscriber.into()])?.map(|row| sender(&row)).transpose()
     }
 
-    /// Takes a mail in: what it does and that it was there, in one transaction. None where it was there before: then nothing is done.
+    /// Takes a mail in: what it does and that it was there, in one transaction.
     pub fn take_in(
         &self,
         mail: Arrival<'_>,
         effects: &[Effect],
-        settings: &Settings,
+        patience: Patience<'_>,
         random: &Random,
         now: DateTime<Utc>,
-    ) -> Result<Option<Vec<Done>>, Error> {
+    ) -> Result<Taken, Error> {
         self.connection().transaction(Write::Shared, |c| {
             let sql = "INSERT INTO inbox (hash, at, kind) VALUES ($1, $2, $3) ON CONFLICT (hash) DO NOTHING";
             if c.execute(sql, &[mail.hash.into(), now.into(), mail.kind.into()])? == 0 {
-                return Ok(None);
+                let sql = "SELECT 1 FROM inbox WHERE hash = $1 AND kind = 'other'";
+                return Ok(Taken::Before { unread: c.query_one(sql, &[mail.hash.into()])?.is_some() });
             }
             let done: Result<Vec<Done>, Error> =
-                effects.iter().map(|effect| apply(c, mail.hash, effect, settings, random, now)).collect();
-            done.map(Some)
+                effects.iter().map(|effect| apply(c, mail.hash, effect, patience, random, now)).collect();
+            let done = done?;
+            if done.contains(&Done::LeftToRead) {
+                c.execute("UPDATE inbox SET kind = 'other' WHERE hash = $1", &[mail.hash.into()])?;
+            }
+            Ok(Taken::Now(done))
         })
     }
 
@@ -115,7 +181,7 @@ impl Store {
     /// row would be nobody's fault but ours, and are undone.
     pub fn judge_refusals(
         &self,
-        settings: &Settings,
+        patience: Patience<'_>,
         random: &Random,
         now: DateTime<Utc>,
     ) -> Result<Vec<EmailAddress>, Error> {
@@ -125,7 +191,7 @@ impl Store {
             let mut suppressed = Vec::new();
             for row in c.query(sql, &[])? {
                 let delivery = sender(&row)?;
-                if count(c, &delivery, settings, random, now)? == Done::Suppressed {
+                if count(c, &delivery, patience, random, now)? == Done::Suppressed {
                     suppressed.push(delivery.address.clone());
                 }
                 c.execute("UPDATE bounces SET judged = 1 WHERE delivery = $1 AND mail = ''", &[delivery.id.as_str().into()])?;
@@ -151,7 +217,7 @@ fn apply(
     c: &mut Connection,
     mail: &str,
     effect: &Effect,
-    settings: &Settings,
+    patience: Patience<'_>,
     random: &Random,
     now: DateTime<Utc>,
 ) -> Result<Done, Error> {
@@ -160,7 +226,7 @@ fn apply(
             record(c, mail, delivery, "bounce", *verdict, *status, text, now)?;
             match verdict {
                 Verdict::Hard => bury(c, delivery, Suppression::Bounce, now),
-                Verdict::Soft | Verdict::Policy => count(c, delivery, settings, random, now),
+                Verdict::Soft | Verdict::Policy => count(c, delivery, patience, random, now),
                 Verdict::Sender | Verdict::Delayed | Verdict::None => Ok(Done::Recorded),
             }
         }
@@ -174,7 +240,29 @@ fn apply(
             leave(c, subscriber, how, random, now)?;
             Ok(Done::Unsubscribed)
         }
+        Effect::Confirm { subscriber, number, welcome } => {
+            let confirmed = consents::confirm(c, subscriber, *number, welcome.as_deref(), random, now)?;
+            Ok(if confirmed == Confirmed::Now { Done::Subscribed } else { Done::Recorded })
+        }
+        Effect::Ask { .. } | Effect::Explain { .. } if asked_too_much(c, now)? => Ok(Done::LeftToRead),
+        Effect::Ask { request, confirm, links } => {
+            consents::take_request(c, request, (confirm, links), random, now).map(answered)
+        }
+        Effect::Explain { address, links, help } => {
+            answers::explain(c, address, (links, help), random, now).map(answered)
+        }
     }
+}
+
+fn answered(reaction: Reaction) -> Done {
+    if matches!(reaction, Reaction::Wrote(_)) { Done::Answered } else { Done::Recorded }
+}
+
+/// This mail is among those that are counted.
+fn asked_too_much(c: &mut Connection, now: DateTime<Utc>) -> Result<bool, Error> {
+    let sql = "SELECT COUNT(*) FROM inbox WHERE kind IN ('subscribe', 'unsubscribe') AND at > $1";
+    let asked = c.query_one(sql, &[(now - TimeDelta::hours(1)).into()])?.map_or(Ok(0), |row| row.int(0))?;
+    Ok(asked > ANSWERS_AN_HOUR)
 }
 
 fn bury(c: &mut Connection, delivery: &Sender, reason: Suppression, now: DateTime<Utc>) -> Result<Done, Error> {
@@ -224,37 +312,43 @@ fn record(
 
 /// What a server refused at once and what comes back later is one row of soft bounces: deliveries of this address, from this one
 /// backwards, each of which came back. One that was taken and did not come back ends the row. A refusal that is nobody's (the sender's
-/// set-up, the mail's content) neither counts nor ends it.
+/// set-up, the mail's content) neither counts nor ends it. At its end a letter tries the address once more.
 fn count(
     c: &mut Connection,
     delivery: &Sender,
-    settings: &Settings,
+    Patience { settings, probe }: Patience<'_>,
     random: &Random,
     now: DateTime<Utc>,
 ) -> Result<Done, Error> {
-    let sql = "SELECT d.last_at, d.state, EXISTS (SELECT 1 FROM bounces b WHERE b.delivery = d.id AND b.kind = 'bounce' \
+    let sql = "SELECT d.last_at, d.state, d.occasion, EXISTS (SELECT 1 FROM bounces b WHERE b.delivery = d.id AND b.kind = 'bounce' \
            AND b.verdict IN ('soft', 'policy', 'hard') AND (b.mail <> '' OR d.state = 'refused')) FROM deliveries d \
          WHERE d.hash = $1 AND d.state IN ('accepted', 'refused') AND d.last_at IS NOT NULL \
            AND d.last_at <= (SELECT n.last_at FROM deliveries n WHERE n.id = $2) ORDER BY d.last_at DESC, d.id DESC LIMIT 1000";
-    let (mut row, mut newest, mut oldest, mut ended) = (0_u32, 0, 0, false);
+    let (mut row, mut newest, mut oldest, mut ended, mut probed) = (0_u32, 0, 0, false, false);
     c.each(sql, &[delivery.hash.as_str().into(), delivery.id.as_str().into()], |found| {
-        let (at, accepted, came_back) = (found.int(0)?, found.text(1)? == "accepted", found.int(2)? != 0);
+        let (at, accepted, came_back) = (found.int(0)?, found.text(1)? == "accepted", found.int(3)? != 0);
         if !ended && came_back {
+            probed = probed || Kind::of(&found.text(2)?).is_some_and(|(kind, _)| kind == Kind::Probe);
             newest = if row == 0 { at } else { newest };
             (row, oldest) = (row + 1, at);
         }
         ended = ended || accepted && !came_back;
         Ok(())
     })?;
-    let long = time(newest)? - time(oldest)? >= settings.over.0;
-    if row > settings.limit && long {
-        return bury(c, delivery, Suppression::Bounce, now);
+    if row <= settings.limit || time(newest)? - time(oldest)? < settings.over.0 {
+        return Ok(Done::Counted);
     }
-    if row == settings.limit || row > settings.limit && !long {
-        let text = format!("{row} mails in a row came back; if the next one does, too, the address is suppressed");
-        event(c, &delivery.subscriber, "bouncing", &text, random, now)?;
+    match probe {
+        Some(probe) if !probed => {
+            let to = To { subscriber: &delivery.subscriber, address: &delivery.address, hash: &delivery.hash };
+            if let Some(occasion) = letters::try_address(c, to, probe, now)? {
+                let text = format!("{row} mails in a row came back; {occasion} tries once more");
+                event(c, &delivery.subscriber, "bouncing", &text, random, now)?;
+            }
+            Ok(Done::Counted)
+        }
+        _ => bury(c, delivery, Suppression::Bounce, now),
     }
-    Ok(Done::Counted)
 }
 
 /// A refusal that is counted against the address (full, too big, policy), recorded with the try that it ended.

@@ -1,6 +1,7 @@
 //! Consent: who asked for what, when and from where, and when they confirmed it. Each request and each confirmation is one
 //! transaction, with the letter that belongs to it.
 
+use super::answers::send_links;
 use super::letters::{self, EXPIRES, To};
 use super::sql::{Connection, Write};
 use super::subscribers::{event, hash_of};
@@ -9,15 +10,16 @@ use crate::address::EmailAddress;
 use crate::message::letter::Kind;
 use crate::random::Random;
 use crate::subscriber::{Choices, Status};
+use crate::token::{Keyring, Purpose, numbered};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// An address is asked no more often.
-const AGAIN: TimeDelta = TimeDelta::days(1);
+pub(super) const AGAIN: TimeDelta = TimeDelta::days(1);
 /// One that bounced or complained is asked no more often.
 const AGAIN_SUPPRESSED: TimeDelta = TimeDelta::days(30);
 
 /// What somebody asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Where the letters are to go.
     pub address: EmailAddress,
@@ -96,26 +98,7 @@ impl Store {
         self.connection().transaction(Write::Alone, |c| {
             // As long a commit for a known address as for an unknown one.
             set_meta(c, "asked", &now.timestamp_millis().to_string())?;
-            let hash = hash_of(c, &request.address, random)?;
-            let suppressed = match may_ask(c, &hash, now)? {
-                Asking::May { suppressed } => suppressed,
-                Asking::Not(reaction) => return Ok(reaction),
-            };
-            let sql = "SELECT id, status FROM subscribers WHERE hash = $1";
-            let known = c.query_one(sql, &[hash.as_str().into()])?;
-            let id = match known {
-                None => add(c, request, &hash, random, now)?,
-                Some(row) => {
-                    let id = row.text(0)?;
-                    if matches!(row.text(1)?.as_str(), "active" | "paused") && !suppressed {
-                        return send_links(c, &id, &request.address, &hash, links, now);
-                    }
-                    id
-                }
-            };
-            let to = To { subscriber: &id, address: &request.address, hash: &hash };
-            ask(c, to, Kind::Confirm, request, confirm, random, now)?;
-            Ok(Reaction::Wrote(Kind::Confirm))
+            take_request(c, request, (confirm, links), random, now)
         })
     }
 
@@ -144,6 +127,25 @@ impl Store {
         consent(&mut self.connection(), subscriber, kind, number)
     }
 
+    /// The request to which the token of a letter that asks belongs: whose it is, its number, and what was asked.
+    pub fn consent_of(
+        &self,
+        keyring: &Keyring,
+        kind: Kind,
+        token: &str,
+    ) -> Result<Option<(String, i64, Consent)>, Error> {
+        let purpose = if kind == Kind::Change { Purpose::Change } else { Purpose::Confirm };
+        let mut found = None;
+        let signed = keyring.verify_bound(purpose, token, |subject| {
+            let Some((id, number)) = numbered(subject) else { return Ok(None) };
+            let consent = self.consent(id, kind, number)?;
+            let hash = consent.as_ref().map(|consent| consent.hash.clone());
+            found = consent.map(|consent| (id.to_owned(), number, consent));
+            Ok::<_, Error>(hash)
+        })?;
+        Ok(signed.and(found))
+    }
+
     /// Whether what was asked can still be confirmed.
     pub fn is_open(consent: &Consent, now: DateTime<Utc>) -> bool {
         consent.confirmed.is_none() && (now - consent.asked).num_milliseconds() < EXPIRES
@@ -159,28 +161,7 @@ impl Store {
         random: &Random,
         now: DateTime<Utc>,
     ) -> Result<Confirmed, Error> {
-        self.connection().transaction(Write::Alone, |c| {
-            let consent = match close(c, subscriber, Kind::Confirm, number, now)? {
-                Ok(consent) => consent,
-                Err(not) => return Ok(not),
-            };
-            // What was chosen with the request; who chose nothing keeps what they had.
-            let sql = "UPDATE subscribers SET status = 'active', decided = 'person', changed = $3, paused_until = NULL, address = q.address, \
-                 digests = CASE WHEN q.digests = '' THEN subscribers.digests ELSE q.digests END, \
-                 topics = CASE WHEN q.topics = '' THEN subscribers.topics ELSE q.topics END, \
-                 language = COALESCE(q.language, subscribers.language), source = q.source \
-                 FROM consents q WHERE q.subscriber = subscribers.id AND q.kind = 'confirm' AND q.number = $2 AND subscribers.id = $1";
-            c.execute(sql, &[subscriber.into(), number.into(), now.into()])?;
-            lift(c, &consent.hash)?;
-            letters::withdraw(c, subscriber, Kind::Confirm)?;
-            event(c, subscriber, "confirmed", &Kind::Confirm.occasion(number), random, now)?;
-            if let Some(welcome) = welcome {
-                let to = To { subscriber, address: &consent.address, hash: &consent.hash };
-                let number = letters::next_number(c, subscriber, Kind::Welcome)?;
-                letters::queue(c, to, (Kind::Welcome, number), welcome, now)?;
-            }
-            Ok(Confirmed::Now)
-        })
+        self.connection().transaction(Write::Alone, |c| confirm(c, subscriber, number, welcome, random, now))
     }
 
     /// What a subscriber wants from now on; false where they are none. Who pauses gets nothing of what is queued.
@@ -259,13 +240,78 @@ impl Store {
                  AND NOT EXISTS (SELECT 1 FROM consents q WHERE q.subscriber = s.id AND (q.confirmed IS NOT NULL OR q.asked > $1)) \
                  AND NOT EXISTS (SELECT 1 FROM consents q JOIN suppressions p ON p.hash = q.hash WHERE q.subscriber = s.id AND q.asked > $2)";
             let expired = now - TimeDelta::milliseconds(EXPIRES);
+            let mut asked = c.query(sql, &[expired.into(), (now - AGAIN_SUPPRESSED).into()])?;
+            // Who was only told how all this works.
+            let sql = "SELECT s.id FROM subscribers s WHERE s.status = 'pending' AND s.source = 'mail' AND s.added <= $1 \
+                 AND NOT EXISTS (SELECT 1 FROM consents q WHERE q.subscriber = s.id)";
+            asked.extend(c.query(sql, &[(now - AGAIN).into()])?);
             let mut forgotten = 0;
-            for row in c.query(sql, &[expired.into(), (now - AGAIN_SUPPRESSED).into()])? {
+            for row in asked {
                 forgotten += u64::from(forget(c, &row.text(0)?)?);
             }
             Ok(forgotten)
         })
     }
+}
+
+/// [`Store::request`], within a transaction.
+pub(super) fn take_request(
+    c: &mut Connection,
+    request: &Request,
+    (confirm, links): (&str, &str),
+    random: &Random,
+    now: DateTime<Utc>,
+) -> Result<Reaction, Error> {
+    let hash = hash_of(c, &request.address, random)?;
+    let suppressed = match may_ask(c, &hash, now)? {
+        Asking::May { suppressed } => suppressed,
+        Asking::Not(reaction) => return Ok(reaction),
+    };
+    let known = c.query_one("SELECT id, status FROM subscribers WHERE hash = $1", &[hash.as_str().into()])?;
+    let id = match known {
+        None => add(c, request, &hash, random, now)?,
+        Some(row) => {
+            let id = row.text(0)?;
+            if matches!(row.text(1)?.as_str(), "active" | "paused") && !suppressed {
+                return send_links(c, &id, &request.address, &hash, links, now);
+            }
+            id
+        }
+    };
+    let to = To { subscriber: &id, address: &request.address, hash: &hash };
+    ask(c, to, Kind::Confirm, request, confirm, random, now)?;
+    Ok(Reaction::Wrote(Kind::Confirm))
+}
+
+/// [`Store::confirm`], within a transaction.
+pub(super) fn confirm(
+    c: &mut Connection,
+    subscriber: &str,
+    number: i64,
+    welcome: Option<&str>,
+    random: &Random,
+    now: DateTime<Utc>,
+) -> Result<Confirmed, Error> {
+    let consent = match close(c, subscriber, Kind::Confirm, number, now)? {
+        Ok(consent) => consent,
+        Err(not) => return Ok(not),
+    };
+    // What was chosen with the request; who chose nothing keeps what they had.
+    let sql = "UPDATE subscribers SET status = 'active', decided = 'person', changed = $3, paused_until = NULL, address = q.address, \
+         digests = CASE WHEN q.digests = '' THEN subscribers.digests ELSE q.digests END, \
+         topics = CASE WHEN q.topics = '' THEN subscribers.topics ELSE q.topics END, \
+         language = COALESCE(q.language, subscribers.language), source = q.source \
+         FROM consents q WHERE q.subscriber = subscribers.id AND q.kind = 'confirm' AND q.number = $2 AND subscribers.id = $1";
+    c.execute(sql, &[subscriber.into(), number.into(), now.into()])?;
+    lift(c, &consent.hash)?;
+    letters::withdraw(c, subscriber, Kind::Confirm)?;
+    event(c, subscriber, "confirmed", &Kind::Confirm.occasion(number), random, now)?;
+    if let Some(welcome) = welcome {
+        let to = To { subscriber, address: &consent.address, hash: &consent.hash };
+        let number = letters::next_number(c, subscriber, Kind::Welcome)?;
+        letters::queue(c, to, (Kind::Welcome, number), welcome, now)?;
+    }
+    Ok(Confirmed::Now)
 }
 
 pub(super) enum Asking {
@@ -349,22 +395,6 @@ pub(super) fn ask(
     letters::queue(c, to, (kind, number), text, now)
 }
 
-fn send_links(
-    c: &mut Connection,
-    subscriber: &str,
-    address: &EmailAddress,
-    hash: &str,
-    text: &str,
-    now: DateTime<Utc>,
-) -> Result<Reaction, Error> {
-    if letters::was_queued_after(c, subscriber, Kind::Links, now - AGAIN)? {
-        return Ok(Reaction::TooSoon);
-    }
-    let number = letters::next_number(c, subscriber, Kind::Links)?;
-    letters::queue(c, To { subscriber, address, hash }, (Kind::Links, number), text, now)?;
-    Ok(Reaction::Wrote(Kind::Links))
-}
-
 pub(super) fn consent(c: &mut Connection, subscriber: &str, kind: Kind, number: i64) -> Result<Option<Consent>, Error> {
     let sql =
         "SELECT address, hash, asked, confirmed FROM consents WHERE subscriber = $1 AND kind = $2 AND number = $3";
@@ -411,7 +441,7 @@ pub(super) fn lift(c: &mut Connection, hash: &str) -> Result<(), Error> {
 /// Takes somebody who never confirmed out of the store. False: a letter to them is under way, and what comes of it must be
 /// written down first.
 pub(super) fn forget(c: &mut Connection, id: &str) -> Result<bool, Error> {
-    for kind in [Kind::Confirm, Kind::Change] {
+    for kind in [Kind::Confirm, Kind::Change, Kind::Help] {
         letters::withdraw(c, id, kind)?;
     }
     let sql = "SELECT 1 FROM deliveries WHERE subscriber = $1 AND (edition IS NOT NULL OR state IN ('sending', 'uncertain')) LIMIT 1";

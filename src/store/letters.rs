@@ -10,13 +10,14 @@ use chrono::{DateTime, Utc};
 pub const EXPIRES: i64 = 72 * 3_600_000;
 
 /// Whether a letter may still go, at the moment `$3`, of a row of `deliveries`. One that asks goes as long as its request is open, also
-/// to an address that bounced or complained: who types it in a form may have mended it or changed their mind. All others go to
-/// subscribers who may be mailed.
+/// to an address that bounced or complained: who types it in a form may have mended it or changed their mind. Who wrote to us gets an
+/// answer. All others go to subscribers who may be mailed.
 pub(super) const LETTER_MAY_GO: &str = "CASE WHEN occasion LIKE 'confirm/%' OR occasion LIKE 'change/%' THEN \
        EXISTS (SELECT 1 FROM consents q WHERE q.subscriber = deliveries.subscriber AND q.kind || '/' || CAST(q.number AS TEXT) = occasion \
          AND q.confirmed IS NULL AND q.asked > CAST($3 AS BIGINT) - 259200000) \
        AND NOT EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = deliveries.hash AND p.reason NOT IN ('bounce', 'complaint')) \
-     ELSE EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status IN ('active', 'paused')) \
+     ELSE (occasion LIKE 'help/%' \
+         OR EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status IN ('active', 'paused'))) \
        AND NOT EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = deliveries.hash) END";
 
 /// Who gets a letter.
@@ -90,6 +91,22 @@ pub(super) fn queue(
         now.into(),
     ];
     c.execute(sql, &values).map(drop)
+}
+
+/// Queues the letter that tries an address once more, where none is under way; its occasion.
+pub(super) fn try_address(
+    c: &mut Connection,
+    to: To<'_>,
+    text: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<String>, Error> {
+    let sql = "SELECT 1 FROM deliveries WHERE subscriber = $1 AND occasion LIKE 'probe/%' AND state IN ('queued', 'sending', 'uncertain') LIMIT 1";
+    if c.query_one(sql, &[to.subscriber.into()])?.is_some() {
+        return Ok(None);
+    }
+    let number = next_number(c, to.subscriber, Kind::Probe)?;
+    queue(c, to, (Kind::Probe, number), text, now)?;
+    Ok(Some(Kind::Probe.occasion(number)))
 }
 
 /// Withdraws the letters of a kind that wait for their turn: a newer one takes their place, or nobody needs them any more.

@@ -9,6 +9,7 @@
 //! The database decides races: by constraints, guarded updates and the number of rows that they changed. Time comes in as a
 //! parameter. An unreadable store is an error, never a first run (P6).
 
+pub mod answers;
 pub mod awaited;
 pub mod bounces;
 pub mod consents;

@@ -4,8 +4,7 @@
 use super::letter::{self, Error as LetterError};
 use crate::address::EmailAddress;
 use crate::config::Config;
-use crate::edition::page;
-use crate::message::letter::{Kind, name_of, preferences};
+use crate::message::letter::{Kind, preferences};
 use crate::post::Site;
 use crate::random::Random;
 use crate::store::consents::{Confirmed, Consent, Reaction, Request, Wishes};
@@ -13,9 +12,7 @@ use crate::store::subscribers::Subscriber;
 use crate::store::{self, Store};
 use crate::subscriber::{Choices, Status};
 use crate::template::Templates;
-use crate::template::context::Latest;
-use crate::template::text::direction;
-use crate::token::{Keyring, Purpose};
+use crate::token::{Keyring, Purpose, numbered};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -122,8 +119,7 @@ impl Desk {
     }
 
     fn own_language(&self) -> &str {
-        let words = self.templates.words();
-        words.file(&self.site.language).unwrap_or_else(|| words.spoken(&self.site.language))
+        letter::own_language(&self.site, &self.templates)
     }
 
     /// Somebody asks to subscribe. Both letters that may come of it are written whatever comes of it, and as long takes it.
@@ -176,7 +172,6 @@ impl Desk {
 
     /// A short hash of the words by which people are asked: of the form, of what follows it, and of the page to confirm.
     pub fn wording(&self, language: &str) -> String {
-        let words = self.templates.words();
         let keys = [
             "subscribe",
             "subscribe_text",
@@ -186,8 +181,7 @@ impl Desk {
             "confirm_page",
             "confirm_button",
         ];
-        let said: Vec<String> = keys.iter().filter_map(|key| words.phrase(language, key, &[])).collect();
-        name_of(&said.join("\0"))[..8].to_owned()
+        letter::wording(&self.templates, language, &keys)
     }
 
     /// Where the request stands to which a link of that kind belongs. Changes nothing (P9).
@@ -227,16 +221,7 @@ impl Desk {
     }
 
     fn consent(&self, kind: Kind, token: &str) -> Result<Option<(String, i64, Consent)>, Error> {
-        let purpose = if kind == Kind::Change { Purpose::Change } else { Purpose::Confirm };
-        let mut found = None;
-        let signed = self.keyring.verify_bound(purpose, token, |subject| {
-            let Some((id, number)) = numbered(subject) else { return Ok(None) };
-            let consent = self.store.consent(id, kind, number)?;
-            let hash = consent.as_ref().map(|consent| consent.hash.clone());
-            found = consent.map(|consent| (id.to_owned(), number, consent));
-            Ok::<_, store::Error>(hash)
-        })?;
-        Ok(signed.and(found))
+        Ok(self.store.consent_of(&self.keyring, kind, token)?)
     }
 
     /// Who came by a link to their preferences, if it is still good and they are subscribed.
@@ -272,22 +257,8 @@ impl Desk {
         Ok(written)
     }
 
-    /// Shows the latest edition there is a page of.
     fn welcome(&self, language: &str) -> Result<String, Error> {
-        let wanted = |name: &str| self.config.digests.iter().any(|d| d.archive && d.name.as_str() == name);
-        let latest = self.store.pages()?.into_iter().find(|listed| !listed.withdrawn && wanted(&listed.digest));
-        let latest = latest.map(|listed| Latest {
-            url: page::url(&self.site.url, &listed.edition).into(),
-            title: listed.subject,
-            dir: direction(&listed.language).to_owned(),
-            language: listed.language,
-        });
+        let latest = letter::latest(&self.config, &self.site, &self.store)?;
         Ok(letter::write(&self.config, &self.site, &self.templates, (Kind::Welcome, language), latest)?)
     }
-}
-
-/// `id.7`
-fn numbered(subject: &str) -> Option<(&str, i64)> {
-    let (id, number) = subject.split_once('.')?;
-    Some((id, number.parse().ok()?))
 }

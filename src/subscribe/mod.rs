@@ -1,6 +1,7 @@
-//! People come and go: the list as a file, the unsubscribe link, and what they do on the web ([`desk`]), with the letters that
-//! belong to it ([`letter`]).
+//! People come and go: the list as a file, the unsubscribe link, what they do on the web ([`desk`]) and ask by mail ([`by_mail`]), with
+//! the letters that belong to it ([`letter`]).
 
+pub mod by_mail;
 pub mod desk;
 pub mod letter;
 

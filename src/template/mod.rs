@@ -32,7 +32,7 @@ use words::Words;
 pub const LAYOUTS: [&str; 4] = ["digest", "letter", "headlines", "full"];
 
 /// Every embedded template: its name and source. `templates list`, `show` and `copy` read it.
-pub const EMBEDDED: [(&str, &str); 44] = [
+pub const EMBEDDED: [(&str, &str); 50] = [
     ("change/body.html.j2", include_str!("../../templates/change/body.html.j2")),
     ("change/body.txt.j2", include_str!("../../templates/change/body.txt.j2")),
     ("change/subject.txt.j2", include_str!("../../templates/change/subject.txt.j2")),
@@ -52,6 +52,9 @@ pub const EMBEDDED: [(&str, &str); 44] = [
     ("headlines/body.html.j2", include_str!("../../templates/headlines/body.html.j2")),
     ("headlines/body.txt.j2", include_str!("../../templates/headlines/body.txt.j2")),
     ("headlines/subject.txt.j2", include_str!("../../templates/headlines/subject.txt.j2")),
+    ("help/body.html.j2", include_str!("../../templates/help/body.html.j2")),
+    ("help/body.txt.j2", include_str!("../../templates/help/body.txt.j2")),
+    ("help/subject.txt.j2", include_str!("../../templates/help/subject.txt.j2")),
     ("letter/body.html.j2", include_str!("../../templates/letter/body.html.j2")),
     ("letter/body.txt.j2", include_str!("../../templates/letter/body.txt.j2")),
     ("letter/subject.txt.j2", include_str!("../../templates/letter/subject.txt.j2")),
@@ -63,6 +66,9 @@ pub const EMBEDDED: [(&str, &str); 44] = [
     ("mail/letter.html.j2", include_str!("../../templates/mail/letter.html.j2")),
     ("mail/letter.txt.j2", include_str!("../../templates/mail/letter.txt.j2")),
     ("mail/parts.html.j2", include_str!("../../templates/mail/parts.html.j2")),
+    ("probe/body.html.j2", include_str!("../../templates/probe/body.html.j2")),
+    ("probe/body.txt.j2", include_str!("../../templates/probe/body.txt.j2")),
+    ("probe/subject.txt.j2", include_str!("../../templates/probe/subject.txt.j2")),
     ("web/confirm.html.j2", include_str!("../../templates/web/confirm.html.j2")),
     ("web/done.html.j2", include_str!("../../templates/web/done.html.j2")),
     ("web/error.html.j2", include_str!("../../templates/web/error.html.j2")),
@@ -80,7 +86,7 @@ pub const EMBEDDED: [(&str, &str); 44] = [
 ];
 
 /// The folders of the letters; each has the same three files as a layout.
-pub const LETTERS: [&str; 4] = ["confirm", "welcome", "change", "links"];
+pub const LETTERS: [&str; 6] = ["confirm", "welcome", "change", "links", "help", "probe"];
 
 /// Instructions a template may use up: a thousand times what the embedded ones need, a second at most.
 const FUEL: u64 = 2_000_000;
@@ -251,7 +257,9 @@ impl Templates {
                 "web/done.html.j2" => vec![(String::new(), self.render(name, &DonePage::sample()))],
                 "web/error.html.j2" => vec![(String::new(), self.render(name, &ErrorPage::sample()))],
                 _ if LETTERS.iter().any(|kind| name.starts_with(&format!("{kind}/"))) => {
-                    let link = |sample: &Letter| if body { sample.links.action.clone() } else { String::new() };
+                    let links =
+                        |sample: &Letter| sample.links.action.clone().filter(|_| body && !name.starts_with("probe/"));
+                    let link = |sample: &Letter| links(sample).unwrap_or_default();
                     Letter::samples().iter().map(|sample| (link(sample), self.render(name, sample))).collect()
                 }
                 _ => {

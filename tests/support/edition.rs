@@ -6,6 +6,7 @@ use postrider::address::EmailAddress;
 use postrider::delivery::{self, Limits, Tried, Uncertain, Verdict};
 use postrider::edition::compose::{Composition, UNSUBSCRIBE_LINK};
 use postrider::edition::slot::Memory;
+use postrider::message::skeleton::ActionLink;
 use postrider::message::{self, letter::Kind};
 use postrider::random::Random;
 use postrider::reply::{Outcome, Reply, Sent, Stage};
@@ -155,6 +156,6 @@ pub(crate) fn letter(kind: Kind) -> String {
         html: format!("<p><a href=\"{link}\">{link}</a> <a href=\"{leave}\">leave</a></p>"),
         text: format!("{link}\n{leave}\n"),
     };
-    let link = format!("https://news.example.org/{kind}/");
+    let link = ActionLink::Signed(format!("https://news.example.org/{kind}/"), String::new());
     message::skeleton::letter(&settings, &list, &composition, kind, &link).expect("sound").to_stored().to_owned()
 }

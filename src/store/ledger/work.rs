@@ -201,7 +201,7 @@ pub(super) fn recover(
 /// Holds what has rested too long: an edition that nobody tried to send for `give_up_after` may be stale news.
 pub(super) fn hold_rested(c: &mut Connection, before: DateTime<Utc>) -> Result<Vec<String>, Error> {
     let sql = format!(
-        "UPDATE deliveries SET {WITHDRAW} WHERE edition IS NULL AND state = 'queued' AND attempts = 0 AND queued < $1"
+        "UPDATE deliveries SET {WITHDRAW} WHERE edition IS NULL AND occasion NOT LIKE 'probe/%' AND state = 'queued' AND attempts = 0 AND queued < $1"
     );
     c.execute(&sql, &[before.into()])?;
     let sql = "UPDATE editions SET state = 'held' WHERE state = 'open' AND rests < $1 \

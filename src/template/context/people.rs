@@ -16,7 +16,7 @@ pub struct Choice {
     pub chosen: bool,
 }
 
-/// For `confirm`, `welcome`, `change` and `links`: `subject.txt.j2`, `body.txt.j2` and `body.html.j2`. Nothing in it was typed by
+/// For `confirm`, `welcome`, `change`, `links`, `help` and `probe`: `subject.txt.j2`, `body.txt.j2` and `body.html.j2`. Nothing in it was typed by
 /// whoever asked.
 #[derive(Clone, Debug, Serialize)]
 pub struct Letter {
@@ -41,8 +41,11 @@ pub struct Letter {
 /// Where the reader of a letter can go.
 #[derive(Clone, Debug, Serialize)]
 pub struct LetterLinks {
-    /// What the letter is for: to confirm, or to choose. Both bodies must show it.
-    pub action: String,
+    /// What the letter is for: to confirm, to choose, to subscribe; nothing where there is no page to choose on. Both bodies must show it
+    /// where it is there.
+    pub action: Option<String>,
+    /// Whether that opens a mail, which is to be sent as it is.
+    pub by_mail: bool,
     /// Ends the subscription; nothing where there is none yet. Both bodies must show it where it is there.
     pub unsubscribe: Option<String>,
 }
@@ -203,7 +206,8 @@ impl Letter {
             site: Site::sample(),
             subject: "Welcome to Field Notes".into(),
             links: LetterLinks {
-                action: "https://news.example.org/preferences/sample".into(),
+                action: Some("https://news.example.org/preferences/sample".into()),
+                by_mail: false,
                 unsubscribe: Some("https://news.example.org/unsubscribe/sample".into()),
             },
             latest: Some(Latest {

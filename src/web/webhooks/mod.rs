@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::random::Random;
 use crate::receive::Receiver;
+use crate::store::bounces::Patience;
 use crate::store::{self, Store};
 use crate::token::Keyring;
 use axum::Router;
@@ -31,6 +32,8 @@ pub struct Hooks {
     pub settings: config::Hooks,
     /// How many soft bounces an address may have.
     pub bounces: bounce::Settings,
+    /// What the letter says that tries an address once more.
+    pub probe: Option<String>,
     /// The time.
     pub clock: Clock,
     /// For ids.
@@ -133,7 +136,8 @@ impl Hooks {
         let receiver = Receiver {
             store: &self.store,
             keyring: &self.keyring,
-            settings: &self.bounces,
+            patience: Patience { settings: &self.bounces, probe: self.probe.as_deref() },
+            answers: None,
             random: &self.random,
             now: self.clock.now(),
         };
