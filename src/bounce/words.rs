@@ -54,7 +54,8 @@ fn tells(said: &str) -> bool {
     code || ABSENT.iter().chain(NOWHERE).chain(FULL).any(|phrase| words.contains(phrase))
 }
 
-/// Two signs of four: who writes, to whom answers would go, the subject, what the text says. Or the field that only bounces have.
+/// Two signs of five: who writes, to whom answers would go, the subject, what the text says, and a reason beside a mail that is returned.
+/// Or the field that only bounces have.
 fn is_bounce(parts: &Parts) -> bool {
     if parts.field("x-failed-recipients").is_some() {
         return true;
@@ -71,13 +72,14 @@ fn is_bounce(parts: &Parts) -> bool {
         SUBJECTS.iter().any(|words| subject.contains(words))
             && !["re:", "fw:", "fwd:"].iter().any(|p| subject.starts_with(p)),
         OPENINGS.iter().any(|words| text.contains(words)),
+        parts.returned.is_some() && tells(&parts.text),
     ];
     // A person may quote a bounce, and a machine may write for other reasons.
-    let [daemon, _, subject_says, text_says] = signs;
+    let [daemon, _, subject_says, text_says, returns] = signs;
     let replied = parts.field("auto-submitted").is_some_and(|how| how.to_lowercase().contains("auto-replied"));
     // Who is away, or has left, says so of themselves, and some in these very words.
     let of_themselves = replied && !daemon && !subject_says;
-    signs.iter().filter(|sign| **sign).count() >= 2 && (subject_says || text_says) && !of_themselves
+    signs.iter().filter(|sign| **sign).count() >= 2 && (subject_says || text_says || returns) && !of_themselves
 }
 
 /// Each recipient and what is said of it, in order.
