@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """dsn.py POSTRIDER PROJECT: a digest goes through a real Postfix to a host that knows one of its readers no more; the Postfix's own
 bounce comes back to the tagged address, into a real Dovecot, and `postrider inbox imaps://…` reads it there. So are a forged bounce, an
-unsubscribe mail, and a mail that is none of these. Needs root, Debian's postfix, dovecot-imapd and dovecot-lmtpd, openssl. Exit 1 if
+unsubscribe mail, and a mail that is none of these. Then somebody subscribes, confirms and leaves by mail alone. Needs root, Debian's postfix, dovecot-imapd and dovecot-lmtpd, openssl. Exit 1 if
 anything is wrong."""
 import email, os, pathlib, pwd, re, signal, smtplib, subprocess, sys
 import common, mta
 
 READERS = ["reader%d@reader.example" % n for n in range(5)]
+NEW = "new@reader.example"
 NOBODY, BOUNCES, PASSWORD = "nobody@reader.example", "bounces@news.example.org", "pass-of-tests"
 # The relay takes everything for the readers' host, and bounces for Dovecot.
 RELAY = """virtual_mailbox_domains = news.example.org
@@ -111,7 +112,7 @@ def main():
     checks = common.Checks()
     with common.folder() as root:
         common.make_keys(root / "keys")
-        far = mta.Postfix(root / "far", READERS, [[]], "")
+        far = mta.Postfix(root / "far", READERS + [NEW], [[]], "")
         dovecot = Dovecot(root / "dovecot")
         relay = mta.Postfix(root / "relay", [BOUNCES], [[]], RELAY.format(lmtp=dovecot.lmtp, far=far.ports[0]))
         # Each setting once: of one that is there twice every process warns in the log, the log's own writer too, until it waits for itself.
@@ -177,7 +178,41 @@ def main():
             checks.expect(site.ask("status").get("unread") == 1, "status counts what was not understood")
             events = [event for event in site.ask("why", NOBODY)["events"] if event["kind"] == "bounce"]
             checks.expect(len(events) == 1 and "unknown" in events[0]["text"].lower(), "why: %s" % events)
-    checks.end("Postfix and Dovecot: 4 mails that came back")
+
+            # With the mailbox alone, and no server: somebody subscribes, confirms, and asks how to leave.
+            config = site.place / "config.toml"
+            config.write_text(re.sub(r"public_url = .*", "", config.read_text()))
+
+            def writes(to, subject, more=""):
+                before = len(dovecot.mails())
+                send(NEW, to, ("From: %s\r\nTo: %s\r\n%sSubject: %s\r\n\r\n" % (NEW, to, more, subject)).encode())
+                common.wait_for(lambda: len(dovecot.mails()) == before + 1, "%s comes" % subject, 60)
+
+            def answered(count):
+                site.ask("run")
+                common.wait_for(lambda: len(far.mailbox(NEW)) == count, "answer %d comes" % count, 60)
+                mail = email.message_from_bytes(far.mailbox(NEW)[count - 1])
+                text = mail.get_payload(0).get_payload(decode=True).decode()
+                links = re.findall(r"mailto:(\S+?)\?subject=(\S+)", text)
+                checks.expect(links and mail["DKIM-Signature"], "no link or signature in %s" % text)
+                return links[0]
+
+            writes(BOUNCES, "Subscribe")
+            to, subject = answered(1)
+            checks.expect(subject == "confirm" and site.ask("why", NEW)["status"] == "pending", "asked: %s" % subject)
+            writes(to, "Out of office", "Auto-Submitted: auto-replied\r\n")
+            site.ask("run")
+            checks.expect(site.ask("why", NEW)["status"] == "pending", "a machine confirmed")
+            writes(to, subject)
+            site.ask("run")
+            checks.expect(site.ask("why", NEW)["status"] == "active", "not confirmed")
+            writes(BOUNCES, "unsubscribe")
+            to, subject = answered(2)
+            checks.expect(subject == "unsubscribe" and site.ask("why", NEW)["status"] == "active", "left by name alone")
+            writes(to, subject)
+            site.ask("run")
+            checks.expect(site.ask("why", NEW)["status"] == "unsubscribed", "did not leave")
+    checks.end("Postfix and Dovecot: 9 mails that came in")
 
 
 if __name__ == "__main__":
