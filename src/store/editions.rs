@@ -332,8 +332,8 @@ pub struct Beyond {
 }
 
 /// What `begin` asks of each delivery, too.
-const SUPPRESSED: &str = "EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = deliveries.hash)";
-const LEFT: &str =
+pub(super) const SUPPRESSED: &str = "EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = deliveries.hash)";
+pub(super) const LEFT: &str =
     "NOT EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status = 'active')";
 
 /// Which deliveries `retry` means.

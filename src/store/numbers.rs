@@ -1,6 +1,6 @@
 //! Editions counted and listed, for people.
 
-use super::editions::{READS, pattern};
+use super::editions::{LEFT, READS, SUPPRESSED, pattern};
 use super::letters::letters_waiting;
 use super::sql::{Connection, Row, Value};
 use super::{Error, Store, awaited, lock, time};
@@ -171,11 +171,13 @@ impl Store {
         Ok(named)
     }
 
-    /// Editions of which deliveries went to an outbox and nowhere else, and how many.
+    /// Editions of which deliveries went to an outbox and nowhere else, and how many: of those whom `retry` would send them.
     pub fn only_in_outbox(&self) -> Result<Vec<(String, i64)>, Error> {
-        let sql = "SELECT edition, COUNT(*) FROM deliveries WHERE state = 'accepted' AND transport LIKE 'outbox%' AND edition IS NOT NULL \
-             GROUP BY edition ORDER BY edition";
-        self.connection().query(sql, &[])?.iter().map(|row| Ok((row.text(0)?, row.int(1)?))).collect()
+        let sql = format!(
+            "SELECT edition, COUNT(*) FROM deliveries WHERE state = 'accepted' AND transport LIKE 'outbox%' AND edition IS NOT NULL \
+             AND NOT {SUPPRESSED} AND NOT {LEFT} GROUP BY edition ORDER BY edition"
+        );
+        self.connection().query(&sql, &[])?.iter().map(|row| Ok((row.text(0)?, row.int(1)?))).collect()
     }
 
     /// How many who chose a digest do not get that edition, and why.
