@@ -93,6 +93,26 @@ fn a_try_that_our_own_side_cannot_make_counts_against_nobody() {
 }
 
 #[test]
+fn what_went_to_an_outbox_only_is_told_while_somebody_would_get_it() {
+    let people = readers(3);
+    let (mut site, _sink, _folder) = site(&people, "");
+    let real = std::mem::replace(&mut site.plan.transport, "outbox:outbox".to_owned());
+    site.write_config();
+    site.json("2026-11-23T12:00:00Z", &["run"]);
+    site.plan.transport = real;
+    site.write_config();
+    let hint =
+        |count| format!("{count} went to an outbox only; `postrider retry weekly/2026-11-23 --outbox` sends them");
+    let ran = site.go(&["run"]);
+    assert!(ran.out.contains(&hint(3)), "{ran:?}");
+    // One has left since, and one must not be mailed.
+    site.go(&["subscribers", "remove", &people[0]]);
+    site.go(&["subscribers", "remove", "--suppress", &people[1]]);
+    let ran = site.go(&["run"]);
+    assert!(ran.out.contains(&hint(1)), "{ran:?}");
+}
+
+#[test]
 fn what_is_said_after_the_body_counts_for_the_breaker() {
     let people: Vec<String> = (0..30).map(|n| format!("421data+{n}@sink.test")).collect();
     let (site, sink, _folder) = site(&people, "");
