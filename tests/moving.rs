@@ -3,12 +3,10 @@
 use crate::support::database::every_store;
 use crate::support::edition::{address, at, monday, row};
 use crate::support::site::{Plan, Site, readers};
-use postrider::post::Problem;
 use postrider::random::Random;
-use postrider::store;
 use postrider::store::subscribers::Added;
 use postrider::subscriber::file::Row;
-use postrider::subscriber::import::{Person, ReadError, read};
+use postrider::subscriber::import::{Entry, Person, ReadError, read};
 use postrider::subscriber::{Choices, Status, Suppression};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,8 +17,8 @@ fn told(path: &Path) -> String {
     let name = path.file_name().expect("a name").to_string_lossy().into_owned();
     let (topics, now) = (Choices::parse("travel; birds, rare"), at("2026-11-23T12:00:00Z"));
     let mut report = String::new();
-    let origin = read(std::io::BufReader::new(file), &name, &topics, now, &mut |row: Result<Person, Problem>| {
-        match row {
+    let origin = read(std::io::BufReader::new(file), &name, &topics, now, &mut |entry: Entry| {
+        match entry.person {
             Ok(Person { row, labels, since, suppression }) => {
                 let words = |choices: &Choices| choices.iter().collect::<Vec<_>>().join(";");
                 let since = since.map(|since| since.to_rfc3339()).unwrap_or_default();
@@ -100,12 +98,8 @@ fn an_import_brings_nobody_back_and_keeps_who_left_or_bounced() {
             person("dead@example.org", Status::Active, Some(Suppression::Bounce)),
             person("gone@example.org", Status::Unsubscribed, None),
         ];
-        let take = |people: &[Person]| -> Vec<Added> {
-            let taken = store.take_over("import x.csv", &random, monday(), |put| {
-                people.iter().map(put).collect::<Result<_, store::Error>>()
-            });
-            taken.unwrap()
-        };
+        let take =
+            |people: &[Person]| -> Vec<Added> { store.take_over(people, "import x.csv", &random, monday()).unwrap() };
         use Added::{New, Refused, Same, Suppressed};
         assert_eq!(take(&people), [Refused, Suppressed, New, Suppressed, New]);
         let found = |email: &str| store.find_subscriber(&address(email), &random).unwrap().unwrap();
@@ -166,8 +160,8 @@ fn who_is_forgotten_leaves_a_hash_and_is_not_taken_again() {
             assert_eq!(base.look(&sql), "0", "{table}");
         }
         let again = person("ada@example.org", Status::Active, None);
-        let taken = store.take_over("import x.csv", &random, monday(), |put| put(&again));
-        assert_eq!(taken.unwrap(), Added::Refused);
+        let taken = store.take_over(&[again], "import x.csv", &random, monday());
+        assert_eq!(taken.unwrap(), [Added::Refused]);
         assert!(!store.forget(&address("nobody@example.org"), &random, monday()).unwrap());
     });
 }

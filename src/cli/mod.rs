@@ -6,6 +6,7 @@ mod check;
 mod cycle;
 mod draft;
 mod editions;
+mod import;
 mod inbox;
 mod notice;
 mod preview;

@@ -2,18 +2,15 @@
 
 use super::arguments::{Global, SubscribersAction};
 use super::setup::Setup;
-use super::{Exit, say, why};
+use super::{Exit, import, say, why};
 use crate::address::EmailAddress;
-use crate::post::Problem;
 use crate::store::erasure::ERASED;
 use crate::store::subscribers::{Added, Subscriber};
 use crate::store::{Mode, Store};
 use crate::subscriber::export::{Form, Listed};
 use crate::subscriber::file::Row;
-use crate::subscriber::import::{self, Person};
 use crate::subscriber::{Choices, Status, Suppression, clean_name};
-use anyhow::{Context, Result, anyhow, bail};
-use std::path::Path;
+use anyhow::{Result, anyhow, bail};
 
 /// `postrider subscribers …`
 pub(super) fn run(global: &Global, action: &SubscribersAction) -> Result<Exit> {
@@ -32,7 +29,7 @@ pub(super) fn run(global: &Global, action: &SubscribersAction) -> Result<Exit> {
         }
         SubscribersAction::Remove { address, suppress } => remove(global, &setup, &parse(address)?, *suppress),
         SubscribersAction::List => list(global, &setup),
-        SubscribersAction::Import { file, dry_run } => import(global, &setup, file, *dry_run),
+        SubscribersAction::Import { file, dry_run } => import::run(global, &setup, file, *dry_run),
         SubscribersAction::Export { address: None, form } => export(global, &setup, *form),
         SubscribersAction::Export { address: Some(address), .. } => all_of(&setup, &parse(address)?),
         SubscribersAction::Forget { address } => forget(global, &setup, &parse(address)?),
@@ -123,72 +120,6 @@ fn list(global: &Global, setup: &Setup) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// As many rows are told one by one in a JSON document.
-const MOST_TOLD: usize = 10_000;
-
-/// What came of an import.
-#[derive(Default)]
-struct Imported {
-    rows: u64,
-    new: u64,
-    changed: u64,
-    same: u64,
-    refused: u64,
-    suppressed: u64,
-    left_out: u64,
-    told: Vec<Problem>,
-}
-
-impl Imported {
-    fn count(&mut self, added: Added) {
-        *match added {
-            Added::New => &mut self.new,
-            Added::Changed => &mut self.changed,
-            Added::Same => &mut self.same,
-            Added::Refused => &mut self.refused,
-            Added::Suppressed => &mut self.suppressed,
-        } += 1;
-    }
-}
-
-fn import(global: &Global, setup: &Setup, path: &Path, dry_run: bool) -> Result<Exit> {
-    let shown = path.display().to_string();
-    let source = std::fs::File::open(path).with_context(|| format!("{shown} cannot be read"))?;
-    let store = setup.store(if dry_run { Mode::Rehearse } else { Mode::Create })?;
-    let now = setup.clock.now();
-    let topics = Choices::from_list(setup.config.subscribe.topics.iter().map(String::as_str));
-    let mut done = Imported::default();
-    let origin = store.take_over(&format!("import {shown}"), &setup.random, now, |put| {
-        import::read(std::io::BufReader::new(source), &shown, &topics, now, &mut |row: Result<Person, Problem>| {
-            done.rows += 1;
-            match row {
-                Ok(person) => done.count(put(&person)?),
-                Err(problem) => {
-                    done.left_out += 1;
-                    say::remark(global, format!("not taken: {problem}"));
-                    if global.json && done.told.len() < MOST_TOLD {
-                        done.told.push(problem);
-                    }
-                }
-            }
-            Ok::<_, anyhow::Error>(())
-        })
-    })?;
-    let Imported { rows, new, changed, same, refused, suppressed, left_out, told: problems } = done;
-    let document = serde_json::json!({
-        "origin": origin.to_string(), "dry_run": dry_run, "rows": rows, "new": new, "changed": changed, "same": same,
-        "refused": refused, "suppressed": suppressed, "left_out": left_out, "problems": problems,
-    });
-    let would = if dry_run { "nothing was changed; it would be: " } else { "" };
-    let words = format!(
-        "{would}{} of {origin}: {new} new, {changed} changed, {same} as they were, {refused} left as they are because they \
-         unsubscribed, {suppressed} that must not be mailed, {left_out} not taken",
-        say::count(rows as usize, "row"),
-    );
-    told(global, &document, &words)?;
-    Ok(if global.strict && left_out > 0 { Exit::Problems } else { Exit::Done })
-}
-
 /// Everybody, as CSV.
 fn export(global: &Global, setup: &Setup, form: Form) -> Result<Exit> {
     let store = setup.existing_store()?;
@@ -263,7 +194,7 @@ fn shown(s: &Subscriber) -> serde_json::Value {
     })
 }
 
-fn told(global: &Global, document: &serde_json::Value, words: &str) -> Result<Exit> {
+pub(super) fn told(global: &Global, document: &serde_json::Value, words: &str) -> Result<Exit> {
     match global.json {
         true => say::json(document)?,
         false => say::line(words),

@@ -25,9 +25,11 @@ pub mod numbers;
 pub mod pages;
 pub mod pings;
 pub mod posts;
+mod rows;
 pub mod sql;
 pub mod story;
 pub mod subscribers;
+mod takeover;
 
 use crate::random::Random;
 use crate::token::Keyring;

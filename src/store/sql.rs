@@ -59,6 +59,13 @@ pub enum Write {
 
 /// How long a SQLite writer waits for another process's commit.
 const BUSY: Duration = Duration::from_secs(60);
+/// Waits for the next try. Evenly: SQLite's own waits grow to a tenth of a second, and miss the gaps between the pieces of a long job.
+fn wait(tries: i32) -> bool {
+    let pause = Duration::from_millis(10);
+    std::thread::sleep(pause);
+    pause * u32::try_from(tries).unwrap_or(u32::MAX) < BUSY
+}
+
 /// The advisory lock of [`Write::Alone`]: "post" in ASCII.
 const ALONE: i64 = 0x706F_7374;
 
@@ -70,13 +77,13 @@ impl Connection {
         Self::configure(rusqlite::Connection::open(path)?)
     }
 
-    /// A SQLite database in memory, gone with the connection.
+    /// A SQLite database of its own, gone with the connection: in memory while it is small, else in a file without a name.
     pub fn memory() -> Result<Self, Error> {
-        Self::configure(rusqlite::Connection::open_in_memory()?)
+        Self::configure(rusqlite::Connection::open("")?)
     }
 
-    fn configure(connection: rusqlite::Connection) -> Result<Self, Error> {
-        connection.busy_timeout(BUSY)?;
+    fn configure(mut connection: rusqlite::Connection) -> Result<Self, Error> {
+        connection.busy_handler(Some(wait))?;
         // FULL: a commit is on the disk before anything is done on the strength of it (P2).
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
         connection.set_prepared_statement_cache_capacity(64);

@@ -1,11 +1,11 @@
 //! Subscribers and suppressions: who may be mailed.
 
+use super::rows::{Origin, put};
 use super::sql::{Connection, Row, Write};
 use super::{Error, Store, WITHDRAW, mint, time};
 use crate::address::EmailAddress;
 use crate::random::Random;
-use crate::subscriber::import::Person;
-use crate::subscriber::{Choices, Status, Suppression, file};
+use crate::subscriber::{Choices, Suppression, file};
 use crate::token::address_hash;
 use chrono::{DateTime, Utc};
 
@@ -93,23 +93,6 @@ impl Store {
         self.connection().transaction(Write::Shared, |c| {
             let salt = mint(c, "salt", random)?;
             put(c, &salt, row, Origin::of(source, now), random, now)
-        })
-    }
-
-    /// Adds or changes the people of another program's list as `rows` hands them over, all or none. Who left, bounced or
-    /// complained there must not be mailed here; who did so here stays so. Nobody comes back who was erased.
-    pub fn take_over<T, E: From<Error>>(
-        &self,
-        source: &str,
-        random: &Random,
-        now: DateTime<Utc>,
-        rows: impl FnOnce(&mut dyn FnMut(&Person) -> Result<Added, Error>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let mut connection = self.connection();
-        connection.make_room()?;
-        connection.transaction(Write::Shared, |c| {
-            let salt = mint(c, "salt", random)?;
-            rows(&mut |person| take_over(c, &salt, person, source, random, now))
         })
     }
 
@@ -290,166 +273,6 @@ pub(super) fn event(
 
 pub(super) fn hash_of(c: &mut Connection, address: &EmailAddress, random: &Random) -> Result<String, Error> {
     Ok(address_hash(&mint(c, "salt", random)?, &address.identity()))
-}
-
-/// Another program's row beside what is known: what it does not say stays, and so does what a person chose here, but that they left.
-fn beside(c: &mut Connection, hash: &str, row: &file::Row) -> Result<file::Row, Error> {
-    let sql = "SELECT name, language, digests, topics, status FROM subscribers WHERE hash = $1";
-    let Some(known) = c.query_one(sql, &[hash.into()])? else { return Ok(row.clone()) };
-    let kept = |text: String, new: &Choices| if text.is_empty() { new.clone() } else { Choices::from_stored(text) };
-    let status = known.text(4)?.parse().map_err(Error::Corrupt)?;
-    Ok(file::Row {
-        address: row.address.clone(),
-        name: known.maybe_text(0)?.or_else(|| row.name.clone()),
-        language: known.maybe_text(1)?.or_else(|| row.language.clone()),
-        digests: kept(known.text(2)?, &row.digests),
-        topics: kept(known.text(3)?, &row.topics),
-        status: if status == Status::Paused && row.status == Status::Active { status } else { row.status },
-    })
-}
-
-fn take_over(
-    c: &mut Connection,
-    salt: &str,
-    person: &Person,
-    source: &str,
-    random: &Random,
-    now: DateTime<Utc>,
-) -> Result<Added, Error> {
-    let hash = address_hash(salt, &person.row.address.identity());
-    let sql = "SELECT reason FROM suppressions WHERE hash = $1";
-    let suppressed = c.query_one(sql, &[hash.as_str().into()])?.map(|row| row.text(0)).transpose()?;
-    if suppressed.as_deref() == Some("erased") {
-        return Ok(Added::Refused);
-    }
-    let row = beside(c, &hash, &person.row)?;
-    let origin = Origin { source, mark: 0, labels: person.labels.as_str(), since: person.since.unwrap_or(now) };
-    let added = put(c, salt, &row, origin, random, now)?;
-    if added != Added::New && !person.labels.is_empty() {
-        let sql = "UPDATE subscribers SET labels = $2 WHERE hash = $1";
-        c.execute(sql, &[hash.as_str().into(), person.labels.as_str().into()])?;
-    }
-    match person.suppression {
-        // A bounce that became a complaint, or the owner's word, is one from then on.
-        Some(reason)
-            if suppressed.as_deref().is_none_or(|before| before == "bounce" && reason != Suppression::Bounce) =>
-        {
-            suppress(c, &hash, person.row.address.as_str(), reason, None, now)?;
-            cancel_queued(c, "hash", &hash)?;
-            Ok(if added == Added::Refused { added } else { Added::Suppressed })
-        }
-        None if suppressed.is_some() && added != Added::Same => Ok(Added::Suppressed),
-        _ => Ok(added),
-    }
-}
-
-/// Where a row came from, and what it brings a new person besides.
-#[derive(Clone, Copy)]
-struct Origin<'a> {
-    source: &'a str,
-    /// Of the sync of a file; 0 for all else.
-    mark: i64,
-    labels: &'a str,
-    since: DateTime<Utc>,
-}
-
-impl<'a> Origin<'a> {
-    fn of(source: &'a str, now: DateTime<Utc>) -> Self {
-        Origin { source, mark: 0, labels: "", since: now }
-    }
-}
-
-fn put(
-    c: &mut Connection,
-    salt: &str,
-    row: &file::Row,
-    origin: Origin<'_>,
-    random: &Random,
-    now: DateTime<Utc>,
-) -> Result<Added, Error> {
-    let Origin { source, mark, labels, since } = origin;
-    let hash = address_hash(salt, &row.address.identity());
-    let sql = "SELECT id, address, name, language, digests, topics, status, source, synced, decided FROM subscribers WHERE hash = $1";
-    let known = c.query_one(sql, &[hash.as_str().into()])?;
-    let Some(known) = known else {
-        let id = random.id();
-        let sql = "INSERT INTO subscribers (id, address, hash, name, language, digests, topics, status, source, added, changed, decided, synced, labels) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $13, $10, $11, $12, $14)";
-        let decided = if row.status == Status::Unsubscribed { "person" } else { "file" };
-        let values = [
-            id.as_str().into(),
-            row.address.as_str().into(),
-            hash.into(),
-            row.name.as_ref().into(),
-            row.language.as_ref().into(),
-            row.digests.as_str().into(),
-            row.topics.as_str().into(),
-            row.status.as_str().into(),
-            source.into(),
-            now.into(),
-            decided.into(),
-            mark.into(),
-            since.into(),
-            labels.into(),
-        ];
-        c.execute(sql, &values)?;
-        let kind = if row.status == Status::Unsubscribed { "unsubscribed" } else { "subscribed" };
-        event(c, &id, kind, source, random, now)?;
-        return Ok(Added::New);
-    };
-    let id = known.text(0)?;
-    let status: Status = known.text(6)?.parse().map_err(Error::Corrupt)?;
-    // The file governs only rows that came from it, and no row brings back who left.
-    let of_file = known.text(7)? == "file";
-    // Nor does one undo what a person chose on the web, for as long as the row is there and does not say that they left.
-    let chose = known.text(9)? == "person"
-        && !matches!(status, Status::Absent | Status::Unsubscribed)
-        && row.status != Status::Unsubscribed;
-    let stays = status == Status::Unsubscribed || (source == "file" && (!of_file || chose));
-    if stays {
-        c.execute("UPDATE subscribers SET synced = $2 WHERE id = $1 AND source = 'file'", &[id.into(), mark.into()])?;
-        return Ok(if status == row.status || chose { Added::Same } else { Added::Refused });
-    }
-    // A person's second row in one file says nothing unless it is that they left; or each sync would change them twice.
-    if mark > 0 && known.int(8)? == mark && row.status != Status::Unsubscribed {
-        return Ok(Added::Same);
-    }
-    let same = known.text(1)? == row.address.as_str()
-        && known.maybe_text(2)? == row.name
-        && known.maybe_text(3)? == row.language
-        && known.text(4)? == row.digests.as_str()
-        && known.text(5)? == row.topics.as_str()
-        && status == row.status;
-    if same {
-        if mark > 0 {
-            c.execute("UPDATE subscribers SET synced = $2 WHERE id = $1", &[id.into(), mark.into()])?;
-        }
-        return Ok(Added::Same);
-    }
-    // Whoever brings an absent person back answers for them from then on, or the next sync would take them away again.
-    let source = if status == Status::Absent { source.to_owned() } else { known.text(7)? };
-    let sql = "UPDATE subscribers SET address = $2, name = $3, language = $4, digests = $5, topics = $6, status = $7, changed = $8, source = $10, \
-         synced = CASE WHEN CAST($9 AS BIGINT) > 0 THEN CAST($9 AS BIGINT) ELSE synced END WHERE id = $1";
-    let values = [
-        id.as_str().into(),
-        row.address.as_str().into(),
-        row.name.as_ref().into(),
-        row.language.as_ref().into(),
-        row.digests.as_str().into(),
-        row.topics.as_str().into(),
-        row.status.as_str().into(),
-        now.into(),
-        mark.into(),
-        source.as_str().into(),
-    ];
-    c.execute(sql, &values)?;
-    if row.status != status {
-        event(c, &id, row.status.as_str(), &source, random, now)?;
-    }
-    if row.status == Status::Unsubscribed || row.status == Status::Paused {
-        cancel_queued(c, "subscriber", &id)?;
-    }
-    Ok(Added::Changed)
 }
 
 fn read(row: &Row) -> Result<Subscriber, Error> {

@@ -2,10 +2,11 @@
 //! is not taken; what is not understood takes nobody in, and is told.
 
 mod dates;
+mod json;
 mod read;
 mod tables;
 
-pub use read::{ReadError, read};
+pub use read::{Entry, Place, ReadError, check, read};
 
 use super::file::Row;
 use super::{Choices, Status, Suppression, clean_name};
