@@ -19,7 +19,7 @@ fn told(path: &Path) -> String {
     let mut report = String::new();
     let origin = read(std::io::BufReader::new(file), &name, &topics, now, &mut |entry: Entry| {
         match entry.person {
-            Ok(Person { row, labels, since, suppression }) => {
+            Ok(Person { row, labels, since, suppression, .. }) => {
                 let words = |choices: &Choices| choices.iter().collect::<Vec<_>>().join(";");
                 let since = since.map(|since| since.to_rfc3339()).unwrap_or_default();
                 let kept = suppression.map(|reason| format!(" suppressed ({})", reason.as_str())).unwrap_or_default();
@@ -76,6 +76,7 @@ fn person(email: &str, status: Status, suppression: Option<Suppression>) -> Pers
         row: postrider::subscriber::file::Row { status, ..row(email) },
         labels: Choices::parse("vip"),
         since,
+        paused_until: None,
         suppression,
     }
 }
@@ -141,7 +142,7 @@ fn a_file_that_breaks_off_adds_nobody_and_a_rehearsal_neither() {
     assert!(ran.out.contains("1 new") && ran.err.contains("list.csv:3") && ran.err.contains("perhaps"), "{ran:?}");
     let ran = site.go(&["subscribers", "export"]);
     assert!(
-        ran.out.contains("email,name,language,digests,tags,status,labels\nada@example.org,,,,,active,\n"),
+        ran.out.contains("email,name,language,digests,tags,status,labels,state,paused_until,since\nada@example.org,,,,,active,,active,,"),
         "{ran:?}"
     );
 }
@@ -199,4 +200,46 @@ fn who_left_becomes_no_reader_elsewhere() {
     insta::assert_snapshot!("export-listmonk", export("listmonk").out);
     insta::assert_snapshot!("export-buttondown", export("buttondown").out);
     assert!(export("listmonk").err.contains("3 who left"), "{:?}", export("listmonk"));
+}
+
+#[test]
+fn what_goes_out_comes_in_as_it_was() {
+    let list = "email,name,language,digests,tags,status,labels,state,paused_until,since\n\
+        =1+2@example.org,\"=HYPERLINK(\"\"x\"\")\",de,weekly,\"birds, rare;snow\",active,\"a, b;vip\",active,,2020-01-02T03:04:05Z\n\
+        bounced@example.org,,,,,unsubscribed,,bounced,,2020-01-02T00:00:00Z\n\
+        complained@example.org,,,,,unsubscribed,,complained,,2020-01-02T00:00:00Z\n\
+        left@example.org,\"Lovelace, \"\"Ada\"\"\",en-GB,,,unsubscribed,,unsubscribed,,2021-01-02T00:00:00Z\n\
+        never@example.org,,,,,unsubscribed,,blocked,,2020-01-02T00:00:00Z\n\
+        pause@example.org,,,,,paused,,paused,2030-01-02T00:00:00Z,2020-01-02T00:00:00Z\n\
+        rest@example.org,,,,,paused,,paused,,2020-01-02T00:00:00Z\n";
+    let site = Site::new(Plan::to_outbox(), &readers(1));
+    site.write("list.csv", list);
+    let ran = site.go(&["subscribers", "import", "list.csv"]);
+    assert!(ran.code == Some(0) && ran.out.contains("7 rows of Postrider: 4 new"), "{ran:?}");
+    assert_eq!(site.go(&["subscribers", "export"]).out, list);
+    // Somebody who was never confirmed is told, and not taken.
+    site.write("asked.csv", "email,digests,tags,status,state\nasked@example.org,,,unsubscribed,pending\n");
+    assert!(site.go(&["subscribers", "import", "asked.csv"]).out.contains("1 not taken"));
+}
+
+#[test]
+fn others_write_while_a_list_is_taken_over_and_a_broken_end_takes_nobody() {
+    let site = Site::new(Plan::to_outbox(), &readers(1));
+    let rows = |count: usize| (0..count).fold("email\n".to_owned(), |list, n| list + &format!("r{n}@example.org\n"));
+    let people: String = (0..20_001).map(|n| format!("{{\"email\": \"r{n}@example.org\"}},")).collect();
+    site.write("broken.json", &format!("[{people}{{\"email\": "));
+    let ran = site.go(&["subscribers", "import", "broken.json"]);
+    assert!(ran.code == Some(1) && ran.err.contains("nothing was taken from it"), "{:?}", ran.code);
+    assert!(!site.go(&["subscribers", "list"]).out.contains("r0@"));
+
+    // The first piece is there for others before the second is written.
+    site.write("list.csv", &rows(100_000));
+    let mut importing = site.start(crate::support::site::NOON, &["subscribers", "import", "list.csv"]);
+    let added = site.go(&["subscribers", "add", "between@example.org"]);
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let listed = || site.go(&["subscribers", "list"]).out;
+    let meanwhile = listed();
+    assert!(meanwhile.contains("between@example.org") && !meanwhile.contains("r99999@"));
+    assert!(importing.wait().unwrap().success());
+    assert!(listed().contains("r99999@"));
 }

@@ -131,7 +131,13 @@ fn export(global: &Global, setup: &Setup, form: Form) -> Result<Exit> {
     let (mut broken, mut left_out) = (None, 0);
     each(&store, |s| {
         let suppressed = s.suppressed.as_deref();
-        match form.line(&Listed { row: &s.row, labels: &s.labels, since: s.added, suppressed }) {
+        match form.line(&Listed {
+            row: &s.row,
+            labels: &s.labels,
+            paused_until: s.paused_until,
+            since: s.added,
+            suppressed,
+        }) {
             Some(line) => broken = broken.take().or_else(|| out.write_record(line).err()),
             None => left_out += 1,
         }

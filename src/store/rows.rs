@@ -15,12 +15,13 @@ pub(super) struct Origin<'a> {
     /// Of the sync of a file; 0 for all else.
     pub(super) mark: i64,
     pub(super) labels: &'a str,
+    pub(super) paused_until: Option<DateTime<Utc>>,
     pub(super) since: DateTime<Utc>,
 }
 
 impl<'a> Origin<'a> {
     pub(super) fn of(source: &'a str, now: DateTime<Utc>) -> Self {
-        Origin { source, mark: 0, labels: "", since: now }
+        Origin { source, mark: 0, labels: "", paused_until: None, since: now }
     }
 }
 
@@ -73,7 +74,7 @@ pub(super) struct Newcomers {
 
 /// So many people are written by one statement.
 const GROUP: usize = 40;
-const PERSON: usize = 14;
+const PERSON: usize = 15;
 const EVENT: usize = 5;
 
 impl Newcomers {
@@ -110,11 +111,12 @@ impl Newcomers {
             if left { "person" } else { "file" }.into(),
             origin.mark.into(),
             origin.labels.into(),
+            origin.paused_until.into(),
         ]);
     }
 
     pub(super) fn write(&mut self, c: &mut Connection) -> Result<(), Error> {
-        let people = "INSERT INTO subscribers (id, address, hash, name, language, digests, topics, status, source, added, changed, decided, synced, labels) VALUES";
+        let people = "INSERT INTO subscribers (id, address, hash, name, language, digests, topics, status, source, added, changed, decided, synced, labels, paused_until) VALUES";
         let events = "INSERT INTO events (id, subscriber, at, kind, text) VALUES";
         insert(c, people, &std::mem::take(&mut self.people), PERSON)?;
         insert(c, events, &std::mem::take(&mut self.events), EVENT)

@@ -24,6 +24,8 @@ pub struct Subscriber {
     pub suppressed: Option<String>,
     /// Words of the list's owner about them.
     pub labels: Choices,
+    /// Until when they are paused; none: until they say so.
+    pub paused_until: Option<DateTime<Utc>>,
 }
 
 /// What one row of a list did.
@@ -76,7 +78,7 @@ pub enum SyncError {
 }
 
 const COLUMNS: &str = "s.id, s.address, s.name, s.language, s.digests, s.topics, s.status, s.source, s.added, \
-     (SELECT p.reason FROM suppressions p WHERE p.hash = s.hash), s.labels";
+     (SELECT p.reason FROM suppressions p WHERE p.hash = s.hash), s.labels, s.paused_until";
 
 /// Whom the file's rows can take away. Not who left: their rows may go without a word, today and at every later sync.
 const GOVERNED: &str = "FROM subscribers WHERE source = 'file' AND status IN ('active', 'paused', 'pending')";
@@ -291,5 +293,6 @@ fn read(row: &Row) -> Result<Subscriber, Error> {
         added: time(row.int(8)?)?,
         suppressed: row.maybe_text(9)?,
         labels: Choices::from_stored(row.text(10)?),
+        paused_until: row.maybe_int(11)?.map(time).transpose()?,
     })
 }

@@ -82,7 +82,9 @@ impl<'a> Piece<'a> {
                 Known::find(c, hash)?
             }
         };
-        let origin = Origin { source, mark: 0, labels: person.labels.as_str(), since: person.since.unwrap_or(now) };
+        let since = person.since.unwrap_or(now);
+        let origin =
+            Origin { source, mark: 0, labels: person.labels.as_str(), paused_until: person.paused_until, since };
         let added = match known {
             None => {
                 self.newcomers.add(hash, &person.row, origin, ids, now);

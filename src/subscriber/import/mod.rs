@@ -69,6 +69,7 @@ enum Field {
     Confirmed,
     OptIn,
     Lists,
+    Until,
 }
 
 /// Where a person stood there.
@@ -92,6 +93,8 @@ pub struct Person {
     pub labels: Choices,
     /// When they subscribed there.
     pub since: Option<DateTime<Utc>>,
+    /// Until when they pause; none: until they say so.
+    pub paused_until: Option<DateTime<Utc>>,
     /// Why they must not be mailed, where that was so there.
     pub suppression: Option<Suppression>,
 }
@@ -109,8 +112,12 @@ impl Columns {
     fn of(names: &[String]) -> Self {
         let names: Vec<String> = names.iter().map(|name| plain(name)).collect();
         let place = |wanted: &str| names.iter().position(|name| name == wanted);
-        let ours =
-            |name: &String| super::file::header().iter().chain(["labels", "since"].iter()).any(|own| own == name);
+        let ours = |name: &String| {
+            super::file::header()
+                .iter()
+                .chain(["labels", "state", "paused until", "since"].iter())
+                .any(|own| own == name)
+        };
         let origin = match SIGNS.iter().find(|(_, signs)| signs.iter().all(|sign| place(sign).is_some())) {
             Some((origin, _)) => *origin,
             // Anybody may call their columns `email`, `name` and `tags`.
@@ -118,9 +125,11 @@ impl Columns {
             None => Origin::Other,
         };
         let mut places = COLUMNS.map(|(_, spellings)| spellings.iter().find_map(|spelling| place(spelling)));
-        // Elsewhere a label is a tag by another name.
-        if origin != Origin::Postrider {
-            places[Field::Labels as usize] = None;
+        match origin {
+            // What stands in `status` is coarser.
+            Origin::Postrider => places[Field::Status as usize] = place("state").or(place("status")),
+            // Elsewhere a label is a tag by another name.
+            _ => places[Field::Labels as usize] = None,
         }
         Columns { origin, places, all: None }
     }
@@ -204,15 +213,19 @@ impl Record<'_> {
         };
         let language = Some(self.cell(Field::Language).to_owned()).filter(|language| !language.is_empty());
         let language = language.or_else(|| attribute("language")).or_else(|| attribute("lang"));
-        let mut tags = words(self.cell(Field::Tags));
+        let own = self.columns.origin == Origin::Postrider;
+        let words = |field: Field| match own {
+            true => self.cell(field).split(';').map(str::to_owned).collect(),
+            false => words(self.cell(field)),
+        };
+        let mut tags = words(Field::Tags);
         if let Some(more) = attributes.get("tags").and_then(Value::as_array) {
             tags.extend(more.iter().filter_map(Value::as_str).map(str::to_owned));
         }
         let tags = Choices::from_list(tags.iter().map(String::as_str));
         // Our own say what was chosen; others' are what somebody thought of a person, unless readers here may choose it.
-        let own = self.columns.origin == Origin::Postrider;
         let chosen = |tag: &&str| own || topics.iter().any(|topic| topic == *tag);
-        let labels = tags.iter().filter(|tag| !chosen(tag)).map(str::to_owned).chain(words(self.cell(Field::Labels)));
+        let labels = tags.iter().filter(|tag| !chosen(tag)).map(str::to_owned).chain(words(Field::Labels));
         let labels: Vec<String> = labels.collect();
         let since = dates::read(self.cell(Field::Since)).filter(|since| *since <= now);
         Ok(Person {
@@ -226,6 +239,7 @@ impl Record<'_> {
             },
             labels: Choices::from_list(labels.iter().map(String::as_str)),
             since,
+            paused_until: dates::read(self.cell(Field::Until)).filter(|until| status == Status::Paused && *until > now),
             suppression,
         })
     }

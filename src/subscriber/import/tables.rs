@@ -3,7 +3,7 @@
 use super::{Field, Origin, Standing};
 
 /// Columns by their names: lower case, with blanks for `_`, `-` and `.`. The first that a file has is taken.
-pub(super) const COLUMNS: [(Field, &[&str]); 17] = [
+pub(super) const COLUMNS: [(Field, &[&str]); 18] = [
     (
         Field::Email,
         &[
@@ -65,6 +65,7 @@ pub(super) const COLUMNS: [(Field, &[&str]); 17] = [
     (Field::Confirmed, &["confirmed", "is confirmed", "verified"]),
     (Field::OptIn, &["optin time"]),
     (Field::Lists, &["lists"]),
+    (Field::Until, &["paused until"]),
 ];
 
 /// Columns that no other program's export has, one set after the other.
@@ -103,9 +104,23 @@ pub(super) const STANDINGS: [(Standing, &[&str]); 7] = [
             "true",
             "yes",
             "1",
+            "aktiv", // German
+            "abonniert",
+            "bestätigt",
+            "actif", // French
+            "abonné",
+            "inscrit",
+            "confirmé",
+            "activo", // Spanish
+            "suscrito",
+            "ativo", // Portuguese
+            "inscrito",
+            "iscritto", // Italian
+            "attivo",
+            "actief", // Dutch
         ],
     ),
-    (Standing::Paused, &["paused"]),
+    (Standing::Paused, &["paused", "snoozed"]),
     (
         Standing::Left,
         &[
@@ -121,6 +136,23 @@ pub(super) const STANDINGS: [(Standing, &[&str]); 7] = [
             "false",
             "no",
             "0",
+            "abgemeldet", // German
+            "abbestellt",
+            "ausgetragen",
+            "inaktiv",
+            "désabonné", // French
+            "désinscrit",
+            "inactif",
+            "dado de baja", // Spanish
+            "baja",
+            "cancelado",
+            "inactivo",
+            "inativo", // Portuguese
+            "descadastrado",
+            "disiscritto", // Italian
+            "inattivo",
+            "uitgeschreven", // Dutch
+            "inactief",
         ],
     ),
     (Standing::Bounced, &["bounced", "cleaned", "undeliverable", "hard bounced", "hard bounce", "invalid"]),
