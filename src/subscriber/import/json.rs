@@ -107,7 +107,7 @@ fn cell(value: &Value) -> String {
 }
 
 /// A key that makes an object a person.
-fn is_address(key: &String) -> bool {
+fn is_address(key: &str) -> bool {
     matches!(
         &*super::plain(key),
         "email" | "email address" | "e mail" | "e mail address" | "emailaddress" | "mail" | "subscriber email"
@@ -115,7 +115,7 @@ fn is_address(key: &String) -> bool {
 }
 
 fn is_person(value: &Value) -> bool {
-    value.as_object().is_some_and(|object| object.keys().any(is_address))
+    value.as_object().is_some_and(|object| object.keys().any(|key| is_address(key)))
 }
 
 /// An array of people at the top of a file.
@@ -164,7 +164,7 @@ impl<'de, E: From<ReadError>> Visitor<'de> for Part<'_, '_, '_, E> {
         let (mut object, mut wraps) = (Map::new(), false);
         while let Some(key) = map.next_key::<String>()? {
             // What belongs to a person is theirs, whatever it holds.
-            let value = match object.keys().any(is_address) {
+            let value = match object.keys().any(|key| is_address(key)) {
                 true => Some(map.next_value()?),
                 false => map.next_value_seed(Part(&mut *self.0))?,
             };
@@ -173,7 +173,7 @@ impl<'de, E: From<ReadError>> Visitor<'de> for Part<'_, '_, '_, E> {
                 None => wraps = true,
             }
         }
-        if wraps && object.keys().any(is_address) {
+        if wraps && object.keys().any(|key| is_address(key)) {
             return Err(A::Error::custom("people stand within a person, before the address"));
         }
         Ok((!wraps).then_some(Value::Object(object)))
