@@ -5,6 +5,8 @@ use crate::support::web::Served;
 use postrider::random::Random;
 use postrider::token::Purpose;
 use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 /// A server, and the token by which Ada leaves.
 fn with_ada() -> (Served, String) {
@@ -100,6 +102,12 @@ fn it_says_that_it_is_well_and_how_things_stand() {
     assert_eq!(served.ask("GET", "/metrics", "X-Forwarded-For: 203.0.113.9\r\n", "").status, 404);
 }
 
+/// As if it had been written years ago.
+fn date(file: &Path) {
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+    fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
+}
+
 #[test]
 fn built_files_are_served_as_a_static_host_serves_them() {
     let served = Served::new();
@@ -108,6 +116,7 @@ fn built_files_are_served_as_a_static_host_serves_them() {
     fs::create_dir_all(public.join("tag/a b")).unwrap();
     let feed = "<feed/>".repeat(1000);
     fs::write(public.join("atom.xml"), &feed).unwrap();
+    date(&public.join("atom.xml"));
     fs::write(public.join("tag/a b/rss.xml"), "<rss/>").unwrap();
     fs::write(public.join("editions/weekly/1/index.html"), "<h1>1</h1>").unwrap();
     fs::write(public.join("secret.txt"), "s").unwrap();
@@ -146,4 +155,36 @@ fn built_files_are_served_as_a_static_host_serves_them() {
     }
     let folder = served.get("/editions/weekly/1");
     assert_eq!((folder.status, folder.field("location")), (308, Some("1/")));
+}
+
+#[test]
+fn a_file_of_the_same_length_and_date_is_another_one() {
+    let served = Served::new();
+    let file = served.path("public/rss.xml");
+    fs::create_dir_all(served.path("public")).unwrap();
+    let mut tags = Vec::new();
+    let mut date_told = String::new();
+    for n in 0..9 {
+        let (text, beside) = (format!("<rss>{n}</rss>"), served.path("public/.new"));
+        // As `build` replaces it.
+        fs::write(&beside, &text).unwrap();
+        date(&beside);
+        fs::rename(&beside, &file).unwrap();
+        let known = tags.join(", ");
+        let fields = if n == 0 { String::new() } else { format!("If-None-Match: {known}\r\n") };
+        let page = served.ask("GET", "/rss.xml", &fields, "");
+        assert_eq!((page.status, page.body.as_str()), (200, text.as_str()));
+        date_told = page.field("last-modified").unwrap().to_owned();
+        tags.push(page.field("etag").unwrap().to_owned());
+        assert!(tags[n].starts_with('"'), "a strong one");
+    }
+    let asked = |fields: &str| served.ask("GET", "/rss.xml", fields, "").status;
+    let last = &tags[8];
+    assert_eq!(asked(&format!("If-None-Match: \"other\", {last}\r\n")), 304);
+    assert_eq!(asked(&format!("If-None-Match: W/{last}\r\n")), 304, "as proxies hand it on");
+    assert_eq!(asked(&format!("If-None-Match: {}\r\n", tags[7])), 200);
+    // A date is good where it is ours, no earlier one and no later one.
+    assert_eq!(asked(&format!("If-Modified-Since: {date_told}\r\n")), 304);
+    assert_eq!(asked("If-Modified-Since: Sun, 01 Jan 2051 00:00:00 GMT\r\n"), 200);
+    assert_eq!(asked("If-Modified-Since: Sat, 01 Jan 2000 00:00:00 GMT\r\n"), 200);
 }

@@ -4,9 +4,14 @@
 use crate::support::record;
 use crate::support::web::{CONFIG, Served};
 use postrider::random::Random;
+use postrider::store::sql::Connection;
 use postrider::web::server::Bounds;
+use socket2::{Domain, Socket, Type};
+use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 fn quick() -> Bounds {
@@ -45,6 +50,79 @@ fn who_says_nothing_keeps_nobody_out() {
     assert_eq!(served.get("/healthz").status, 200);
     // Those that waited longest have made room.
     assert_eq!(rest(&idle[2]), "");
+}
+
+/// A connection from that address of loopback.
+fn connect_from(client: [u8; 4], to: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((client, 0)).into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket.into()
+}
+
+const ASKS: &[u8] = b"GET /robots.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+#[test]
+fn bodies_that_do_not_come_make_room_before_who_came_later() {
+    let hour = Duration::from_secs(3600);
+    let served = Served::bounded(Bounds { header: hour, request: hour, ..quick() });
+    let slow = b"POST /subscribe HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nemail";
+    let bodies: Vec<TcpStream> = (0..16)
+        .map(|_| {
+            let mut stream = TcpStream::connect(served.address).unwrap();
+            stream.write_all(slow).unwrap();
+            stream
+        })
+        .collect();
+    // Far away, its request comes after others have connected.
+    let mut far = TcpStream::connect(served.address).unwrap();
+    let _silent: Vec<TcpStream> = (0..15).map(|_| TcpStream::connect(served.address).unwrap()).collect();
+    assert_eq!(rest(&bodies[15]), "", "the last of them has gone, too");
+    far.write_all(ASKS).unwrap();
+    assert!(rest(&far).starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn one_network_does_not_take_the_places_of_all() {
+    let hour = Duration::from_secs(3600);
+    let served = Served::bounded(Bounds { header: hour, request: hour, ..quick() });
+    let mut lone = connect_from([127, 0, 7, 1], served.address);
+    let crowd: Vec<TcpStream> = (0..100).map(|n| connect_from([127, 0, 0, n + 1], served.address)).collect();
+    assert_eq!(rest(&crowd[80]), "");
+    lone.write_all(ASKS).unwrap();
+    assert!(rest(&lone).starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn a_store_that_is_locked_keeps_no_file_waiting() {
+    let hour = Duration::from_secs(3600);
+    let served = Served::bounded(Bounds { for_store: 12, header: hour, request: hour, ..Bounds::default() });
+    fs::create_dir_all(served.path("public")).unwrap();
+    fs::write(served.path("public/atom.xml"), "<feed/>").unwrap();
+    let mut lock = Connection::sqlite(&served.path("store.db")).unwrap();
+    lock.batch("BEGIN IMMEDIATE").unwrap();
+    let (tell, answers) = mpsc::channel();
+    for n in 0..15 {
+        let body = format!("email=reader{n}%40example.org&stamp={}", served.stamp());
+        let mut stream = connect_from([127, 0, n, 1], served.address);
+        let head = "POST /subscribe HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+        write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let tell = tell.clone();
+        thread::spawn(move || tell.send(rest(&stream)[9..12].to_owned()));
+    }
+    // As many as may wait do; the others are told at once.
+    assert_eq!([0; 3].map(|_| answers.recv().unwrap()), ["503", "503", "503"]);
+    for path in ["/atom.xml", "/", "/robots.txt"] {
+        assert_eq!(served.get(path).status, 200, "{path}");
+    }
+    for _ in 0..3 {
+        let health = served.get("/healthz");
+        assert!(health.status == 503 && health.body.contains("the store does not answer"), "{health:?}");
+    }
+    lock.batch("COMMIT").unwrap();
+    assert_eq!([0; 12].map(|_| answers.recv().unwrap()), ["200"; 12]);
+    assert_eq!((0..15).filter(|n| served.status(&format!("reader{n}@example.org")) == "pending").count(), 12);
+    assert_eq!(served.get("/healthz").status, 200);
 }
 
 #[test]
@@ -94,7 +172,7 @@ fn too_much_is_a_sentence() {
 #[test]
 fn a_store_that_is_away_is_a_sentence() {
     let served = Served::new();
-    let mut lock = postrider::store::sql::Connection::sqlite(&served.path("store.db")).unwrap();
+    let mut lock = Connection::sqlite(&served.path("store.db")).unwrap();
     lock.batch("ALTER TABLE subscribers RENAME TO away").unwrap();
     let page = served.subscribe("a@example.org");
     assert!(page.status == 503 && page.body.contains("try again in a minute"), "{page:?}");

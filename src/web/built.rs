@@ -1,12 +1,12 @@
 //! The built files, as a static host serves them: feeds, the page that lists them, the archive of editions; with their types, and
 //! 304 for who has them (RFC 9110 sections 8.8 and 13).
 
-use super::{Shared, blocking, missing};
+use super::threads::Threads;
+use super::{Shared, missing};
 use crate::edition::page;
 use crate::feed::Format;
 use crate::output::built::{self, Stamp};
 use crate::random::base32;
-use crate::store;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -18,7 +18,8 @@ use flate2::write::GzEncoder;
 use percent_encoding::percent_decode_str;
 use std::collections::HashMap;
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// As `catalogue` tells static hosts.
 const CACHE: &str = "public, max-age=600";
@@ -27,13 +28,24 @@ const POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-
 /// So many octets are kept at hand.
 const AT_HAND: usize = 64 * 1024 * 1024;
 
-/// Files that were asked for before, while they are as they were.
-#[derive(Default)]
-pub(super) struct Shelf(Mutex<HashMap<String, (Stamp, Copied)>>);
+/// Files that were asked for before, while they are as they were, and threads to read them.
+pub(super) struct Shelf {
+    threads: Threads,
+    kept: Mutex<HashMap<String, Copied>>,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Shelf { threads: Threads::of(Threads::FILES), kept: Mutex::default() }
+    }
+}
 
 /// A file in both forms. Bytes are shared, not copied.
 #[derive(Clone)]
 struct Copied {
+    stamp: Stamp,
+    /// Whether that stamp is enough to know the file by.
+    settled: bool,
     tag: String,
     plain: Bytes,
     zipped: Bytes,
@@ -80,52 +92,66 @@ pub(super) async fn serve(State(web): State<Shared>, method: Method, uri: Uri, h
             None => missing(&web, &headers),
         };
     };
-    let found = blocking(&web, move |web| {
-        let root = web.desk.config.path_of(&web.desk.config.feeds.dir);
-        let Some(stamp) = built::stamp(&root, &path) else { return Ok::<_, store::Error>(None) };
-        Ok(web.shelf.copy(&path, stamp, || built::bytes(&root, &path)).map(|copy| (stamp, copy)))
+    let (shelf, now) = (Arc::clone(&web), web.clock.now());
+    let found = web.shelf.threads.run(move || {
+        let root = shelf.desk.config.path_of(&shelf.desk.config.feeds.dir);
+        shelf.shelf.copy(&root, &path, now)
     });
-    match found.await {
-        Ok(Some((stamp, copy))) => answer(&method, &headers, media_type, stamp, &copy),
-        Ok(None) | Err(_) => missing(&web, &headers),
+    match found.await.flatten() {
+        Some(copy) => answer(&method, &headers, media_type, &copy, now),
+        None => missing(&web, &headers),
     }
 }
 
 impl Shelf {
-    fn copy(&self, path: &str, stamp: Stamp, read: impl FnOnce() -> Option<Vec<u8>>) -> Option<Copied> {
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, copy)) = lock().get(path)
-            && *known == stamp
+    fn copy(&self, root: &Path, path: &str, now: DateTime<Utc>) -> Option<Copied> {
+        let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock().get(path).cloned();
+        if let Some(known) = &known
+            && known.settled
+            && built::still_has(root, path, &known.stamp)
         {
-            return Some(copy.clone());
+            return Some(known.clone());
         }
-        let plain = read()?;
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        let zipped = encoder.write_all(&plain).and_then(|()| encoder.finish()).ok()?;
-        let tag = base32(&digest(&SHA256, &plain).as_ref()[..20]);
-        let copy = Copied { tag, plain: plain.into(), zipped: zipped.into() };
+        // The stamp first: what is written meanwhile has another.
+        let stamp = built::stamp(root, path)?;
+        let settled = stamp.is_settled(now);
+        let plain = built::bytes(root, path)?;
+        let copy = match known {
+            Some(known) if known.plain == plain => Copied { stamp, settled, ..known },
+            _ => Copied::of(stamp, settled, plain)?,
+        };
         let size = |copy: &Copied| copy.plain.len() + copy.zipped.len();
         let mut kept = lock();
-        if kept.values().map(|(_, copy)| size(copy)).sum::<usize>() + size(&copy) > AT_HAND {
+        kept.remove(path);
+        if kept.values().map(size).sum::<usize>() + size(&copy) > AT_HAND {
             kept.clear();
         }
         if size(&copy) <= AT_HAND {
-            kept.insert(path.to_owned(), (stamp, copy.clone()));
+            kept.insert(path.to_owned(), copy.clone());
         }
         Some(copy)
     }
 }
 
-fn answer(method: &Method, asked: &HeaderMap, media_type: &'static str, stamp: Stamp, copy: &Copied) -> Response {
+impl Copied {
+    fn of(stamp: Stamp, settled: bool, plain: Vec<u8>) -> Option<Self> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        let zipped = encoder.write_all(&plain).and_then(|()| encoder.finish()).ok()?;
+        let tag = base32(&digest(&SHA256, &plain).as_ref()[..20]);
+        Some(Copied { stamp, settled, tag, plain: plain.into(), zipped: zipped.into() })
+    }
+}
+
+fn answer(method: &Method, asked: &HeaderMap, media_type: &'static str, copy: &Copied, now: DateTime<Utc>) -> Response {
     let text = |name| asked.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     let zips = takes_gzip(text(header::ACCEPT_ENCODING)) && copy.zipped.len() < copy.plain.len();
     // Each form has its own tag (RFC 9110 section 8.8.3.3).
     let tag = format!("\"{}{}\"", copy.tag, if zips { "-gz" } else { "" });
     let known = match text(header::IF_NONE_MATCH) {
-        "" => modified_since(text(header::IF_MODIFIED_SINCE)).is_some_and(|since| stamp.modified <= since),
-        tags => tags.split(',').any(|t| {
-            t.trim() == "*" || t.trim().trim_start_matches("W/").trim_matches('"').trim_end_matches("-gz") == copy.tag
-        }),
+        // The very date that was told: a client's own clock says nothing of our files.
+        "" => modified_since(text(header::IF_MODIFIED_SINCE)) == Some(copy.stamp.modified),
+        tags => tags.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag),
     };
     let bytes = if zips { &copy.zipped } else { &copy.plain };
     let mut response = match (known, method == Method::HEAD) {
@@ -142,7 +168,10 @@ fn answer(method: &Method, asked: &HeaderMap, media_type: &'static str, stamp: S
     set(header::ETAG, &tag);
     set(header::CACHE_CONTROL, CACHE);
     set(header::VARY, "Accept-Encoding");
-    set(header::LAST_MODIFIED, &stamp.modified.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    // A date that two forms of the file may bear tells nobody whether theirs is the last (RFC 9110 section 8.8.2.2).
+    if copy.stamp.is_dated(now) {
+        set(header::LAST_MODIFIED, &copy.stamp.modified.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    }
     if !known {
         set(header::CONTENT_TYPE, &format!("{media_type}; charset=utf-8"));
         set(header::CONTENT_LENGTH, &bytes.len().to_string());
@@ -220,5 +249,23 @@ mod tests {
         {
             assert_eq!(takes_gzip(accept), takes, "{accept}");
         }
+    }
+
+    #[test]
+    fn a_file_that_may_change_within_the_tick_is_read_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::default();
+        let just_now = DateTime::UNIX_EPOCH;
+        for text in ["<rss>1</rss>", "<rss>2</rss>", "<rss>2</rss>", "<rss>3</rss>"] {
+            std::fs::write(folder.path().join("rss.xml"), text).unwrap();
+            let copy = shelf.copy(folder.path(), "rss.xml", just_now).unwrap();
+            assert_eq!((&copy.plain[..], copy.settled), (text.as_bytes(), false));
+        }
+        // Later its stamp is enough, and the copy is the same one.
+        let later = DateTime::from_timestamp(1 << 40, 0).unwrap();
+        let copies = [0, 1].map(|_| shelf.copy(folder.path(), "rss.xml", later).unwrap());
+        assert!(copies[1].settled && copies[0].plain.as_ptr() == copies[1].plain.as_ptr());
+        std::fs::remove_file(folder.path().join("rss.xml")).unwrap();
+        assert!(shelf.copy(folder.path(), "rss.xml", later).is_none());
     }
 }

@@ -1,16 +1,51 @@
-//! `/metrics` in the text form that Prometheus reads: what waits, who subscribes, what was asked and how it was answered. No address
-//! is in it.
+//! How things stand, for machines. `/healthz` says whether the store answers. `/metrics`, in the text form that Prometheus reads, says
+//! what waits, who subscribes, what was asked and how it was answered. No address is in it.
 
 use super::server::Peer;
+use super::threads::Threads;
 use super::{Shared, Web, blocking, failed, missing};
 use crate::store::figures::Figures;
 use axum::extract::{Extension, MatchedPath, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A store that takes longer does not answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether the store answered when it was last asked. It is asked by one at a time, and nobody waits for it longer than
+/// [`PATIENCE`].
+pub(super) struct Pulse {
+    threads: Threads,
+    well: AtomicBool,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Pulse { threads: Threads::of(Threads::HEALTH), well: AtomicBool::new(true) }
+    }
+}
+
+/// `GET /healthz`
+pub(super) async fn health(State(web): State<Shared>) -> Response {
+    // Where somebody asks already, what is known will do.
+    if web.pulse.threads.is_free() {
+        let asking = Arc::clone(&web);
+        let asked = web.pulse.threads.run(move || asking.desk.store.waiting().is_ok());
+        let well = timeout(PATIENCE, asked).await.ok().flatten();
+        web.pulse.well.store(well.unwrap_or(false), Ordering::Relaxed);
+    }
+    match web.pulse.well.load(Ordering::Relaxed) {
+        true => (StatusCode::OK, "ok\n").into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response(),
+    }
+}
 
 /// Requests so far, by route and code.
 #[derive(Debug, Default)]

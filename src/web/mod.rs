@@ -13,6 +13,7 @@ mod metrics;
 mod pages;
 mod people;
 mod preferences;
+mod threads;
 
 use crate::clock::Clock;
 use crate::store;
@@ -30,11 +31,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use threads::Threads;
 
 /// The largest form.
 const LARGEST: usize = 16 * 1024;
-/// Threads that wait for the store, which one at a time can use.
-const THREADS: usize = 8;
 
 /// What the pages need.
 pub struct Web {
@@ -49,6 +49,10 @@ pub struct Web {
     guard: guard::Guard,
     shelf: built::Shelf,
     counters: metrics::Counters,
+    pulse: metrics::Pulse,
+    for_store: Threads,
+    /// As many owners as requests that need the store, and one.
+    line: Arc<()>,
 }
 
 type Shared = Arc<Web>;
@@ -64,6 +68,9 @@ impl Web {
             guard: guard::Guard::default(),
             shelf: built::Shelf::default(),
             counters: metrics::Counters::default(),
+            pulse: metrics::Pulse::default(),
+            for_store: Threads::of(Threads::STORE),
+            line: Arc::default(),
         }
     }
 
@@ -91,7 +98,8 @@ pub fn bind(listen: SocketAddr) -> io::Result<TcpListener> {
 
 /// Answers until `stop` is set, then finishes the requests in hand.
 pub fn serve(web: Web, listener: TcpListener, stop: &Arc<AtomicBool>) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(THREADS).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().max_blocking_threads(Threads::ALL).enable_all().build()?;
     let (bounds, clock) = (web.bounds, web.clock);
     runtime.block_on(async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -111,7 +119,7 @@ fn router(web: Shared) -> Router {
         .route("/preferences/{token}", get(preferences::show).post(preferences::save))
         .route("/unsubscribe/{token}", get(people::leave_page).post(people::leave))
         .route("/unsubscribe/{token}/reason", post(people::reason))
-        .route("/healthz", get(health))
+        .route("/healthz", get(metrics::health))
         .route("/metrics", get(metrics::metrics))
         .route("/robots.txt", get(robots))
         .merge(hooks)
@@ -137,13 +145,6 @@ async fn in_time(State(web): State<Shared>, request: Request, next: Next) -> Res
     response
 }
 
-async fn health(State(web): State<Shared>) -> Response {
-    match blocking(&web, |web| web.desk.store.waiting()).await {
-        Ok(_) => (StatusCode::OK, "ok\n").into_response(),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response(),
-    }
-}
-
 /// Editions and feeds may be found; what people do here is theirs.
 async fn robots() -> Response {
     "User-agent: *\nDisallow: /confirm/\nDisallow: /change/\nDisallow: /preferences\nDisallow: /unsubscribe/\nDisallow: /metrics\n"
@@ -165,12 +166,19 @@ fn failed(web: &Shared, headers: &HeaderMap, error: &desk::Error) -> Response {
     pages::wrong(web, &Voice::of(web, headers, None), StatusCode::SERVICE_UNAVAILABLE, "busy")
 }
 
-/// The store is synchronous, and its PostgreSQL driver panics inside a runtime.
+/// What needs the store, which is synchronous, and whose PostgreSQL driver panics inside a runtime. Where too many wait for it, the
+/// next one does not.
 async fn blocking<T: Send + 'static, E: From<store::Error> + Send + 'static>(
     web: &Shared,
     work: impl FnOnce(&Web) -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {
-    let web = Arc::clone(web);
-    let done = tokio::task::spawn_blocking(move || work(&web)).await;
-    done.unwrap_or_else(|_| Err(store::Error::Unavailable("the request failed".to_owned()).into()))
+    let away = |why: &str| Err(store::Error::Unavailable(why.to_owned()).into());
+    let in_line = Arc::clone(&web.line);
+    if Arc::strong_count(&in_line) > web.bounds.for_store + 1 {
+        return away("too many requests wait for it");
+    }
+    let (threads, web) = (web.for_store.clone(), Arc::clone(web));
+    let done = threads.run(move || work(&web)).await;
+    drop(in_line);
+    done.unwrap_or_else(|| away("the request failed"))
 }

@@ -5,6 +5,7 @@ mod mailgun;
 mod postmark;
 mod sns;
 
+use super::threads::Threads;
 use crate::bounce::{self, notice};
 use crate::clock::Clock;
 use crate::config;
@@ -68,6 +69,13 @@ enum Heard {
     Nothing,
 }
 
+/// What answers need.
+#[derive(Clone)]
+struct Ear {
+    hooks: Arc<Hooks>,
+    threads: Threads,
+}
+
 /// The paths, to be merged with those of the pages.
 pub fn router<S: Clone + Send + Sync + 'static>(hooks: Arc<Hooks>) -> Router<S> {
     Router::new()
@@ -76,31 +84,30 @@ pub fn router<S: Clone + Send + Sync + 'static>(hooks: Arc<Hooks>) -> Router<S> 
         .route("/hooks/postmark", post(by_postmark))
         .route("/hooks/postmark/{secret}", post(by_postmark_path))
         .layer(DefaultBodyLimit::max(LARGEST))
-        .with_state(hooks)
+        .with_state(Ear { hooks, threads: Threads::of(Threads::HOOKS) })
 }
 
-async fn ses(State(hooks): State<Arc<Hooks>>, body: Bytes) -> Response {
-    answer(hooks, move |hooks| sns::hear(&hooks.settings.ses_topics, &json(&body)?, &hooks.fetch)).await
+async fn ses(State(ear): State<Ear>, body: Bytes) -> Response {
+    answer(ear, move |hooks| sns::hear(&hooks.settings.ses_topics, &json(&body)?, &hooks.fetch)).await
 }
 
-async fn by_mailgun(State(hooks): State<Arc<Hooks>>, body: Bytes) -> Response {
-    answer(hooks, move |hooks| {
+async fn by_mailgun(State(ear): State<Ear>, body: Bytes) -> Response {
+    answer(ear, move |hooks| {
         mailgun::hear(hooks.settings.mailgun_signing_key.as_deref(), &json(&body)?, hooks.clock.now())
     })
     .await
 }
 
-async fn by_postmark(State(hooks): State<Arc<Hooks>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn by_postmark(State(ear): State<Ear>, headers: HeaderMap, body: Bytes) -> Response {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(postmark::password);
-    answer(hooks, move |hooks| {
+    answer(ear, move |hooks| {
         postmark::hear(hooks.settings.postmark_password.as_deref(), given.as_deref().unwrap_or_default(), &json(&body)?)
     })
     .await
 }
 
-async fn by_postmark_path(State(hooks): State<Arc<Hooks>>, Path(secret): Path<String>, body: Bytes) -> Response {
-    answer(hooks, move |hooks| postmark::hear(hooks.settings.postmark_password.as_deref(), &secret, &json(&body)?))
-        .await
+async fn by_postmark_path(State(ear): State<Ear>, Path(secret): Path<String>, body: Bytes) -> Response {
+    answer(ear, move |hooks| postmark::hear(hooks.settings.postmark_password.as_deref(), &secret, &json(&body)?)).await
 }
 
 fn json(body: &[u8]) -> Result<Value, Refused> {
@@ -108,13 +115,13 @@ fn json(body: &[u8]) -> Result<Value, Refused> {
 }
 
 /// The store is synchronous, and fetching is, too.
-async fn answer(hooks: Arc<Hooks>, hear: impl FnOnce(&Hooks) -> Result<Heard, Refused> + Send + 'static) -> Response {
-    let done = tokio::task::spawn_blocking(move || match hear(&hooks)? {
+async fn answer(ear: Ear, hear: impl FnOnce(&Hooks) -> Result<Heard, Refused> + Send + 'static) -> Response {
+    let Ear { hooks, threads } = ear;
+    let done = threads.run(move || match hear(&hooks)? {
         Heard::Notice(notice, id) => hooks.record(&notice, &id).map_err(|e| Refused::Later(e.to_string())),
         Heard::Nothing => Ok(()),
-    })
-    .await;
-    match done.unwrap_or_else(|_| Err(Refused::Later("the request failed".to_owned()))) {
+    });
+    match done.await.unwrap_or_else(|| Err(Refused::Later("the request failed".to_owned()))) {
         Ok(()) => (StatusCode::OK, "ok\n").into_response(),
         Err(Refused::NotHere) => {
             (StatusCode::NOT_FOUND, "this provider is not configured in [web.hooks]\n").into_response()
