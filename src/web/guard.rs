@@ -14,6 +14,9 @@ const FASTEST: TimeDelta = TimeDelta::seconds(2);
 /// A page that was left open for longer is shown anew.
 const OLDEST: TimeDelta = TimeDelta::days(1);
 
+/// Networks that asked long ago are forgotten so often, in milliseconds: not at each request, of which there may be thousands a second.
+const SWEEP: i64 = 1_000;
+
 /// Counts who asked lately.
 #[derive(Debug, Default)]
 pub(super) struct Guard(Mutex<Asked>);
@@ -22,6 +25,8 @@ pub(super) struct Guard(Mutex<Asked>);
 struct Asked {
     all: VecDeque<i64>,
     by_network: HashMap<Network, VecDeque<i64>>,
+    /// When those networks were last gone through.
+    swept: i64,
 }
 
 impl Guard {
@@ -32,9 +37,12 @@ impl Guard {
         if !has_room(&mut asked.all, settings.requests, now) {
             return false;
         }
-        // No more networks than requests in a window: it does not grow.
+        // No more networks than requests in a window, and in a second: it does not grow.
         let rate = settings.requests_per_network;
-        asked.by_network.retain(|_, times| times.back().is_some_and(|last| *last > now - rate.window));
+        if now - asked.swept >= SWEEP {
+            asked.by_network.retain(|_, times| times.back().is_some_and(|last| *last > now - rate.window));
+            asked.swept = now;
+        }
         let network = asked.by_network.entry(Network::around(client)).or_default();
         if !has_room(network, rate, now) {
             return false;
@@ -98,6 +106,9 @@ mod tests {
         assert!(!ask("192.0.2.1", 4), "all");
         assert!(!ask("192.0.2.1", 59) && ask("192.0.2.1", 60), "what was refused does not count");
         assert!(ask("203.0.113.3", 61) && !ask("203.0.113.3", 62));
+        // Who asked long ago is forgotten.
+        assert!(ask("198.51.100.9", 200));
+        assert_eq!(guard.0.lock().unwrap().by_network.len(), 1);
     }
 
     #[test]
