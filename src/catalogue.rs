@@ -40,7 +40,9 @@ pub fn write(config: &Config, site: &Site, templates: &Templates, feeds: &[Liste
     if !config.feeds.page || feeds.iter().all(|feed| feed.files.is_empty()) {
         return Ok(());
     }
-    let context = context(site, feeds);
+    let mut context = context(site, feeds);
+    let form = config.web.public_url.as_ref().filter(|_| config.mail.is_some());
+    context.subscribe = form.map(|_| format!("{}subscribe", config.web.address()));
     let folder = config.path_of(&config.feeds.dir);
     let list = opml::write(&site.title, feeds);
     for (name, text) in [
@@ -81,6 +83,7 @@ fn context(site: &Site, feeds: &[Listed]) -> FeedsPage {
         page: below(site, PAGE).to_string(),
         opml: OPML.trim_start_matches(PAGE).to_owned(),
         autodiscovery: feeds.first().map(Listed::autodiscovery).unwrap_or_default(),
+        subscribe: None,
     }
 }
 

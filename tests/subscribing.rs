@@ -93,7 +93,8 @@ fn preferences_hold_and_a_pause_is_a_day() {
     );
     let page = served.get(&path).body;
     assert!(page.contains("value=\"2026-12-24\"") && page.contains("<html lang=\"de\""), "{page}");
-    for (field, value) in [("pause", "tomorrow"), ("pause", "2099-01-01"), ("new_address", "nobody")] {
+    let days = ["tomorrow", "2099-01-01", "2026-11-23", "2020-01-01"].map(|day| ("pause", day));
+    for (field, value) in days.into_iter().chain([("new_address", "nobody")]) {
         let page = served.post(&path, &[("digest", "each"), (field, value)]);
         assert!(page.status == 400 && page.body.contains("class=\"problem\""), "{field}: {page:?}");
     }
@@ -128,6 +129,83 @@ fn an_address_changes_when_the_new_one_confirms_and_old_links_to_choices_end() {
     assert!(served.post(&link, &[]).body.contains("Your address is changed"));
     assert_eq!((served.find(NEW).unwrap().id, served.status("old@example.org")), (id, "nobody".to_owned()));
     assert_eq!(served.get(&path).status, 410, "it was bound to the old address");
+    let story = |email: &str| served.store().story(&address(email), &Random::seeded(1)).unwrap();
+    assert_eq!(
+        (story("old@example.org").status, story(NEW).status),
+        (format!("changed to {NEW}"), "active".to_owned())
+    );
+}
+
+#[test]
+fn a_new_address_gets_its_own_link_to_choices_on_the_same_day() {
+    let served = Served::new();
+    subscribed(&served, "old@example.org");
+    served.post("/preferences", &[("email", "old@example.org"), ("stamp", &served.stamp())]);
+    let path = served.link("preferences");
+    served.post(&path, &[("digest", "weekly"), ("new_address", NEW)]);
+    let changed = served.post(&served.link("change"), &[]);
+    assert!(changed.body.contains("../preferences/"), "{changed:?}");
+    for mails in [1, 0] {
+        served.post("/preferences", &[("email", NEW), ("stamp", &served.stamp())]);
+        assert_eq!(served.mails().len(), mails, "one a day");
+    }
+}
+
+#[test]
+fn a_link_that_came_too_late_says_so_and_leads_on_and_a_broken_one_does_not() {
+    let served = Served::new();
+    let preferences = subscribed(&served, "old@example.org");
+    served.post(&preferences, &[("digest", "weekly"), ("new_address", "third@example.org")]);
+    let change = served.link("change");
+    served.subscribe(NEW);
+    let confirm = served.link("confirm");
+    let late = served.later(TimeDelta::days(4));
+    let offers = |path: &str, link: &str| {
+        for method in ["GET", "POST"] {
+            let page = late.ask(method, path, "", "");
+            let said = page.body.contains("does not work any more") && page.body.contains(&format!("href=\"{link}\""));
+            assert!(page.status == 410 && said, "{method} {path}: {page:?}");
+        }
+    };
+    offers(&confirm, "../subscribe");
+    offers(&change, "../preferences");
+    offers(&preferences, "../preferences");
+    // Who never confirmed is forgotten; their link is still one that came too late.
+    late.store().tidy_requests(monday() + TimeDelta::days(5)).unwrap();
+    assert_eq!(late.status(NEW), "nobody");
+    offers(&confirm, "../subscribe");
+    for broken in [&confirm[..confirm.len() - 3], "/confirm/x", "/change/aaaaaaaaaaaaaaaaaaaaaaaa"] {
+        let page = late.get(broken);
+        assert!(page.status == 404 && page.body.contains("copy the whole of it"), "{broken}: {page:?}");
+    }
+}
+
+#[test]
+fn a_program_that_asks_for_json_or_sends_it_gets_json_with_a_sentence() {
+    let served = Served::new();
+    let send = |headers: &str, body: &str| {
+        let answer = served.ask("POST", "/subscribe", &format!("{headers}\r\n"), body);
+        assert_eq!(answer.field("content-type"), Some("application/json"), "{answer:?}");
+        let said: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert!(said["message"].as_str().is_some_and(|message| message.ends_with('.')), "{said}");
+        (answer.status, said["result"].as_str().unwrap().to_owned())
+    };
+    let stamp = served.stamp();
+    let whole = format!(r#"{{"email": "{NEW}", "digest": ["each"], "topic": "birds", "stamp": "{stamp}"}}"#);
+    let json = "Content-Type: application/json";
+    let accept = "Content-Type: application/x-www-form-urlencoded\r\nAccept: application/json";
+    for (headers, body, expected) in [
+        (json, r#"{"email": "new@example.org"}"#, (403, "form")),
+        (accept, "email=new@example.org", (403, "form")),
+        (json, "[1]", (400, "wrong")),
+        (json, &format!(r#"{{"email": "x", "stamp": "{stamp}"}}"#), (400, "address")),
+        (json, &whole, (200, "asked")),
+        (json, r#"{"email": "new@example.org", "website": "x"}"#, (200, "asked")),
+    ] {
+        assert_eq!(send(headers, body), (expected.0, expected.1.to_owned()), "{body}");
+    }
+    let row = served.find(NEW).unwrap().row;
+    assert_eq!((row.digests.as_str(), row.topics.as_str(), served.mails().len()), (";each;", ";birds;", 1));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::setup::Setup;
 use super::{Exit, say};
 use crate::address::EmailAddress;
 use crate::report;
-use crate::store::story::{Event, Story};
+use crate::store::story::{Chosen, Event, Story};
 use anyhow::{Result, anyhow};
 use chrono::SecondsFormat;
 use chrono_tz::Tz;
@@ -37,9 +37,14 @@ pub(super) fn document(address: &EmailAddress, story: Story) -> report::Why {
         duration: e.duration,
         transport: e.transport,
     };
+    let chosen = story.chosen.unwrap_or_default();
     report::Why {
         address: address.as_str().to_owned(),
         status: story.status,
+        paused_until: chosen.paused_until.map(|until| until.to_rfc3339_opts(SecondsFormat::Millis, true)),
+        digests: chosen.digests.iter().map(str::to_owned).collect(),
+        topics: chosen.topics.iter().map(str::to_owned).collect(),
+        language: chosen.language,
         events: story.events.into_iter().map(event).collect(),
     }
 }
@@ -47,6 +52,7 @@ pub(super) fn document(address: &EmailAddress, story: Story) -> report::Why {
 /// One line an event, in columns: when in the site's zone, what, in which edition, and what was said.
 fn tell(address: &EmailAddress, story: &Story, zone: Tz) -> Vec<String> {
     let mut lines = vec![format!("{}: {}", address.as_str(), story.status)];
+    lines.extend(story.chosen.as_ref().map(|chosen| chose(chosen, zone)).filter(|chosen| !chosen.is_empty()));
     let width = |of: fn(&Event) -> usize| story.events.iter().map(of).max().unwrap_or(0);
     let (kinds, editions) = (width(|e| e.kind.len()), width(|e| e.edition.as_deref().map_or(0, str::len)));
     for event in &story.events {
@@ -56,6 +62,17 @@ fn tell(address: &EmailAddress, story: &Story, zone: Tz) -> Vec<String> {
         lines.push(line.trim_end().to_owned());
     }
     lines
+}
+
+/// What they chose, without what they left as it comes.
+fn chose(chosen: &Chosen, zone: Tz) -> String {
+    let list = |what: &str, all: Vec<&str>| Some(format!("{what}: {}", all.join(", "))).filter(|_| !all.is_empty());
+    let pause =
+        chosen.paused_until.map(|until| format!("no mail until {}", until.with_timezone(&zone).format("%Y-%m-%d")));
+    let language = chosen.language.as_ref().map(|language| format!("language: {language}"));
+    let lists = [list("digests", chosen.digests.iter().collect()), list("topics", chosen.topics.iter().collect())];
+    let all: Vec<String> = [pause].into_iter().chain(lists).chain([language]).flatten().collect();
+    all.join("; ")
 }
 
 /// What was said and, behind it, at which step of the dialogue, how long it took and who took it.
@@ -100,6 +117,7 @@ mod tests {
         let event = |time: &str, kind: &str| Event { at: at(time), kind: kind.to_owned(), ..Event::default() };
         let story = Story {
             status: "suppressed (bounce)".to_owned(),
+            chosen: None,
             events: vec![
                 Event { text: "file".into(), ..event("2026-10-31T08:00:00Z", "subscribed") },
                 Event { edition: edition.clone(), ..event("2026-11-23T15:00:01Z", "queued") },

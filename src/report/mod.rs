@@ -276,6 +276,18 @@ pub struct Why {
     pub address: String,
     /// Where it stands.
     pub status: String,
+    /// No mail until then, where the person paused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<String>,
+    /// The digests that they chose; none: the default ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<String>,
+    /// The topics that they chose; none: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub topics: Vec<String>,
+    /// The language that they chose, BCP 47.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// What happened, oldest first.
     pub events: Vec<Event>,
 }

@@ -55,7 +55,7 @@ pub(super) fn explain(
             id
         }
     };
-    if letters::was_queued_after(c, &id, Kind::Help, now - AGAIN)? {
+    if letters::was_queued_after(c, (&id, &hash), Kind::Help, now - AGAIN)? {
         return Ok(Reaction::TooSoon);
     }
     let number = letters::next_number(c, &id, Kind::Help)?;
@@ -72,7 +72,7 @@ pub(super) fn send_links(
     text: &str,
     now: DateTime<Utc>,
 ) -> Result<Reaction, Error> {
-    if letters::was_queued_after(c, subscriber, Kind::Links, now - AGAIN)? {
+    if letters::was_queued_after(c, (subscriber, hash), Kind::Links, now - AGAIN)? {
         return Ok(Reaction::TooSoon);
     }
     let number = letters::next_number(c, subscriber, Kind::Links)?;

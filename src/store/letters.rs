@@ -57,15 +57,17 @@ pub(super) fn next_number(c: &mut Connection, subscriber: &str, kind: Kind) -> R
     row.map_or(Ok(1), |row| Ok(row.int(0)? + 1))
 }
 
-/// Whether a letter of that kind was queued for a person after that moment.
+/// Whether a letter of that kind was queued for a person, at the address with that hash, after that moment.
 pub(super) fn was_queued_after(
     c: &mut Connection,
-    subscriber: &str,
+    (subscriber, hash): (&str, &str),
     kind: Kind,
     moment: DateTime<Utc>,
 ) -> Result<bool, Error> {
-    let sql = "SELECT 1 FROM deliveries WHERE subscriber = $1 AND occasion LIKE $2 AND queued > $3 LIMIT 1";
-    Ok(c.query_one(sql, &[subscriber.into(), format!("{kind}/%").into(), moment.into()])?.is_some())
+    let sql =
+        "SELECT 1 FROM deliveries WHERE subscriber = $1 AND occasion LIKE $2 AND queued > $3 AND hash = $4 LIMIT 1";
+    let values = [subscriber.into(), format!("{kind}/%").into(), moment.into(), hash.into()];
+    Ok(c.query_one(sql, &values)?.is_some())
 }
 
 /// Queues a letter, due at once. One with this number that is there already stays as it is (P1).

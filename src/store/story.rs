@@ -1,9 +1,10 @@
 //! The whole story of one address, for `why`.
 
-use super::subscribers::hash_of;
+use super::subscribers::{Subscriber, hash_of};
 use super::{Error, Store, time};
 use crate::address::EmailAddress;
 use crate::random::Random;
+use crate::subscriber::{Choices, Status};
 use chrono::{DateTime, Utc};
 
 /// Something that happened to a person or a delivery of theirs.
@@ -30,11 +31,26 @@ pub struct Event {
     pub transport: Option<String>,
 }
 
+/// What somebody wants who is subscribed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// Empty: the default ones.
+    pub digests: Choices,
+    /// Empty: all.
+    pub topics: Choices,
+    /// BCP 47, where they chose one.
+    pub language: Option<String>,
+    /// No mail until then.
+    pub paused_until: Option<DateTime<Utc>>,
+}
+
 /// Where an address stands and how it came there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Story {
-    /// active, …, `suppressed (bounce)`, unknown.
+    /// active, …, `suppressed (bounce)`, `changed to ada@example.org` where the person has another address since, unknown.
     pub status: String,
+    /// What a subscriber chose.
+    pub chosen: Option<Chosen>,
     /// Oldest first.
     pub events: Vec<Event>,
 }
@@ -46,6 +62,8 @@ impl Store {
         let mut c = self.connection();
         let hash = hash_of(&mut c, address, random)?;
         let mut events = Vec::new();
+        let sql = "SELECT s.address FROM deliveries d JOIN subscribers s ON s.id = d.subscriber WHERE d.hash = $1 AND s.hash <> $1 LIMIT 1";
+        let became = c.query_one(sql, &[hash.as_str().into()])?.map(|row| row.text(0)).transpose()?;
         let suppressed = c.query_one("SELECT at, reason FROM suppressions WHERE hash = $1", &[hash.as_str().into()])?;
         let suppressed = suppressed.map(|row| Ok::<_, Error>((time(row.int(0)?)?, row.text(1)?))).transpose()?;
         if let Some((at, reason)) = &suppressed {
@@ -119,11 +137,22 @@ impl Store {
             _ => 2,
         };
         events.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| rank(&a.kind).cmp(&rank(&b.kind))));
-        let status = match (&suppressed, &subscriber) {
-            (Some((_, reason)), _) => format!("suppressed ({reason})"),
-            (None, Some(subscriber)) => subscriber.row.status.to_string(),
-            (None, None) => "unknown".to_owned(),
+        let status = match (&suppressed, &subscriber, became) {
+            (Some((_, reason)), ..) => format!("suppressed ({reason})"),
+            (None, Some(subscriber), _) => subscriber.row.status.to_string(),
+            (None, None, Some(new)) => format!("changed to {new}"),
+            (None, None, None) => "unknown".to_owned(),
         };
-        Ok(Story { status, events })
+        drop(c);
+        let chosen = match subscriber.filter(|s| matches!(s.row.status, Status::Active | Status::Paused)) {
+            Some(Subscriber { id, row, .. }) => Some(Chosen {
+                digests: row.digests,
+                topics: row.topics,
+                language: row.language,
+                paused_until: self.paused_until(&id)?,
+            }),
+            None => None,
+        };
+        Ok(Story { status, chosen, events })
     }
 }

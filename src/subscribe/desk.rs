@@ -83,7 +83,7 @@ pub enum Standing {
         /// A token for their preferences, where they are subscribed and this request was confirmed just now.
         preferences: Option<String>,
     },
-    /// It is too late.
+    /// It is too late, or was, and is forgotten.
     Expired,
 }
 
@@ -186,7 +186,7 @@ impl Desk {
 
     /// Where the request stands to which a link of that kind belongs. Changes nothing (P9).
     pub fn standing(&self, kind: Kind, token: &str, now: DateTime<Utc>) -> Result<Standing, Error> {
-        let Some((id, _, consent)) = self.consent(kind, token)? else { return Ok(Standing::NotOurs) };
+        let Some((id, _, consent)) = self.consent(kind, token)? else { return self.forgotten(kind, token) };
         let language = self.store.subscriber(&id)?.and_then(|subscriber| subscriber.row.language);
         Ok(match () {
             () if Store::is_open(&consent, now) => Standing::Open { masked: consent.address.masked(), language },
@@ -197,7 +197,7 @@ impl Desk {
 
     /// The button on that page.
     pub fn confirm(&self, kind: Kind, token: &str, now: DateTime<Utc>) -> Result<Standing, Error> {
-        let Some((id, number, _)) = self.consent(kind, token)? else { return Ok(Standing::NotOurs) };
+        let Some((id, number, _)) = self.consent(kind, token)? else { return self.forgotten(kind, token) };
         let language = self.store.subscriber(&id)?.and_then(|subscriber| subscriber.row.language);
         let confirmed = match kind {
             Kind::Change => self.store.confirm_change(&id, number, &self.random, now)?,
@@ -218,6 +218,21 @@ impl Desk {
                 Standing::Done { language, preferences }
             }
         })
+    }
+
+    /// Of who never confirmed nothing is kept, and so nothing by which to verify a link. One that is whole and names a request that
+    /// there is not came too late.
+    fn forgotten(&self, kind: Kind, token: &str) -> Result<Standing, Error> {
+        let mut standing = Standing::NotOurs;
+        self.keyring.verify_bound(Purpose::Confirm, token, |subject| {
+            if let Some((id, number)) = numbered(subject)
+                && self.store.consent(id, kind, number)?.is_none()
+            {
+                standing = Standing::Expired;
+            }
+            Ok::<_, Error>(None)
+        })?;
+        Ok(standing)
     }
 
     fn consent(&self, kind: Kind, token: &str) -> Result<Option<(String, i64, Consent)>, Error> {

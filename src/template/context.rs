@@ -5,7 +5,7 @@ mod people;
 
 pub use lists::{EditionsOf, EditionsPage, Feed, FeedFormat, FeedsPage, ListedEdition, Year};
 pub use people::{
-    Choice, ConfirmPage, DonePage, ErrorPage, FormPage, Latest, LeftPage, Letter, LetterLinks, PreferencesPage,
+    Again, Choice, ConfirmPage, DonePage, ErrorPage, FormPage, Latest, LeftPage, Letter, LetterLinks, PreferencesPage,
     UnsubscribePage,
 };
 

@@ -2,14 +2,15 @@
 
 use super::Web;
 use crate::edition::compose;
-use crate::template::context::{DonePage, ErrorPage, Site};
+use crate::template::context::{Again, DonePage, ErrorPage, Site};
 use crate::template::text::direction;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Multipart, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Pages hold no script, load nothing, and post to us alone.
 const POLICY: &str =
@@ -99,14 +100,42 @@ pub(super) fn done(web: &Web, voice: &Voice, name: &str, preferences: Option<Str
 
 /// Something went wrong, by the same two phrases.
 pub(super) fn wrong(web: &Web, voice: &Voice, status: StatusCode, name: &str) -> Response {
+    error(web, voice, status, name, None)
+}
+
+/// A link came too late: the page where one asks for another, and the phrase that names it.
+pub(super) fn expired(web: &Web, voice: &Voice, url: &str, phrase: &str) -> Response {
+    let again = Again { url: url.to_owned(), label: voice.says(web, phrase) };
+    error(web, voice, StatusCode::GONE, "expired", Some(again))
+}
+
+fn error(web: &Web, voice: &Voice, status: StatusCode, name: &str, again: Option<Again>) -> Response {
     let context = ErrorPage {
         language: voice.language.clone(),
         dir: voice.dir.clone(),
         site: voice.site.clone(),
         title: voice.says(web, &format!("{name}_title")),
         message: voice.says(web, &format!("{name}_text")),
+        again,
     };
     page(web, status, "web/error.html.j2", &context)
+}
+
+/// Whether a program asks, which reads no pages: it takes JSON, or sends it.
+pub(super) fn wants_json(headers: &HeaderMap) -> bool {
+    is_json(headers, header::ACCEPT) || is_json(headers, header::CONTENT_TYPE)
+}
+
+fn is_json(headers: &HeaderMap, field: HeaderName) -> bool {
+    let said = headers.get(field).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    said.to_ascii_lowercase().contains("application/json")
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Field {
+    One(String),
+    Many(Vec<String>),
 }
 
 /// What a form sent.
@@ -114,12 +143,15 @@ pub(super) fn wrong(web: &Web, voice: &Voice, status: StatusCode, name: &str) ->
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Reads either kind of body that browsers send. None: it is neither, or too much.
+    /// Reads either kind of body that browsers send, or an object in JSON. None: it is none of these, or too much.
     pub(super) async fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Option<Form> {
         let body = body.ok()?;
         let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
             return Form::of_parts(kind, body).await;
+        }
+        if is_json(headers, header::CONTENT_TYPE) {
+            return Form::of_object(&body);
         }
         std::str::from_utf8(&body).ok()?;
         let pairs = url::form_urlencoded::parse(&body).take(FIELDS);
@@ -138,6 +170,19 @@ impl Form {
             }
         }
         Some(Form(pairs))
+    }
+
+    /// Each field is a text, or a list of texts.
+    fn of_object(body: &[u8]) -> Option<Form> {
+        let object: BTreeMap<String, Field> = serde_json::from_slice(body).ok()?;
+        let all = |(name, field)| {
+            let values = match field {
+                Field::One(value) => vec![value],
+                Field::Many(values) => values,
+            };
+            values.into_iter().map(move |value| (String::clone(&name), value))
+        };
+        Some(Form(object.into_iter().flat_map(all).take(FIELDS).collect()))
     }
 
     /// The first of that name; empty where there is none.

@@ -112,16 +112,15 @@ pub(super) async fn send_links(
 
 /// Both forms: an address is typed, and a mail may come of it.
 async fn ask(web: Shared, peer: IpAddr, headers: HeaderMap, body: Body, template: &'static str) -> Response {
-    if web.desk.config.mail.is_none() {
-        return missing(&web, &headers);
-    }
-    let Some(form) = Form::read(&headers, body).await else {
-        return pages::wrong(&web, &Voice::of(&web, &headers, None), StatusCode::BAD_REQUEST, "wrong");
-    };
+    let form = Form::read(&headers, body).await;
     // A form on another page says in which language it is.
-    let said = Some(form.first("language")).filter(|said| !said.is_empty() && said.len() <= 35);
+    let said = form.as_ref().map(|form| form.first("language")).filter(|said| !said.is_empty() && said.len() <= 35);
     let voice = Voice::of(&web, &headers, said);
     let answer = Answer { web: &web, headers: &headers, voice: &voice, origin: origin(&web, &headers) };
+    if web.desk.config.mail.is_none() {
+        return answer.wrong(StatusCode::NOT_FOUND, "missing");
+    }
+    let Some(form) = &form else { return answer.wrong(StatusCode::BAD_REQUEST, "wrong") };
     let now = web.clock.now();
     let unsent = |problem| Unsent { template, address: form.first("email"), problem };
     if !form.first("website").is_empty() {
@@ -132,7 +131,7 @@ async fn ask(web: Shared, peer: IpAddr, headers: HeaderMap, body: Body, template
         Stamp::Machine => return answer.asked(),
         // A form on the site's own pages has no stamp, and its origin speaks for it. Whoever comes from elsewhere sees our form.
         Stamp::Stale if form.first("stamp").is_empty() && answer.origin.is_some() => {}
-        Stamp::Stale => return form_page(&web, &voice, StatusCode::OK, &unsent(None)),
+        Stamp::Stale => return answer.anew(|| form_page(&web, &voice, StatusCode::OK, &unsent(None))),
     }
     let Ok(address) = form.first("email").parse::<EmailAddress>() else {
         return answer.bad_address(|| form_page(&web, &voice, StatusCode::BAD_REQUEST, &unsent(Some("bad_address"))));
@@ -152,7 +151,13 @@ async fn ask(web: Shared, peer: IpAddr, headers: HeaderMap, body: Body, template
     match done.await {
         // Whatever came of it.
         Ok(_) => answer.asked(),
-        Err(error) => failed(&web, &headers, &error),
+        Err(error) => match pages::wants_json(&headers) {
+            true => {
+                tracing::error!(%error, "a request could not be answered");
+                answer.wrong(StatusCode::SERVICE_UNAVAILABLE, "busy")
+            }
+            false => failed(&web, &headers, &error),
+        },
     }
 }
 
@@ -178,7 +183,7 @@ impl Answer<'_> {
     fn asked(&self) -> Response {
         let thanks = self.web.desk.config.subscribe.thanks.as_ref().filter(|_| self.origin.is_some());
         match thanks {
-            _ if self.wants_json() => self.json(StatusCode::OK, "asked", "asked_text"),
+            _ if pages::wants_json(self.headers) => self.json(StatusCode::OK, "asked", "asked_text"),
             // Configured, never sent: it leads nowhere else.
             Some(thanks) => {
                 self.shared((StatusCode::SEE_OTHER, [(header::LOCATION, thanks.to_string())]).into_response())
@@ -188,24 +193,32 @@ impl Answer<'_> {
     }
 
     fn bad_address(&self, page: impl FnOnce() -> Response) -> Response {
-        match self.wants_json() {
+        match pages::wants_json(self.headers) {
             true => self.json(StatusCode::BAD_REQUEST, "address", "bad_address"),
             false => page(),
         }
     }
 
+    /// The form came from elsewhere or lay too long. A person sees ours; a program is told, as it would take a page for success.
+    fn anew(&self, page: impl FnOnce() -> Response) -> Response {
+        match pages::wants_json(self.headers) {
+            true => self.json(StatusCode::FORBIDDEN, "form", "form_text"),
+            false => page(),
+        }
+    }
+
     fn too_often(&self) -> Response {
-        let mut response = match self.wants_json() {
-            true => self.json(StatusCode::TOO_MANY_REQUESTS, "often", "often_text"),
-            false => pages::wrong(self.web, self.voice, StatusCode::TOO_MANY_REQUESTS, "often"),
-        };
+        let mut response = self.wrong(StatusCode::TOO_MANY_REQUESTS, "often");
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("3600"));
         response
     }
 
-    fn wants_json(&self) -> bool {
-        let accept = self.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        accept.contains("application/json")
+    /// What is wrong, by its phrases.
+    fn wrong(&self, status: StatusCode, name: &str) -> Response {
+        match pages::wants_json(self.headers) {
+            true => self.json(status, name, &format!("{name}_text")),
+            false => pages::wrong(self.web, self.voice, status, name),
+        }
     }
 
     fn json(&self, status: StatusCode, result: &str, key: &str) -> Response {
@@ -284,11 +297,16 @@ fn stands(web: &Shared, headers: &HeaderMap, kind: Kind, standing: Standing) -> 
     match standing {
         Standing::Done { language, preferences } => {
             let voice = Voice::of(web, headers, language.as_deref());
-            let preferences =
-                preferences.filter(|_| kind == Kind::Confirm).map(|token| format!("../preferences/{token}"));
+            let preferences = preferences.map(|token| format!("../preferences/{token}"));
             pages::done(web, &voice, if kind == Kind::Change { "changed" } else { "confirmed" }, preferences)
         }
-        Standing::Expired => pages::wrong(web, &Voice::of(web, headers, None), StatusCode::GONE, "expired"),
+        Standing::Expired => {
+            let (url, phrase) = match kind {
+                Kind::Change => ("../preferences", "links_button"),
+                _ => ("../subscribe", "subscribe"),
+            };
+            pages::expired(web, &Voice::of(web, headers, None), url, phrase)
+        }
         Standing::NotOurs | Standing::Open { .. } => missing(web, headers),
     }
 }

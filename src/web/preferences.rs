@@ -23,9 +23,13 @@ pub(super) async fn show(State(web): State<Shared>, token: Token, headers: Heade
     let Ok(Path(token)) = token else { return missing(&web, &headers) };
     match reader(&web, &token).await {
         Ok(Some(reader)) => preferences_page(&web, &headers, &token, &reader, None),
-        Ok(None) => pages::wrong(&web, &Voice::of(&web, &headers, None), StatusCode::GONE, "expired"),
+        Ok(None) => expired(&web, &Voice::of(&web, &headers, None)),
         Err(error) => failed(&web, &headers, &error),
     }
+}
+
+fn expired(web: &Shared, voice: &Voice) -> Response {
+    pages::expired(web, voice, "../preferences", "links_button")
 }
 
 async fn reader(web: &Shared, token: &str) -> Result<Option<Reader>, Error> {
@@ -69,7 +73,8 @@ fn preferences_page(
         digests: if digests.len() > 1 { digests } else { Vec::new() },
         topics,
         languages: [any].into_iter().chain(languages).collect(),
-        paused_until: reader.paused_until.map(day).unwrap_or_default(),
+        // One that is over and not yet ended would be refused.
+        paused_until: reader.paused_until.filter(|until| *until > web.clock.now()).map(day).unwrap_or_default(),
         action: token.to_owned(),
         unsubscribe: format!("../unsubscribe/{}", reader.unsubscribe),
         language: voice.language,
@@ -94,12 +99,12 @@ pub(super) async fn save(
     };
     let reader = match reader(&web, &token).await {
         Ok(Some(reader)) => reader,
-        Ok(None) => return pages::wrong(&web, &Voice::of(&web, &headers, None), StatusCode::GONE, "expired"),
+        Ok(None) => return expired(&web, &Voice::of(&web, &headers, None)),
         Err(error) => return failed(&web, &headers, &error),
     };
     let now = web.clock.now();
     let Some(paused_until) = pause(&web, form.first("pause"), now) else {
-        return preferences_page(&web, &headers, &token, &reader, Some("wrong_text"));
+        return preferences_page(&web, &headers, &token, &reader, Some("bad_day"));
     };
     let new = form.first("new_address").trim().to_owned();
     let new: Option<EmailAddress> = match (new.is_empty(), new.parse()) {
@@ -148,12 +153,12 @@ pub(super) async fn save(
     });
     match saved.await {
         Ok(true) => pages::done(&web, &voice, if asks { "asked" } else { "saved" }, Some(token)),
-        Ok(false) => pages::wrong(&web, &voice, StatusCode::GONE, "expired"),
+        Ok(false) => expired(&web, &voice),
         Err(error) => failed(&web, &headers, &error),
     }
 }
 
-/// The beginning of that day at the site. None: it is no day, or too far off.
+/// The beginning of that day at the site. None: it is no day, not to come, or too far off.
 fn pause(web: &Shared, day: &str, now: DateTime<Utc>) -> Option<Option<DateTime<Utc>>> {
     if day.trim().is_empty() {
         return Some(None);
@@ -167,5 +172,5 @@ fn pause(web: &Shared, day: &str, now: DateTime<Utc>) -> Option<Option<DateTime<
     // Some zones have had days without a midnight; none is without a noon.
     let begins = zone.from_local_datetime(&day.and_hms_opt(0, 0, 0)?).earliest();
     let begins = begins.or_else(|| zone.from_local_datetime(&noon).earliest())?;
-    Some(Some(begins.to_utc()))
+    (begins > now).then(|| Some(begins.to_utc()))
 }

@@ -20,6 +20,8 @@ pub struct FeedsPage {
     pub opml: String,
     /// The lines for the head of the site's pages by which readers find the first feed; finished HTML.
     pub autodiscovery: String,
+    /// The page where people subscribe to the mails, where the world reaches one.
+    pub subscribe: Option<String>,
 }
 
 /// A feed.
@@ -121,6 +123,7 @@ impl FeedsPage {
             page: "https://example.org/feeds/".into(),
             opml: "feeds.opml".into(),
             autodiscovery: "<link rel=\"alternate\" type=\"application/atom+xml\" title=\"Field Notes\" href=\"https://example.org/atom.xml\">\n".into(),
+            subscribe: Some("https://news.example.org/subscribe".into()),
         }
     }
 }

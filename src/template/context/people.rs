@@ -191,6 +191,17 @@ pub struct ErrorPage {
     pub title: String,
     /// What happened, and what the reader can do.
     pub message: String,
+    /// Where that is done, or nothing.
+    pub again: Option<Again>,
+}
+
+/// A way on from a page on which something did not work.
+#[derive(Clone, Debug, Serialize)]
+pub struct Again {
+    /// Where it leads.
+    pub url: String,
+    /// What the link says: `Subscribe`.
+    pub label: String,
 }
 
 fn choices(names: &[&str]) -> Vec<Choice> {
@@ -327,6 +338,7 @@ impl ErrorPage {
             title: "This link does not work".into(),
             message: "It is not complete. Open it from the mail again, or answer the mail with the word “unsubscribe”."
                 .into(),
+            again: Some(Again { url: "../subscribe".into(), label: "Subscribe".into() }),
         }
     }
 }
