@@ -225,6 +225,15 @@ impl Config {
         self.root.join(path)
     }
 
+    /// Where the links of letters lead nobody: neither a page that the world reaches is configured, nor a mailbox that takes the
+    /// answers. What is wrong, and what to do.
+    pub fn unreachable(&self) -> Option<(String, &'static str)> {
+        let reached = self.mail.is_none() || self.web.public_url.is_some() || self.inbox.is_some();
+        let what =
+            format!("where `serve` asks people, its links lead to {}, which they cannot reach", self.web.address());
+        (!reached).then_some((what, "set `public_url` in [web] to the address by which the world reaches `serve`"))
+    }
+
     /// The digests that a reader without a choice gets: those that say `default`, else the first.
     pub fn default_digests(&self) -> Vec<&str> {
         let said: Vec<_> = self.digests.iter().filter(|d| d.default).map(|d| d.name.as_str()).collect();

@@ -184,6 +184,13 @@ pub fn exposed(config: &Config, generator: &Generator) -> Vec<Finding> {
     exposed::findings(config, generator)
 }
 
+/// Whether `serve` would ask people by links that lead nobody anywhere.
+pub fn reached(config: &Config) -> Option<Finding> {
+    let configuration = config.path.file_name().unwrap_or_default().to_string_lossy();
+    let (what, help) = config.unreachable()?;
+    Some(Finding::new(&configuration, None, Severity::Note, what, help))
+}
+
 /// Feeds by name that hold nothing: mostly a name or a path is misspelt.
 pub fn named_feeds(config: &Config, blog: &Blog) -> Vec<Finding> {
     let configuration = config.path.file_name().unwrap_or_default().to_string_lossy();

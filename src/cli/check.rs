@@ -51,6 +51,7 @@ pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
         if only.is_empty() {
             of_posts.extend(check::templates(&overrides));
             of_posts.extend(check::exposed(&setup.config, generator));
+            of_posts.extend(check::reached(&setup.config));
             of_posts.extend(check::named_feeds(&setup.config, blog));
         }
         summaries.push(format!("{} published; {}", say::count(blog.posts.len(), "post"), counted(&of_posts)));

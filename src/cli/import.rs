@@ -45,7 +45,7 @@ impl Imported {
 }
 
 /// So many people are taken in one transaction: each change to the list's indexes costs a page, and nobody is to wait long.
-const PIECE: usize = 20_000;
+const PIECE: usize = 10_000;
 /// Between two of them whoever waits for the store gets their turn.
 const PAUSE: Duration = Duration::from_millis(25);
 

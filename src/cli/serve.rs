@@ -9,7 +9,6 @@ use crate::http;
 use crate::random::Random;
 use crate::store::Mode;
 use crate::subscribe::desk::Desk;
-use crate::subscribe::letter;
 use crate::token::Keyring;
 use crate::web::webhooks::Hooks;
 use crate::web::{self, Web};
@@ -34,7 +33,7 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
     let listener = web::bind(listen).with_context(|| format!("cannot listen on {listen} (web.listen)"))?;
     let address = listener.local_addr()?;
     say::remark(global, format!("listening on http://{address}/"));
-    if let Some((what, help)) = letter::unreachable(&setup.config) {
+    if let Some((what, help)) = setup.config.unreachable() {
         say::remark(global, format!("{what}\n  help: {help}"));
     }
     let probe = inbox::probe(&setup)?;

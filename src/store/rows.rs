@@ -115,6 +115,11 @@ impl Newcomers {
         ]);
     }
 
+    /// Whether they fill some groups: more of them only take room.
+    pub(super) fn are_enough(&self) -> bool {
+        self.events.len() >= EVENT * GROUP * 10
+    }
+
     pub(super) fn write(&mut self, c: &mut Connection) -> Result<(), Error> {
         let people = "INSERT INTO subscribers (id, address, hash, name, language, digests, topics, status, source, added, changed, decided, synced, labels, paused_until) VALUES";
         let events = "INSERT INTO events (id, subscriber, at, kind, text) VALUES";

@@ -88,6 +88,9 @@ impl<'a> Piece<'a> {
         let added = match known {
             None => {
                 self.newcomers.add(hash, &person.row, origin, ids, now);
+                if self.newcomers.are_enough() {
+                    self.newcomers.write(c)?;
+                }
                 Added::New
             }
             Some(known) => {

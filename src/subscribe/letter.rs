@@ -29,14 +29,6 @@ pub enum Error {
     NoMail,
 }
 
-/// Where the links of letters lead nobody: neither a page that the world reaches is configured, nor a mailbox that takes the answers.
-/// What is wrong, and what to do.
-pub fn unreachable(config: &Config) -> Option<(String, &'static str)> {
-    let reached = config.mail.is_none() || config.web.public_url.is_some() || config.inbox.is_some();
-    let what = format!("Links in the mails that ask lead to {}, which readers cannot reach", config.web.address());
-    (!reached).then_some((what, "set `public_url` in [web] to the address by which the world reaches `serve`"))
-}
-
 /// Where a letter's own link leads: to a page, or, where the world reaches none but writes to us, to a mail.
 fn action(config: &Config, mail: &message::Settings, kind: Kind) -> ActionLink {
     let page = |path: &str| format!("{}{path}", config.web.address());
