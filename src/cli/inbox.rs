@@ -98,7 +98,7 @@ fn read(
     Ok(messages)
 }
 
-/// The letter that tries an address whose mails come back; none where there is no [mail] to send it by.
+/// The letter that tries an address whose mails come back; none where there is no `[mail]` to send it by.
 pub(super) fn probe(setup: &Setup) -> Result<Option<String>> {
     if setup.config.mail.is_none() {
         return Ok(None);
