@@ -117,7 +117,9 @@ impl Receiver<'_> {
                 let kind = if matches!(request, Request::Unsubscribe { .. }) { "unsubscribe" } else { "subscribe" };
                 // Who merely says that they are somebody may be anybody, and nobody answers a machine (RFC 3834 section 2).
                 let effect = match (self.answers, &mail.from) {
-                    (Some(answers), Some(from)) if !mail.automatic => Some(answer(answers, request, from)),
+                    (Some(answers), Some(from)) if !mail.automatic && !is_own(answers, from) => {
+                        Some(answer(answers, request, from))
+                    }
                     _ => None,
                 };
                 let asks = effect.is_none() && !mail.automatic;
@@ -232,6 +234,10 @@ impl Receiver<'_> {
         }
         Ok(rows)
     }
+}
+
+fn is_own(answers: &Answers, from: &EmailAddress) -> bool {
+    answers.own.iter().any(|own| own.identity() == from.identity())
 }
 
 /// What answers a request. Anybody can write in another's name: so nothing is done but that a letter goes to the address that the mail

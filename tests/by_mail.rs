@@ -153,6 +153,7 @@ fn nobody_answers_machines_strangers_names_or_whom_they_must_not_write_to() {
         ("bulk@example.net", "Precedence: bulk"),
         ("never@example.net", ""),
         ("nobody", ""),
+        (NEWS, ""),
     ]
     .into_iter()
     .enumerate()

@@ -177,6 +177,9 @@ fn a_person_is_given_all_that_is_stored_until_they_are_forgotten() {
     assert!(all["story"]["events"].as_array().is_some_and(|events| events.len() > 2), "{ran:?}");
     let ran = site.go(&["subscribers", "forget", "ok-1@sink.test"]);
     assert!(ran.code == Some(0) && ran.err.contains("subscribers.csv"), "{ran:?}");
+    let store = std::fs::read(site.path("postrider.db")).unwrap();
+    let holds = |words: &[u8]| store.windows(words.len()).any(|window| window == words);
+    assert!(holds(b"ok-0@sink.test") && !holds(b"ok-1@sink.test"), "the file itself has it no more");
     assert_eq!(site.go(&["subscribers", "export", "ok-1@sink.test"]).code, Some(0), "that they were erased is told");
     let listed = site.go(&["subscribers", "list"]);
     assert!(

@@ -26,6 +26,58 @@ const PREFIXES: &[&str] = &[
     "re:", "fwd:", "fw:", "aw:", "wg:", "sv:", "vs:", "antw:", "tr:", "rif:", "res:", "odp:", "ynt:", "回复:", "答复:",
 ];
 
+/// What people write who want to join, in the languages of the letters.
+const SUBSCRIBE: &[&str] = &[
+    "subscribe",
+    "anmelden",
+    "anmeldung",
+    "abonnieren",
+    "abonner",
+    "inscription",
+    "suscribir",
+    "suscribirme",
+    "suscripción",
+    "suscripcion",
+    "subscrever",
+    "assinar",
+    "inscrever",
+    "iscrizione",
+    "aanmelden",
+    "購読",
+    "登録",
+    "订阅",
+    "訂閱",
+    "اشتراك",
+    "הרשמה",
+];
+
+/// And who want to leave.
+const UNSUBSCRIBE: &[&str] = &[
+    "unsubscribe",
+    "abmelden",
+    "abmeldung",
+    "abbestellen",
+    "désabonner",
+    "desabonner",
+    "désinscription",
+    "desinscription",
+    "baja",
+    "cancelar",
+    "desuscribir",
+    "remover",
+    "descadastrar",
+    "disiscrizione",
+    "afmelden",
+    "解除",
+    "退订",
+    "退訂",
+    "إلغاء",
+    "הסרה",
+];
+
+/// And who do not know.
+const HELP: &[&str] = &["help", "hilfe", "aide", "ayuda", "ajuda", "aiuto", "ヘルプ", "帮助", "幫助", "مساعدة", "עזרה"];
+
 /// What a mail asks for, if it does.
 pub(super) fn request(parts: &Parts) -> Option<Request> {
     let by_tag = parts.delivered_to().iter().find_map(|address| match tag(address)?.to_ascii_lowercase().as_str() {
@@ -50,12 +102,13 @@ fn by_subject(subject: &str) -> Option<Request> {
         rest = rest.get(prefix.len()..)?.trim_start();
     }
     let mut words = rest.split_whitespace().map(|word| word.trim_matches(['.', '!', '"', '\'', '<', '>', '[', ']']));
-    let (first, second, third) = (words.next()?.to_ascii_lowercase(), words.next(), words.next());
-    match (first.as_str(), second, third) {
-        ("unsubscribe", token, None) => Some(Request::Unsubscribe { token: token.map(str::to_owned) }),
-        ("confirm", token, None) => Some(Request::Confirm { token: token.map(str::to_owned) }),
-        ("subscribe", None, None) => Some(Request::Subscribe),
-        ("help", None, None) => Some(Request::Help),
+    let (first, second, third) = (words.next()?.to_lowercase(), words.next(), words.next());
+    let is = |words: &[&str]| words.contains(&first.as_str());
+    match (second, third) {
+        (token, None) if is(UNSUBSCRIBE) => Some(Request::Unsubscribe { token: token.map(str::to_owned) }),
+        (token, None) if first == "confirm" => Some(Request::Confirm { token: token.map(str::to_owned) }),
+        (None, None) if is(SUBSCRIBE) => Some(Request::Subscribe),
+        (None, None) if is(HELP) => Some(Request::Help),
         _ => None,
     }
 }
@@ -76,6 +129,10 @@ mod tests {
             ("confirm abc.1def", Some(Request::Confirm { token: Some("abc.1def".to_owned()) })),
             ("Please confirm: Field Notes", None),
             ("Subscribe", Some(Request::Subscribe)),
+            ("AW: Anmelden", Some(Request::Subscribe)),
+            ("Désinscription", leave(None)),
+            ("ABMELDEN abc234", leave(Some("abc234"))),
+            ("Hilfe!", Some(Request::Help)),
             ("subscribe my friend", None),
             ("help!", Some(Request::Help)),
             ("Help with your site", None),

@@ -8,8 +8,8 @@ use super::{Exit, say};
 use crate::post::Problem;
 use crate::store::subscribers::Added;
 use crate::store::{Mode, Store};
-use crate::subscriber::Choices;
 use crate::subscriber::import::{self, Entry, Person, Place};
+use crate::subscriber::{Choices, Status};
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use std::io::BufReader;
@@ -24,6 +24,8 @@ const MOST_TOLD: usize = 10_000;
 struct Imported {
     rows: u64,
     new: u64,
+    /// Of the new ones, who gets mail, or will.
+    readers: u64,
     changed: u64,
     same: u64,
     refused: u64,
@@ -86,7 +88,11 @@ impl Taking<'_> {
 
     fn piece(&mut self) -> Result<()> {
         let added = self.store.take_over(&self.people, &self.source, &self.setup.random, self.now)?;
-        added.into_iter().for_each(|added| self.done.count(added));
+        for (person, added) in self.people.iter().zip(added) {
+            self.done.count(added);
+            let reads = matches!(person.row.status, Status::Active | Status::Paused) && person.suppression.is_none();
+            self.done.readers += u64::from(added == Added::New && reads);
+        }
         self.people.clear();
         Ok(())
     }
@@ -125,14 +131,14 @@ pub(super) fn run(global: &Global, setup: &Setup, path: &Path, dry_run: bool) ->
         }
     };
     let done = taking.done;
-    let Imported { rows, new, changed, same, refused, suppressed, left_out, told: problems } = done;
+    let Imported { rows, new, readers, changed, same, refused, suppressed, left_out, told: problems } = done;
     let document = serde_json::json!({
-        "origin": origin.to_string(), "dry_run": dry_run, "rows": rows, "new": new, "changed": changed, "same": same,
+        "origin": origin.to_string(), "dry_run": dry_run, "rows": rows, "new": new, "new_readers": readers, "changed": changed, "same": same,
         "refused": refused, "suppressed": suppressed, "left_out": left_out, "problems": problems,
     });
     let would = if dry_run { "nothing was changed; it would be: " } else { "" };
     let words = format!(
-        "{would}{} of {origin}: {new} new, {changed} changed, {same} as they were, {refused} left as they are because they \
+        "{would}{} of {origin}: {new} new ({readers} of them readers), {changed} changed, {same} as they were, {refused} left as they are because they \
          unsubscribed, {suppressed} that must not be mailed, {left_out} not taken",
         say::count(rows as usize, "row"),
     );

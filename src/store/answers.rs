@@ -23,6 +23,8 @@ pub struct Answers {
     pub help: String,
     /// The letter that greets who has confirmed, where that is wanted.
     pub welcome: Option<String>,
+    /// Our own addresses: nobody answers themselves.
+    pub own: Vec<EmailAddress>,
 }
 
 /// Somebody asks how to leave, or how all this works: a subscriber gets the links of their subscription, anybody else is told. For the

@@ -15,7 +15,8 @@ impl Store {
     /// Erases all that is known of an address but its hash, which is suppressed for good. What waits for it is withdrawn. False
     /// where nothing was known of it.
     pub fn forget(&self, address: &EmailAddress, random: &Random, now: DateTime<Utc>) -> Result<bool, Error> {
-        self.connection().transaction(Write::Alone, |c| {
+        let mut connection = self.connection();
+        let known = connection.transaction(Write::Alone, |c| {
             let hash = hash_of(c, address, random)?;
             let sql = "SELECT id FROM subscribers WHERE hash = $1";
             let id = c.query_one(sql, &[hash.as_str().into()])?.map(|row| row.text(0)).transpose()?;
@@ -46,7 +47,12 @@ impl Store {
                      ON CONFLICT (hash) DO UPDATE SET address = NULL, reason = 'erased', delivery = NULL, at = excluded.at";
                 c.execute(sql, &[hash.into(), now.into()])?;
             }
-            Ok(known)
-        })
+            Ok::<_, Error>(known)
+        })?;
+        if connection.is_sqlite() {
+            // What was erased still stands in its journal. Whoever is reading meanwhile keeps that for as long.
+            connection.query_one("PRAGMA wal_checkpoint(TRUNCATE)", &[])?;
+        }
+        Ok(known)
     }
 }

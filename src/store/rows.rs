@@ -3,6 +3,7 @@
 use super::Error;
 use super::sql::{Connection, Row, Value};
 use super::subscribers::{Added, cancel_queued, event};
+use crate::address::EmailAddress;
 use crate::random::Random;
 use crate::subscriber::{Status, file};
 use crate::token::address_hash;
@@ -57,6 +58,11 @@ impl Known {
             synced: row.int(9)?,
             decided: row.text(10)?,
         })
+    }
+
+    /// As it was written here first.
+    pub(super) fn address(&self) -> Option<EmailAddress> {
+        EmailAddress::parse(&self.address).ok()
     }
 
     pub(super) fn find(c: &mut Connection, hash: &str) -> Result<Option<Self>, Error> {

@@ -84,8 +84,8 @@ impl Connection {
 
     fn configure(mut connection: rusqlite::Connection) -> Result<Self, Error> {
         connection.busy_handler(Some(wait))?;
-        // FULL: a commit is on the disk before anything is done on the strength of it (P2).
-        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
+        // FULL: a commit is on the disk before anything is done on the strength of it (P2). And who is erased is no more in the file.
+        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;")?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(Connection {
             driver: Driver::Sqlite(Box::new(connection), HashMap::new()),

@@ -140,7 +140,7 @@ fn beside(known: &Known, row: &file::Row) -> file::Row {
     let kept =
         |text: &str, new: &Choices| if text.is_empty() { new.clone() } else { Choices::from_stored(text.to_owned()) };
     file::Row {
-        address: row.address.clone(),
+        address: known.address().unwrap_or_else(|| row.address.clone()),
         name: known.name.clone().or_else(|| row.name.clone()),
         language: known.language.clone().or_else(|| row.language.clone()),
         digests: kept(&known.digests, &row.digests),

@@ -20,12 +20,15 @@ pub fn answers(config: &Config, site: &Site, templates: &Templates, store: &Stor
         }
         false => None,
     };
+    let own = config.mail.iter().flat_map(|mail| [Some(&mail.from.address), mail.bounces.as_ref()]).flatten();
+    let read = config.inbox.iter().filter_map(|inbox| inbox.address.as_ref());
     Ok(Answers {
         confirm: letter(Kind::Confirm)?,
         wording: letter::wording(templates, language, &["confirm_ask", "by_mail"]),
         links: letter(Kind::Links)?,
         help: letter(Kind::Help)?,
         welcome,
+        own: own.chain(read).cloned().collect(),
     })
 }
 

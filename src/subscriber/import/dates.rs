@@ -6,13 +6,18 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 pub(super) fn read(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim().trim_end_matches(" UTC");
     let with_zone = ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f %#z"];
-    let without = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"];
+    let without =
+        ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S"];
     DateTime::parse_from_rfc3339(text)
         .ok()
         .or_else(|| with_zone.iter().find_map(|form| DateTime::parse_from_str(text, form).ok()))
         .map(|moment| moment.to_utc())
         .or_else(|| without.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()).map(|t| t.and_utc()))
-        .or_else(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0).map(|t| t.and_utc()))
+        // With dots the day is always first.
+        .or_else(|| {
+            let day = ["%Y-%m-%d", "%d.%m.%Y"].iter().find_map(|form| NaiveDate::parse_from_str(text, form).ok());
+            day?.and_hms_opt(0, 0, 0).map(|t| t.and_utc())
+        })
 }
 
 #[cfg(test)]
@@ -32,7 +37,9 @@ mod tests {
         ] {
             assert_eq!(read(text), moment, "{text}");
         }
-        assert_eq!(read("2024-01-02"), Some("2024-01-02T00:00:00Z".parse().unwrap()));
+        for day in ["2024-01-02", "02.01.2024", "2.1.2024"] {
+            assert_eq!(read(day), Some("2024-01-02T00:00:00Z".parse().unwrap()));
+        }
         assert_eq!(read("2024-01-02T03:04:05.678Z").map(|t| t.timestamp()), moment.map(|t| t.timestamp()));
         for text in ["", "01/02/2024", "yesterday"] {
             assert_eq!(read(text), None, "{text}");

@@ -1,7 +1,7 @@
 //! People in JSON: an array of objects, objects one after another, or either wrapped in what an API answers
 //! (`{"data": {"results": […]}}`). Whatever it is wrapped in, one person is held at a time.
 
-use super::read::{Place, ReadError, Take, no_email};
+use super::read::{Place, ReadError, Take, no_email, understood};
 use super::{Columns, Field, Origin, Record};
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -73,6 +73,10 @@ impl<'a, 'b, E: From<ReadError>> Entries<'a, 'b, E> {
                 let is_last = |(last, _): &(Vec<String>, Columns)| last.iter().eq(object.keys());
                 if !self.columns.as_ref().is_some_and(is_last) {
                     let names: Vec<String> = object.keys().cloned().collect();
+                    if let Err(error) = understood(&names, self.path) {
+                        self.failed = Some(error.into());
+                        return Err(Stopped);
+                    }
                     let columns = Columns::of(&names);
                     self.columns = Some((names, columns));
                 }

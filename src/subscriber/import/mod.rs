@@ -14,7 +14,7 @@ use crate::address::EmailAddress;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::fmt;
-use tables::{BARRING, BESIDE, COLUMNS, SIGNS, STANDINGS};
+use tables::{BARRING, BESIDE, COLUMNS, NO, SIGNS, STANDINGS, YES};
 
 /// Whose export it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +104,8 @@ pub struct Person {
 struct Columns {
     origin: Origin,
     places: [Option<usize>; COLUMNS.len()],
+    /// Every column that says who is to be mailed, and who not: a list may have several.
+    says: Vec<(Field, usize)>,
     /// Where all stand whom the file names.
     all: Option<Standing>,
 }
@@ -131,7 +133,15 @@ impl Columns {
             // Elsewhere a label is a tag by another name.
             _ => places[Field::Labels as usize] = None,
         }
-        Columns { origin, places, all: None }
+        let barring = COLUMNS
+            .iter()
+            .filter(|(field, _)| matches!(field, Field::Left | Field::Bounced | Field::Wants | Field::Confirmed));
+        let columns = |spellings: &'static [&'static str]| {
+            let is_one = |(at, name): (usize, &String)| spellings.contains(&name.as_str()).then_some(at);
+            names.iter().enumerate().filter_map(is_one)
+        };
+        let says = barring.flat_map(|(field, spellings)| columns(spellings).map(|at| (*field, at))).collect();
+        Columns { origin, places, says, all: None }
     }
 
     /// Mailchimp has a file for each standing, of the same columns.
@@ -248,11 +258,12 @@ impl Record<'_> {
         if let Some(standing) = self.columns.all {
             return Ok(standing);
         }
+        let said = |field: Field| {
+            let cells = self.columns.says.iter().filter(move |(of, _)| *of == field);
+            cells.filter_map(|(_, at)| (self.cells)(*at)).map(plain)
+        };
         // A day, or a yes.
-        let is_so =
-            |field: Field| !matches!(&*plain(self.cell(field)), "" | "false" | "no" | "0" | "null" | "none" | "n");
-        let is_not_so =
-            |field: Field| self.columns.has(field) && matches!(&*plain(self.cell(field)), "false" | "no" | "0" | "n");
+        let is_so = |field: Field| said(field).any(|cell| !NO.contains(&&*cell));
         if is_so(Field::Bounced) {
             return Ok(Standing::Bounced);
         }
@@ -266,22 +277,42 @@ impl Record<'_> {
         {
             return Ok(Standing::Unconfirmed);
         }
-        let said = self.cell(Field::Status);
-        let word = plain(said);
+        let status = self.cell(Field::Status);
+        let word = plain(status);
         let found = STANDINGS.iter().find(|(_, words)| words.contains(&&*word)).map(|(standing, _)| *standing);
         let standing = found.ok_or_else(|| {
             (
-                format!("nobody knows what {said:?} means for a person"),
+                format!("nobody knows what {status:?} means for a person"),
                 "write active, paused, unsubscribed, bounced or complained",
             )
         })?;
         let of_lists = of_lists(self.cell(Field::Lists));
         Ok(match standing {
-            Standing::Active if is_not_so(Field::Wants) => Standing::Left,
-            Standing::Active if is_not_so(Field::Confirmed) => Standing::Unconfirmed,
+            Standing::Active if !self.all_say_yes(Field::Wants)? => Standing::Left,
+            Standing::Active if !self.all_say_yes(Field::Confirmed)? => Standing::Unconfirmed,
             Standing::Active => of_lists,
             standing => standing,
         })
+    }
+
+    /// Whether every column of that kind says yes, or names a day. Where another program is known, an empty cell says nothing.
+    fn all_say_yes(&self, field: Field) -> Result<bool, (String, &'static str)> {
+        for (_, at) in self.columns.says.iter().filter(|(of, _)| *of == field) {
+            let cell = (self.cells)(*at).unwrap_or_default().trim();
+            let word = plain(cell);
+            let is_silent = word.is_empty() && self.columns.origin != Origin::Other;
+            if is_silent || YES.contains(&&*word) || dates::read(cell).is_some() {
+                continue;
+            }
+            if NO.contains(&&*word) && !word.is_empty() {
+                return Ok(false);
+            }
+            return Err((
+                format!("nobody knows whether {cell:?} is a yes or a no"),
+                "write yes or no there, or delete the column",
+            ));
+        }
+        Ok(true)
     }
 }
 

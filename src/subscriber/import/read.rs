@@ -143,7 +143,7 @@ pub(super) fn no_email(path: &str) -> ReadError {
 }
 
 /// Better no import than one of those who left.
-fn understood(names: &[String], path: &str) -> Result<(), ReadError> {
+pub(super) fn understood(names: &[String], path: &str) -> Result<(), ReadError> {
     Columns::not_understood(names).map_or(Ok(()), |name| {
         Err(ReadError::Form {
             path: path.to_owned(),

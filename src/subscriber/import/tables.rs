@@ -40,6 +40,17 @@ pub(super) const COLUMNS: [(Field, &[&str]); 18] = [
             "date added",
             "joined",
             "since",
+            "start date",
+            "subscribed on",
+            "joined at",
+            "added",
+            "added at",
+            "created",
+            "registered at",
+            "angemeldet am", // German
+            "anmeldedatum",
+            "date d'inscription", // French
+            "fecha de alta",      // Spanish
         ],
     ),
     (Field::Attributes, &["attributes", "attribs", "metadata"]),
@@ -58,10 +69,78 @@ pub(super) const COLUMNS: [(Field, &[&str]); 18] = [
             "optout",
             "has opted out",
             "do not email",
+            "do not mail",
+            "no mail",
+            "unsubscribe",
+            "cancelled",
+            "canceled",
+            "cancelled at",
+            "cancelled on",
+            "left",
+            "left on",
+            "left at",
+            "emails disabled",
+            "abgemeldet", // German
+            "abgemeldet am",
+            "abbestellt",
+            "abbestellt am",
+            "ausgetragen",
+            "gekündigt",
+            "désabonné", // French
+            "désabonné le",
+            "désinscrit",
+            "baja", // Spanish
+            "fecha de baja",
+            "cancelado",
+            "descadastrado", // Portuguese
+            "disiscritto",   // Italian
+            "uitgeschreven", // Dutch
+            "afgemeld",
         ],
     ),
-    (Field::Bounced, &["clean time", "bounced at", "bounce date", "bounced", "is bounced", "hard bounced"]),
-    (Field::Wants, &["subscribed to emails", "subscribed", "is subscribed", "opted in", "opt in", "accepts marketing"]),
+    (
+        Field::Bounced,
+        &[
+            "clean time",
+            "bounced at",
+            "bounce date",
+            "bounced",
+            "is bounced",
+            "hard bounced",
+            "undeliverability date",
+            "undeliverable",
+        ],
+    ),
+    (
+        Field::Wants,
+        &[
+            "subscribed to emails",
+            "subscribed",
+            "is subscribed",
+            "opted in",
+            "opt in",
+            "accepts marketing",
+            "active",
+            "is active",
+            "enabled",
+            "is enabled",
+            "newsletter",
+            "consent",
+            "aktiv", // German
+            "abo",
+            "abonniert",
+            "einwilligung",
+            "actif", // French
+            "abonné",
+            "inscrit",
+            "activo", // Spanish
+            "suscrito",
+            "ativo",  // Portuguese
+            "attivo", // Italian
+            "iscritto",
+            "actief", // Dutch
+        ],
+    ),
     (Field::Confirmed, &["confirmed", "is confirmed", "verified"]),
     (Field::OptIn, &["optin time"]),
     (Field::Lists, &["lists"]),
@@ -96,6 +175,9 @@ pub(super) const STANDINGS: [(Standing, &[&str]); 7] = [
             "trialed",
             "churning",
             "past due",
+            "monthly",
+            "yearly",
+            "founding",
             "free",
             "paid",
             "comped",
@@ -165,8 +247,76 @@ pub(super) const STANDINGS: [(Standing, &[&str]); 7] = [
 ];
 
 /// A column with one of these in its name may say who must not be mailed: one that is not understood stops the import.
-pub(super) const BARRING: &[&str] =
-    &["unsub", "opt out", "optout", "opted out", "bounc", "suppress", "blocked", "complain", "spam"];
+pub(super) const BARRING: &[&str] = &[
+    "unsub",
+    "opt out",
+    "optout",
+    "opted out",
+    "bounc",
+    "suppress",
+    "blocked",
+    "blocklist",
+    "blacklist",
+    "banned",
+    "complain",
+    "spam",
+    "cancel",
+    "left",
+    "leave",
+    "leaving",
+    "disabled",
+    "inactive",
+    "removed",
+    "undeliver",
+    "do not",
+    "dont",
+    "don\'t",
+    "no mail",
+    "nomail",
+    "abgemeld", // German
+    "abbestell",
+    "ausgetrag",
+    "kündig",
+    "gesperrt",
+    "inaktiv",
+    "désabonn", // French
+    "desabonn",
+    "désinscr",
+    "desinscr",
+    "baja",       // Spanish
+    "descadastr", // Portuguese
+    "disiscri",   // Italian
+    "uitgeschre", // Dutch
+    "afgemeld",
+];
 
 /// Beside one of those: it says why or when besides, not who.
-pub(super) const BESIDE: &[&str] = &["reason", "campaign", "title", "other", "count", "score"];
+pub(super) const BESIDE: &[&str] = &["reason", "campaign", "title", "other", "count", "score", "last", "rate"];
+
+/// A yes and a no of a cell, in the languages of spreadsheets.
+pub(super) const YES: &[&str] = &[
+    "true",
+    "yes",
+    "y",
+    "1",
+    "x",
+    "on",
+    "✓",
+    "✔",
+    "ja",
+    "j",
+    "wahr",
+    "oui",
+    "o",
+    "vrai",
+    "si",
+    "sí",
+    "s",
+    "verdadero",
+    "sim",
+    "vero",
+];
+pub(super) const NO: &[&str] = &[
+    "", "false", "no", "n", "0", "off", "-", "null", "none", "nein", "falsch", "non", "faux", "falso", "não", "nao",
+    "nee", "onwaar",
+];
