@@ -140,7 +140,7 @@ const change = await mail("change/1");
 expect(/To: <ada@example.com>/.test(change), change);
 await open(link(change, "change"), "change page");
 await press("button", "Deine Adresse ist geändert", "changed");
-expect(status("ada@example.com") === "active" && status("ada@example.net") === "unknown", "the address is another");
+expect(status("ada@example.com") === "active" && status("ada@example.net") === "changed to ada@example.com", "the address is another");
 await open(link(welcome, "preferences"), "an old link", 410);
 
 // The link to one's choices, for who has lost it.
