@@ -1,5 +1,6 @@
 //! Key files: `tests/corpus/keys` holds each beside what comes of it, its record in the DNS or the sentence that refuses it.
 
+use crate::support::site::{NOON, Plan, Site, readers};
 use postrider::keys::signer;
 use postrider::message::dkim::Key;
 use postrider::message::settings::Dkim;
@@ -72,7 +73,7 @@ fn what_is_no_file_of_ones_own_is_refused() {
     let refused = |file: &str| said(root.path(), file);
     assert_eq!(
         refused("none.pem"),
-        "mail.dkim: the key ./keys/none.pem does not exist\n  help: the path starts from the configuration's folder; docs/dkim.md says how to make a key"
+        "mail.dkim: the key ./keys/none.pem does not exist\n  help: the path starts from the configuration's folder; `postrider keys` makes the keys that are missing"
     );
     let no_file = "mail.dkim: the key ./keys/ is not a file\n  help: name the file itself in `key`";
     assert_eq!(refused(""), no_file);
@@ -92,4 +93,38 @@ fn what_is_no_file_of_ones_own_is_refused() {
         assert!(signer(&[table(&format!("{mode}.pem"))], root.path()).is_ok());
     }
     assert!(signer(&[], root.path()).unwrap().is_empty());
+}
+
+#[test]
+fn keys_are_made_once_and_their_records_are_those_that_receivers_look_for() {
+    let site = Site::new(Plan::to_outbox(), &readers(1));
+    let first = site.json(NOON, &["keys"]);
+    assert_eq!(first["made"], serde_json::json!(["keys/s1.pem", "keys/s2.pem"]), "{first}");
+    for (at, start) in [(0, "v=DKIM1; k=rsa; p=MII"), (1, "v=DKIM1; k=ed25519; p=")] {
+        let record = &first["records"][at];
+        assert_eq!(record["name"], format!("s{}._domainkey.example.org", at + 1));
+        let value = record["value"].as_str().unwrap();
+        let strings: Vec<&str> = record["strings"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+        assert!(value.starts_with(start) && strings.concat() == value, "{record}");
+        assert!(strings.iter().all(|string| string.len() <= 255) && strings.len() == 2 - at, "{record}");
+    }
+    for name in ["keys", "keys/s1.pem", "keys/s2.pem"] {
+        let mode = fs::metadata(site.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}");
+    }
+    assert_eq!(fs::read_dir(site.path("keys")).unwrap().count(), 2);
+    // What it says to write is what signs, and a second time nothing is made anew.
+    let said = site.go(&["keys"]).out;
+    let snippet = &said[said.find("[[mail.dkim]]").expect("the configuration")..];
+    let config = fs::read_to_string(site.path("config.toml")).unwrap();
+    site.write("config.toml", &config.replace("[delivery]", &format!("{snippet}\n[delivery]")));
+    let again = site.json(NOON, &["keys"]);
+    assert_eq!((&again["made"], &again["records"]), (&serde_json::json!([]), &first["records"]));
+    fs::remove_file(site.path("keys/s2.pem")).unwrap();
+    assert!(site.go(&["run"]).err.contains("`postrider keys` makes the keys that are missing"));
+    assert_eq!(site.json(NOON, &["keys"])["made"], serde_json::json!(["keys/s2.pem"]));
+    site.json(NOON, &["run"]);
+    let mails = site.tree();
+    let mail = mails.keys().find(|path| path.extension().is_some_and(|kind| kind == "eml")).expect("a mail");
+    assert_eq!(fs::read_to_string(site.path(&mail.to_string_lossy())).unwrap().matches("DKIM-Signature:").count(), 2);
 }

@@ -105,7 +105,7 @@ def quietly(*command, **more):
 
 
 def make_keys(place):
-    """The two keys as docs/dkim.md makes them, and what DNS would say, by name; also in place/dns.json."""
+    """Two keys as openssl makes them, and what DNS would say, by name; also in place/dns.json."""
     place.mkdir(mode=0o700)
     rsa, ed25519 = place / "s1.pem", place / "s2.pem"
     quietly("openssl", "genpkey", "-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:2048", "-out", rsa)

@@ -6,13 +6,15 @@
 
 pub mod canonical;
 pub mod key;
+mod make;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use canonical::Field;
 use chrono::{DateTime, Utc};
 use data_encoding::BASE64;
 
-pub use key::{Key, KeyError};
+pub use key::{Algorithm, Key, KeyError};
+pub use make::{make, strings};
 
 /// Fields that are signed as often as they stand there, and listed once more: one that somebody adds on the way makes the
 /// signature void (RFC 6376 section 8.15). Whoever could add a From or a Subject could write the mail that a reader sees, and
