@@ -123,6 +123,10 @@ fn keys_are_made_once_and_their_records_are_those_that_receivers_look_for() {
     fs::remove_file(site.path("keys/s2.pem")).unwrap();
     assert!(site.go(&["run"]).err.contains("`postrider keys` makes the keys that are missing"));
     assert_eq!(site.json(NOON, &["keys"])["made"], serde_json::json!(["keys/s2.pem"]));
+    // Where the one that all receivers read is missing, it is that one.
+    fs::remove_file(site.path("keys/s1.pem")).unwrap();
+    let record = site.json(NOON, &["keys"])["records"][0]["value"].as_str().unwrap().to_owned();
+    assert!(record.starts_with("v=DKIM1; k=rsa; "), "{record}");
     site.json(NOON, &["run"]);
     let mails = site.tree();
     let mail = mails.keys().find(|path| path.extension().is_some_and(|kind| kind == "eml")).expect("a mail");

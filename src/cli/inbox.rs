@@ -55,6 +55,9 @@ pub(super) fn before_run(global: &Global, setup: &Setup, store: &Store, keyring:
 
 /// Counts the refusals of a run against their addresses.
 pub(super) fn refusals(global: &Global, setup: &Setup, store: &Store) -> Result<()> {
+    if !store.has_refusals()? {
+        return Ok(());
+    }
     let probe = probe(setup)?;
     let patience = Patience { settings: &setup.config.bounces, probe: probe.as_deref() };
     let suppressed = store.judge_refusals(patience, &setup.random, setup.clock.now())?;

@@ -28,11 +28,17 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
         false => mail.dkim.clone(),
     };
     let (mut made, mut records) = (Vec::new(), Vec::new());
-    for (at, table) in tables.iter().enumerate() {
+    let there = tables.iter().map(|table| (table, config.root.join(&table.key))).filter(|(_, path)| path.exists());
+    // Every receiver reads RSA, and some Ed25519 besides.
+    let mut signs_by_rsa = false;
+    for (table, path) in there {
+        signs_by_rsa |= keys::key(table, &path)?.algorithm() == Algorithm::Rsa;
+    }
+    for table in &tables {
         let path = config.root.join(&table.key);
-        // Every receiver reads RSA, and some Ed25519 besides.
-        let algorithm = if at == 0 { Algorithm::Rsa } else { Algorithm::Ed25519 };
+        let algorithm = if signs_by_rsa { Algorithm::Ed25519 } else { Algorithm::Rsa };
         if keys::make(&path, algorithm)? {
+            signs_by_rsa = true;
             made.push(table.key.clone());
         }
         let key = keys::key(table, &path)?;

@@ -177,6 +177,11 @@ impl Store {
         })
     }
 
+    /// Whether [`Store::judge_refusals`] has something to do.
+    pub fn has_refusals(&self) -> Result<bool, Error> {
+        Ok(self.connection().query_one("SELECT 1 FROM bounces WHERE judged = 0 LIMIT 1", &[])?.is_some())
+    }
+
     /// Counts the refusals of this run and of those before it; the addresses that are suppressed for it. Not done as they come: ten in a
     /// row would be nobody's fault but ours, and are undone.
     pub fn judge_refusals(
