@@ -20,6 +20,7 @@ mod feeds;
 mod freezing;
 mod identity;
 mod inbox;
+mod init;
 mod introductions;
 mod keys;
 mod kills;

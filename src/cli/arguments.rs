@@ -1,11 +1,16 @@
 //! What can be typed.
 
+use crate::address::Mailbox;
 use crate::clock::Span;
+use crate::delivery::route::Route;
+use crate::schedule::Schedule;
 use crate::subscriber::export::Form;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use url::Url;
 
 /// Turns Markdown posts into feeds and an e-mail digest, and delivers the digest over SMTP, once.
 #[derive(Debug, Parser)]
@@ -130,6 +135,8 @@ pub enum Command {
         #[command(subcommand)]
         action: TemplatesAction,
     },
+    /// Write a short configuration for the site in this folder, and show what a run would do
+    Init(InitOptions),
     /// Make the keys that sign mails (DKIM), where there are none, and print their records for the DNS
     Keys,
     /// Look for what would go wrong: posts, their pictures and links, templates, the mails to come; or in a feed or a mail
@@ -159,6 +166,47 @@ pub enum Command {
     Serve,
     /// Deliver what is queued, until told to stop: beside `run`, or on further machines with one PostgreSQL
     Work,
+}
+
+/// What `init` cannot know. On a terminal it asks for what is not given here.
+#[derive(Clone, Debug, Default, Args)]
+pub struct InitOptions {
+    /// Where the site is served, if its own configuration does not say so
+    #[arg(long, value_name = "URL")]
+    pub url: Option<Url>,
+    /// The site's title, likewise
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// For dates without a zone and for schedules, likewise: Europe/Berlin
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    pub timezone: Option<Tz>,
+    /// Who the mails come from: "Field Notes <news@example.org>"; without it the site gets feeds alone
+    #[arg(long, value_name = "ADDRESS", value_parser = mailbox)]
+    pub from: Option<Mailbox>,
+    /// A postal address for the foot of the mails, which many countries ask for
+    #[arg(long, value_name = "TEXT")]
+    pub postal_address: Option<String>,
+    /// The way out: smtp://user@host:587, smtps://user@host:465, sendmail:PROGRAM; default: a folder of .eml files
+    #[arg(long, value_name = "TRANSPORT", value_parser = transport)]
+    pub transport: Option<String>,
+    /// When a digest is due: daily, weekly, monthly, each (a mail per post), or a crontab such as "0 9 * * MON"
+    #[arg(long, value_name = "WHEN", value_parser = schedule)]
+    pub schedule: Option<String>,
+    /// Posts from this day on are new to the first digest; default: only those that are yet to come
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    pub since: Option<NaiveDate>,
+    /// Where the store is: postgres://…, ${DATABASE_URL}; default: a file in .postrider/
+    #[arg(long, value_name = "URL")]
+    pub store: Option<String>,
+    /// Take over the ids of the blog's old feed: a file or an address
+    #[arg(long, value_name = "FEED")]
+    pub adopt: Vec<String>,
+    /// Ask nothing
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Print the configuration and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// What to do with the list.
@@ -229,6 +277,33 @@ pub enum TemplatesAction {
         /// Such as strings/en.toml
         name: String,
     },
+}
+
+fn zone(text: &str) -> Result<Tz, String> {
+    text.parse().map_err(|_| "write a zone of the IANA's list, such as Europe/Berlin or America/Chicago".to_owned())
+}
+
+fn mailbox(text: &str) -> Result<Mailbox, String> {
+    text.parse().map_err(|e| format!("{e}"))
+}
+
+fn transport(text: &str) -> Result<String, String> {
+    text.parse::<Route>().map(|_| text.to_owned()).map_err(|e| format!("{e}"))
+}
+
+/// A digest's schedule, with words for the commonest: as a crontab, or `each`.
+pub(super) fn schedule(text: &str) -> Result<String, String> {
+    let crontab = match text.trim() {
+        "daily" => "0 9 * * *",
+        "weekly" => "0 9 * * MON",
+        "monthly" => "0 9 1 * *",
+        other => other,
+    };
+    crontab.parse::<Schedule>().map(|_| crontab.to_owned()).map_err(|e| format!("{e}"))
+}
+
+fn day(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|_| "write a day like 2026-11-01".to_owned())
 }
 
 fn moment(text: &str) -> Result<DateTime<Utc>, String> {

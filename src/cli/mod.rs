@@ -8,6 +8,7 @@ mod draft;
 mod editions;
 mod import;
 mod inbox;
+mod init;
 mod keys;
 mod notice;
 mod preview;
@@ -74,6 +75,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check { files } => check::run(global, files),
         Command::Adopt { feeds, dry_run } => adopt::run(global, feeds, *dry_run),
         Command::Inbox { source, dry_run } => inbox::run(global, source.as_deref(), *dry_run),
+        Command::Init(options) => init::run(global, options),
         Command::Keys => keys::run(global),
         Command::Serve => serve::run(global),
         Command::Work => work::run(global),

@@ -3,6 +3,7 @@
 
 mod beside;
 mod branches;
+mod habits;
 mod pages;
 mod pictures;
 mod reader;
@@ -14,6 +15,7 @@ mod trace;
 mod walk;
 
 pub use beside::{introduction, introduction_file, open_list, overrides};
+pub use habits::{Habits, habits};
 pub use trace::trace;
 
 use crate::feed::Kind;

@@ -13,7 +13,8 @@ use std::borrow::Cow;
 /// Words in the place of a date, which a checkout or an edit changes.
 const WORDS: &[&str] = &["last modified", "created", "git last modified", "git created"];
 
-/// What the configuration's source says, as far as it can be read without running it: `input`, `markdownTemplateEngine`.
+/// What the configuration's source says, as far as it can be read without running it: `input`, `output`,
+/// `markdownTemplateEngine`.
 pub fn configuration(source: &str) -> Yaml {
     let said = |key: &str| {
         source.split(key).skip(1).find_map(|after| {
@@ -24,15 +25,16 @@ pub fn configuration(source: &str) -> Yaml {
             }
         })
     };
-    let called = || {
-        let (_, after) = source.split_once("setInputDirectory(")?;
+    let called = |setter: &str| {
+        let (_, after) = source.split_once(setter)?;
         let quote = after.trim_start().chars().next()?;
         after.trim_start()[quote.len_utf8()..].split(quote).next().map(str::to_owned)
     };
     let entry = |key: &str, said: Option<String>| Some((key.to_owned(), Yaml::Scalar(said?, Kind::Text)));
-    let input = entry("input", said("input").or_else(called));
+    let input = entry("input", said("input").or_else(|| called("setInputDirectory(")));
+    let output = entry("output", said("output").or_else(|| called("setOutputDirectory(")));
     let engine = entry("markdownTemplateEngine", said("markdownTemplateEngine"));
-    Yaml::Map(input.into_iter().chain(engine).collect())
+    Yaml::Map(input.into_iter().chain(output).chain(engine).collect())
 }
 
 /// The folder of the sources, below the site's, by its [`configuration()`]; empty where it is the site's itself.

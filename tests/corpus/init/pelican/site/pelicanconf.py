@@ -1,0 +1,7 @@
+AUTHOR = "Ada"
+SITENAME = "Field Notes"
+SITEURL = "https://example.org"
+PATH = "content"
+TIMEZONE = "Europe/Paris"
+DEFAULT_LANG = "en"
+OUTPUT_PATH = "www/"
