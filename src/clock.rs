@@ -1,51 +1,91 @@
 //! The only caller of `now()`. Everything else takes the time as a parameter, so tests set it and `--now` moves it.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Tells the time: the machine's, or the machine's moved by a fixed step (`--now`), which then goes on from there.
+/// Tells the time: the machine's, or the machine's moved by a fixed step (`--now`), which then goes on from there; or one that
+/// runs fast, for rehearsals of years.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    shift: TimeDelta,
+pub struct Clock(Kind);
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Machine { shift: TimeDelta },
+    Fast { start: DateTime<Utc>, since: Instant, speed: u32, step: &'static AtomicI64 },
 }
+
+/// No nap is longer, so that a stop is soon heard.
+const NAP: Duration = Duration::from_millis(100);
 
 impl Clock {
     /// The machine's own time.
     pub fn system() -> Self {
-        Clock { shift: TimeDelta::zero() }
+        Clock(Kind::Machine { shift: TimeDelta::zero() })
     }
 
     /// A clock that says `start` now and goes on from there.
     pub fn starting_at(start: DateTime<Utc>) -> Self {
-        Clock { shift: start - machine() }
+        Clock(Kind::Machine { shift: start - machine() })
+    }
+
+    /// A clock that says `start` now and then runs `speed` times as fast as the machine's. `step` is added to what it says, in
+    /// milliseconds: who changes it sets the clock.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn fast(start: DateTime<Utc>, speed: u32, step: &'static AtomicI64) -> Self {
+        Clock(Kind::Fast { start, since: Instant::now(), speed, step })
     }
 
     /// The present moment, in whole milliseconds: the resolution of the ledger.
     pub fn now(&self) -> DateTime<Utc> {
-        let now = machine() + self.shift;
+        let now = match self.0 {
+            Kind::Machine { shift } => machine() + shift,
+            Kind::Fast { start, since, speed, step } => {
+                let passed = TimeDelta::from_std(since.elapsed() * speed).unwrap_or_default();
+                start + passed + TimeDelta::milliseconds(step.load(Ordering::Relaxed))
+            }
+        };
         DateTime::from_timestamp_millis(now.timestamp_millis()).unwrap_or(now)
     }
 
     /// How far this clock runs ahead of the machine's (negative: behind).
     pub fn ahead(&self) -> TimeDelta {
-        self.shift
+        match self.0 {
+            Kind::Machine { shift } => shift,
+            Kind::Fast { .. } => self.now() - machine(),
+        }
     }
 
     /// A stopwatch that no step of the wall clock touches.
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn stopwatch(&self) -> Stopwatch {
-        Stopwatch(Instant::now())
+        Stopwatch { since: Instant::now(), speed: self.speed() }
+    }
+
+    /// Sleeps for a moment: `most` of this clock's time, or less, so that who sleeps longer looks up in between.
+    pub fn nap(&self, most: Duration) {
+        std::thread::sleep((most / self.speed()).min(NAP));
+    }
+
+    fn speed(&self) -> u32 {
+        match self.0 {
+            Kind::Machine { .. } => 1,
+            Kind::Fast { speed, .. } => speed,
+        }
     }
 }
 
 /// Time since it was started.
 #[derive(Clone, Copy, Debug)]
-pub struct Stopwatch(Instant);
+pub struct Stopwatch {
+    since: Instant,
+    speed: u32,
+}
 
 impl Stopwatch {
     /// The time since [`Clock::stopwatch`].
     pub fn elapsed(&self) -> Duration {
-        self.0.elapsed()
+        self.since.elapsed() * self.speed
     }
 }
 

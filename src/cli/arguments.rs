@@ -7,7 +7,7 @@ use crate::schedule::Schedule;
 use crate::subscriber::export::Form;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use url::Url;
@@ -25,7 +25,7 @@ pub struct Arguments {
 }
 
 /// Valid with every command.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Global {
     /// The configuration; otherwise postrider.toml, otherwise config.toml
     #[arg(long, global = true, value_name = "FILE")]
@@ -39,6 +39,9 @@ pub struct Global {
     /// Say more; twice: much more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// How the log on standard error is written
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
+    pub log: Log,
     /// Act as if it were then; time goes on from there
     #[arg(long, global = true, value_name = "RFC3339", value_parser = moment)]
     pub now: Option<DateTime<Utc>>,
@@ -51,6 +54,16 @@ pub struct Global {
     /// Exit with 3 where the input has problems
     #[arg(long, global = true)]
     pub strict: bool,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Log {
+    /// A line for people
+    #[default]
+    Text,
+    /// A JSON object a line, with its time
+    Json,
 }
 
 /// What to do.
@@ -162,7 +175,7 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Let people subscribe, choose and leave on the web, serve the feeds, and deliver what is queued, until told to stop (`run` freezes the editions)
+    /// All in one process, until told to stop: people subscribe, choose and leave on the web, posts and schedules are watched, mails delivered
     Serve,
     /// Deliver what is queued, until told to stop: beside `run`, or on further machines with one PostgreSQL
     Work,

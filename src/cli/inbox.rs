@@ -41,16 +41,14 @@ pub(super) fn run(global: &Global, source: Option<&str>, dry_run: bool) -> Resul
     Ok(Exit::Done)
 }
 
-/// What `run` does first. A mailbox that cannot be read keeps nobody's mail back: the run goes on, and fails at its end.
-pub(super) fn before_run(global: &Global, setup: &Setup, store: &Store, keyring: &Keyring) -> Result<()> {
-    let Some(inbox) = &setup.config.inbox else { return Ok(()) };
+/// What `run` does first: what came, in words. A mailbox that cannot be read keeps nobody's mail back: the run goes on, and fails at
+/// its end.
+pub(super) fn before_run(setup: &Setup, store: &Store, keyring: &Keyring) -> Result<Option<String>> {
+    let Some(inbox) = &setup.config.inbox else { return Ok(None) };
     let source = configured(inbox)?;
     let messages = read(setup, store, keyring, &source, Afterwards::Move(inbox.handled))
         .context("the inbox could not be read to its end; all else was done")?;
-    if !messages.is_empty() {
-        say::remark(global, format!("inbox: {}", summary(&messages)));
-    }
-    Ok(())
+    Ok((!messages.is_empty()).then(|| summary(&messages)))
 }
 
 /// Counts the refusals of a run against their addresses.

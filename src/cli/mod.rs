@@ -13,6 +13,7 @@ mod keys;
 mod notice;
 mod preview;
 mod progress;
+mod run;
 mod say;
 mod send;
 mod serve;
@@ -25,10 +26,13 @@ mod why;
 mod work;
 
 pub use arguments::Arguments;
+pub use setup::Signals;
 
-use arguments::Command;
+use crate::clock::Clock;
+use arguments::{Command, Global};
 use clap::Parser;
 use std::ffi::OsString;
+use std::path::Path;
 
 /// What the process says to whoever started it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +58,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             return exit;
         }
     };
-    say::log(&arguments.global);
+    say::log(&arguments.global, matches!(arguments.command, Command::Serve | Command::Work));
     let global = &arguments.global;
     let done = match &arguments.command {
-        Command::Run { wait } => cycle::run(global, *wait),
-        Command::Build => cycle::build(global),
-        Command::Plan => cycle::plan(global),
+        Command::Run { wait } => run::run(global, *wait),
+        Command::Build => run::build(global),
+        Command::Plan => run::plan(global),
         Command::Preview { listen, out } => preview::run(global, *listen, out.as_deref()),
         Command::Send { digest, to } => send::run(global, digest, to),
         Command::Draft { digest } => draft::run(global, digest),
@@ -87,4 +91,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Exit::Failed
         }
     }
+}
+
+/// `postrider serve` with the configuration at `path`, by a clock and signals of somebody's own, until it is told to end: for
+/// rehearsals of months.
+///
+/// # Errors
+/// The sentence that the command would end with.
+pub fn serve(path: &Path, clock: Clock, signals: &Signals) -> Result<(), String> {
+    serve::by(&Global::default(), path, clock, signals).map_err(|error| say::sentence(&error))
 }

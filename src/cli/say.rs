@@ -1,6 +1,6 @@
 //! Words for people: standard output for results, standard error for everything else.
 
-use super::arguments::Global;
+use super::arguments::{Global, Log};
 use crate::address::mask_all;
 use anyhow::Result;
 use serde::Serialize;
@@ -65,17 +65,21 @@ impl Write for Masked {
     }
 }
 
-/// The log, on standard error. A second call in one process changes nothing.
-pub(super) fn log(global: &Global) {
+/// The log, on standard error; who runs for long says what it does. A second call in one process changes nothing.
+pub(super) fn log(global: &Global, runs_for_long: bool) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => LevelFilter::ERROR,
+        (_, 0) if runs_for_long => LevelFilter::INFO,
         (_, 0) => LevelFilter::WARN,
         (_, 1) => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
     let ansi = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(|| Masked).with_ansi(ansi).with_target(false);
-    let _ = log.without_time().try_init();
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(|| Masked).with_target(false);
+    let _ = match global.log {
+        Log::Text => log.with_ansi(ansi).without_time().try_init(),
+        Log::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+    };
 }
 
 /// `1 post`, `2 posts`.

@@ -16,10 +16,11 @@ use crate::token::Keyring;
 use crate::transport::{Options, Password, Timeouts, Transport};
 use anyhow::{Context, Result, anyhow, bail};
 use chrono::TimeDelta;
+use signal_hook::{consts, flag};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A configuration, understood, and the time.
 pub(super) struct Setup {
@@ -165,11 +166,44 @@ impl Setup {
 /// A flag that SIGTERM and SIGINT set. The second signal ends the process at once: recovery judges what it leaves.
 pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
+    set_at_the_end(&stop)?;
     Ok(stop)
+}
+
+fn set_at_the_end(flag: &Arc<AtomicBool>) -> Result<()> {
+    for signal in [consts::SIGTERM, consts::SIGINT] {
+        flag::register_conditional_shutdown(signal, 1, Arc::clone(flag))?;
+        flag::register(signal, Arc::clone(flag))?;
+    }
+    Ok(())
+}
+
+/// What a daemon is told from outside.
+#[derive(Clone, Debug, Default)]
+pub struct Signals {
+    /// Stop what is running: to end, or to begin again.
+    pub halt: Arc<AtomicBool>,
+    /// End.
+    pub end: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// SIGTERM and SIGINT end it, SIGHUP lets it begin again.
+    pub(super) fn of_process() -> Result<Self> {
+        let signals = Signals::default();
+        set_at_the_end(&signals.end)?;
+        for signal in [consts::SIGTERM, consts::SIGINT, consts::SIGHUP] {
+            flag::register(signal, Arc::clone(&signals.halt))?;
+        }
+        Ok(signals)
+    }
+
+    /// Whether it was halted only to begin again.
+    pub(super) fn reload(&self) -> bool {
+        // In this order, so that an end that comes in between is heard by the next.
+        self.halt.store(false, Ordering::SeqCst);
+        !self.end.load(Ordering::SeqCst)
+    }
 }
 
 /// The configuration's file: the one that is named, else the one in this folder.

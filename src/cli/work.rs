@@ -3,8 +3,9 @@
 
 use super::arguments::Global;
 use super::setup::{Setup, stop_flag};
-use super::{Exit, inbox, notice, say};
-use crate::daemon::Delivery;
+use super::{Exit, inbox, notice};
+use crate::daemon::delivery::Delivery;
+use crate::daemon::pulse::Pulse;
 use crate::message::Signer;
 use crate::notify::By;
 use crate::store::Store;
@@ -22,10 +23,12 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
     let signer = setup.signer()?;
     let store = setup.existing_store()?;
     let keyring = setup.keyring(&store)?;
-    say::remark(global, format!("delivering to {}; `postrider status --watch` shows how it goes", route.name()));
+    tracing::info!("delivering to {}; `postrider status --watch` shows how it goes", route.name());
     let told = |failure: Option<&str>| told(&setup, failure);
     let probe = inbox::probe(&setup)?;
-    delivery(&setup, store, &transport, (&keyring, &signer), probe.as_deref(), &stop, &told)?.run();
+    let pulse = Pulse::new(setup.clock);
+    let daemon = (&*stop, &pulse);
+    delivery(&setup, store, &transport, (&keyring, &signer), probe.as_deref(), daemon, &told)?.run();
     Ok(Exit::Done)
 }
 
@@ -36,7 +39,7 @@ pub(super) fn delivery<'a>(
     transport: &'a Transport,
     (keyring, signer): (&'a Keyring, &'a Signer),
     probe: Option<&'a str>,
-    stop: &'a AtomicBool,
+    (stop, pulse): (&'a AtomicBool, &'a Pulse),
     told: &'a (dyn Fn(Option<&str>) + Sync),
 ) -> Result<Delivery<'a>> {
     Ok(Delivery {
@@ -51,6 +54,7 @@ pub(super) fn delivery<'a>(
         random: &setup.random,
         stop,
         told,
+        pulse,
     })
 }
 

@@ -5,7 +5,7 @@ mod text;
 
 use super::arguments::{Global, InitOptions};
 use super::setup::find;
-use super::{Exit, adopt, cycle, say};
+use super::{Exit, adopt, run as verbs, say};
 use crate::config::{self, Config, SiteTable};
 use crate::delivery::route::Route;
 use crate::output;
@@ -72,7 +72,7 @@ pub(super) fn run(global: &Global, options: &InitOptions) -> Result<Exit> {
         adopt::run(quiet, &facts.options.adopt, false)
             .with_context(|| format!("{} is written, but the old feed was not taken over", path.display()))?;
     }
-    let done = cycle::plan(global)?;
+    let done = verbs::plan(global)?;
     if !global.json && !global.quiet {
         next_steps(&facts, &config, &path);
     }
