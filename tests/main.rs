@@ -51,3 +51,4 @@ mod web;
 mod web_attacks;
 mod webhooks;
 mod websub;
+mod years;

@@ -90,6 +90,11 @@ fn fill(folder: &Path) {
     }
 }
 
+fn say(line: &str) {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}").and_then(|()| out.flush()).expect("a pipe");
+}
+
 /// Not a test of anything: the process that serves. Each day it says what it has of the machine.
 #[test]
 fn as_a_process() {
@@ -128,8 +133,7 @@ fn as_a_process() {
                 clock.nap(Duration::from_secs(3600));
             }
             let Measured { memory, files, store } = Measured::now(folder);
-            println!("day {day} {memory} {files} {store}");
-            std::io::stdout().flush().expect("a pipe");
+            say(&format!("day {day} {memory} {files} {store}"));
         }
         signals.end.store(true, Ordering::SeqCst);
         signals.halt.store(true, Ordering::SeqCst);
@@ -139,7 +143,7 @@ fn as_a_process() {
     for name in ["postrider.db", "postrider.db-wal"] {
         let _ = fs::copy(folder.join("small").join(name), folder.join("kept").join(name));
     }
-    println!("until {}", clock.now().to_rfc3339());
+    say(&format!("until {}", clock.now().to_rfc3339()));
     process::exit(0);
 }
 
