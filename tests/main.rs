@@ -48,3 +48,4 @@ mod web;
 mod web_attacks;
 mod webhooks;
 mod websub;
+mod world;
