@@ -54,6 +54,14 @@ pub struct Answers {
     pub mx: BTreeMap<String, Answer<Exchange>>,
     /// In no order.
     pub host: BTreeMap<String, Answer<IpAddr>>,
+    /// Names that do not exist at all (RFC 8020); what was asked of them is empty.
+    pub nowhere: BTreeSet<String>,
+}
+
+/// What a server says.
+enum Told {
+    Records(Vec<RData>),
+    NoSuchName,
 }
 
 impl Answers {
@@ -74,10 +82,18 @@ impl Answers {
         of(&self.txt).chain(of(&self.mx)).chain(of(&self.host)).collect()
     }
 
-    fn put(&mut self, question: Question, records: Answer<RData>) {
+    fn put(&mut self, question: Question, told: Result<Told, Silence>) {
         fn only<T>(records: Answer<RData>, read: impl Fn(&RData) -> Option<T>) -> Answer<T> {
             records.map(|records| records.iter().filter_map(read).collect())
         }
+        let (Question::Txt(name) | Question::Mx(name) | Question::Host(name)) = &question;
+        let records = told.map(|told| match told {
+            Told::Records(records) => records,
+            Told::NoSuchName => {
+                self.nowhere.insert(name.clone());
+                Vec::new()
+            }
+        });
         match question {
             Question::Txt(name) => {
                 let texts = only(records, |data| match data {
@@ -151,29 +167,34 @@ impl Dns {
     }
 }
 
-async fn answer(resolver: &TokioResolver, question: &Question) -> Answer<RData> {
+async fn answer(resolver: &TokioResolver, question: &Question) -> Result<Told, Silence> {
     match question {
-        Question::Txt(name) => records(resolver, name, RecordType::TXT).await,
-        Question::Mx(name) => records(resolver, name, RecordType::MX).await,
+        Question::Txt(name) => ask(resolver, name, RecordType::TXT).await,
+        Question::Mx(name) => ask(resolver, name, RecordType::MX).await,
         Question::Host(name) => {
-            let mut found = records(resolver, name, RecordType::A).await?;
-            found.extend(records(resolver, name, RecordType::AAAA).await?);
-            Ok(found)
+            let Told::Records(mut found) = ask(resolver, name, RecordType::A).await? else {
+                return Ok(Told::NoSuchName);
+            };
+            if let Told::Records(more) = ask(resolver, name, RecordType::AAAA).await? {
+                found.extend(more);
+            }
+            Ok(Told::Records(found))
         }
     }
 }
 
-async fn records(resolver: &TokioResolver, name: &str, kind: RecordType) -> Answer<RData> {
+async fn ask(resolver: &TokioResolver, name: &str, kind: RecordType) -> Result<Told, Silence> {
     // The dot keeps the machine's own search list out of it.
     match resolver.lookup(format!("{name}."), kind).await {
-        Ok(found) => Ok(found.answers().iter().map(|record| record.data.clone()).collect()),
+        Ok(found) => Ok(Told::Records(found.answers().iter().map(|record| record.data.clone()).collect())),
         Err(NetError::Dns(DnsError::NoRecordsFound(none))) => match none.response_code {
-            ResponseCode::NoError | ResponseCode::NXDomain => Ok(Vec::new()),
+            ResponseCode::NoError => Ok(Told::Records(Vec::new())),
+            ResponseCode::NXDomain => Ok(Told::NoSuchName),
             code => Err(Silence(format!("the server says {code}"))),
         },
         Err(NetError::Dns(DnsError::ResponseCode(code))) => Err(Silence(format!("the server says {code}"))),
-        // No name can be like that, so nothing stands there.
-        Err(NetError::Proto(_)) => Ok(Vec::new()),
+        // No name can be like that.
+        Err(NetError::Proto(_)) => Ok(Told::NoSuchName),
         Err(NetError::Timeout) => Err(no_answer()),
         Err(why) => Err(Silence(why.to_string())),
     }

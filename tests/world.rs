@@ -39,6 +39,7 @@ fn what_is_not_there_is_told_from_a_server_that_does_not_answer() {
     for nothing in ["mx1.a.test", "test", "none.test", "no..name"] {
         assert_eq!(said(nothing), Ok(Vec::new()), "{nothing}");
     }
+    assert_eq!(answers.nowhere.iter().collect::<Vec<_>>(), ["no..name", "none.test"]);
     assert_eq!(said("broken.test"), Err(Silence("the server says Server Failure".to_owned())));
     assert_eq!(answers.silent().into_keys().collect::<Vec<_>>(), ["broken.test"]);
     let impatient = ask(&zone, Duration::from_millis(1), &[txt("silent.test")]);
@@ -227,6 +228,16 @@ fn what_cannot_be_asked_is_told_once() {
     let pages = pages("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nshop");
     let sink = sink(folder.path(), "secret", 500);
     insta::assert_snapshot!("silent-world", found(&Around { zone: &zone, sink: &sink, rate: "14/s", pages: &pages }));
+}
+
+#[test]
+fn a_domain_that_does_not_exist_is_told_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let zone = Zone::serve("example.net A 192.0.2.1");
+    let served = Served::new();
+    let pages = format!("http://{}", served.address);
+    let sink = sink(folder.path(), "secret", 1_000_000);
+    insta::assert_snapshot!("no-domain", found(&Around { zone: &zone, sink: &sink, rate: "14/s", pages: &pages }));
 }
 
 #[test]

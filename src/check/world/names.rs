@@ -43,12 +43,25 @@ pub(super) fn judge(world: &World<'_>) -> Vec<Finding> {
         }
     });
     let mut found: Vec<Finding> = unanswered(world, &known, asked.err()).into_iter().collect();
+    if known.nowhere.contains(from) {
+        found.push(unknown(world, from));
+        return found;
+    }
     found.extend(spf::judge(&known, envelope, relay));
     found.extend(world.keys.iter().flat_map(|key| dkim::judge(&known, key)));
     found.extend(dkim::unsigned(world, relay));
     found.extend(dmarc::judge(world, &known, envelope, relay));
     found.extend(all.iter().filter_map(|to| mx::judge(&known, world.source, to)));
     found
+}
+
+/// Without the domain there is nothing else to say of it.
+fn unknown(world: &World<'_>, from: &str) -> Finding {
+    let message =
+        format!("There is no domain {from}, says the DNS: receivers refuse mails from it, and nobody can answer them");
+    let help =
+        "check its spelling; where this network's DNS knows only its own names, ask another: POSTRIDER_DNS=9.9.9.9";
+    at_key(world.source, "mail.from", Severity::Error, message, help, "incoming-mail")
 }
 
 /// One finding, however many names it is about.

@@ -50,6 +50,8 @@ struct Walk {
     included: BTreeSet<String>,
     /// Names that it includes and that have no record, or several: the whole fails (sections 5.2 and 6.1).
     empty: BTreeSet<String>,
+    /// It includes itself, at any depth.
+    is_circle: bool,
     /// The sign of `all`, of the first record or of what it redirects to.
     all: Option<char>,
 }
@@ -97,8 +99,10 @@ impl Walk {
                 continue;
             }
             self.included.insert(target.clone());
+            let is_circle = above.contains(&target);
+            self.is_circle |= is_circle;
             // Far beyond what counts, and in a circle, there is nothing more to learn.
-            if self.lookups <= 2 * LOOKUPS && !above.contains(&target) {
+            if self.lookups <= 2 * LOOKUPS && !is_circle {
                 let there = self.follow(answers, &target, above);
                 if term.name == "redirect" {
                     redirected = there;
@@ -166,6 +170,13 @@ pub(super) fn judge(answers: &Answers, domain: &str, relay: Option<&Relay>) -> V
                 "The SPF record includes {empty}, which has not exactly one of its own, so it does not count as a whole"
             ),
             "take that part out, or ask the provider for the name that it goes by now",
+        );
+    }
+    if walk.is_circle {
+        find(
+            Severity::Error,
+            "The SPF record leads back to itself, so it does not count as a whole".to_owned(),
+            "take out the include or the redirect that names a record above it",
         );
     }
     if walk.lookups > LOOKUPS {
@@ -244,7 +255,7 @@ mod tests {
             (&["v=spf1 include:ok.test -all"], &nothing),
             (&["v=spf1 redirect=ok.test"], &nothing),
             (&["v=spf1 redirect=open.test"], &["Warning The SPF record ends in +all"]),
-            (&["v=spf1 include:a.test ~all"], &nothing),
+            (&["v=spf1 include:A.test ~all"], &["Error The SPF record leads back to itself"]),
             (&["v=spf1 include:%{d}.x.test ~all"], &nothing),
             (&["v=spf1 a mx ptr exists:x.test include:six.test ~all"], &["Error The SPF record needs 11 lookups"]),
             (&["v=spf1 mx ptr exists:x.test include:six.test ~all"], &nothing),
