@@ -252,6 +252,26 @@ fn where_mails_are_left_in_a_folder_nothing_is_asked() {
 }
 
 #[test]
+fn who_cannot_be_asked_yet_is_not() {
+    let (folder, zone) = (tempfile::tempdir().expect("a folder"), Zone::serve(""));
+    let sink = sink(folder.path(), "secret", 1_000_000);
+    let site = Site::new(Plan::to(&sink), &readers(1));
+    let transport = format!("smtp://ada@127.0.0.1:{}", sink.port());
+    let config = CONFIG.replace("TRANSPORT", &transport).replace("RATE", "14/s").replace("PAGES", "http://127.0.0.1:1");
+    site.write("config.toml", &config.replace("\"secret\"", "\"${NO_SUCH_VARIABLE}\""));
+    let mut command = site.command(NOON, &["check"]);
+    let ran = Ran::from(command.env("POSTRIDER_DNS", zone.address.to_string()).output().expect("it starts"));
+    for said in [
+        "config.toml:15: note: mail.password holds ${NO_SUCH_VARIABLE}, and the environment has no NO_SUCH_VARIABLE",
+        "config.toml:18: error: mail.dkim: the key ./s1.pem does not exist",
+        "the way out and the store; 1 error, 1 note",
+    ] {
+        assert!(ran.out.contains(said), "{}", ran.out);
+    }
+    assert_eq!((zone.asked(), sink.connections()), (Vec::new(), 0));
+}
+
+#[test]
 fn a_dns_server_is_named_by_its_address() {
     let folder = tempfile::tempdir().expect("a folder");
     let site = Site::new(Plan::to(&sink(folder.path(), "secret", 1_000_000)), &readers(1));

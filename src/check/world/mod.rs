@@ -72,7 +72,8 @@ pub fn findings(world: &World<'_>) -> Vec<Finding> {
 /// That something of the configuration keeps mails from leaving, as an error says it.
 pub fn unusable(source: &Source, key: &str, severity: Severity, why: &str) -> Finding {
     let (what, help) = why.split_once("\n  help: ").unwrap_or((why, "correct it; a run would stop there"));
-    at_key(source, key, severity, what.to_owned(), help, "the-server")
+    let anchor = if key == "mail.dkim" { "dkim" } else { "the-server" };
+    at_key(source, key, severity, what.to_owned(), help, anchor)
 }
 
 /// About a record in the DNS; its name is the place.
