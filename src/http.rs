@@ -1,6 +1,7 @@
 //! Fetches a document over HTTP, as a feed reader would, and asks whether a page is there. Promises: a bound on its size, on redirects and on time; nothing
 //! is sent but the request; every failure is a sentence.
 
+use chrono::{DateTime, Utc};
 use rustls::crypto::aws_lc_rs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,8 @@ const REDIRECTS: u32 = 10;
 const CONNECT: Duration = Duration::from_secs(15);
 /// For whether a page is there.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Of an answer that is only looked at, as much is read.
+const SHORT: u64 = 1024;
 /// For all of one document.
 const WHOLE: Duration = Duration::from_secs(120);
 /// What feed readers say they take.
@@ -98,6 +101,44 @@ impl Probe {
             false => Err(format!("the server answers {}", status.as_u16())),
         }
     }
+}
+
+/// How a page is asked by who wants no more than its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// GET.
+    Page,
+    /// The POST of a mail program whose reader unsubscribes (RFC 8058 section 3.2).
+    OneClick,
+}
+
+/// An answer, as it came: a redirect is one, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The code.
+    pub status: u16,
+    /// Where it sends us.
+    pub moved: Option<String>,
+    /// The server's time, to the second.
+    pub date: Option<DateTime<Utc>>,
+    /// The beginning of what it holds, where that is short.
+    pub text: String,
+}
+
+/// The answer at `url`; a sentence where there is none.
+pub fn look(url: &str, ask: Ask) -> Result<Seen, String> {
+    let agent: Agent = agent(PATIENCE, 0).max_redirects_will_error(false).http_status_as_error(false).build().into();
+    let answer = match ask {
+        Ask::Page => agent.get(url).header("Cache-Control", "no-cache").call(),
+        Ask::OneClick => agent.post(url).send_form([("List-Unsubscribe", "One-Click")]),
+    };
+    let mut response = answer.map_err(|failure| in_words(&failure, PATIENCE))?;
+    let field = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let date = field("date").and_then(|date| DateTime::parse_from_rfc2822(&date).ok()).map(|date| date.to_utc());
+    let (status, moved) = (response.status(), field("location").filter(|_| response.status().is_redirection()));
+    // Whatever is longer is none of ours.
+    let text = response.body_mut().with_config().limit(SHORT).read_to_string().unwrap_or_default();
+    Ok(Seen { status: status.as_u16(), moved, date, text })
 }
 
 /// Why a call came to nothing, in words for the author of a site.

@@ -29,7 +29,7 @@
 //! ```layers
 //! base   address clock random token
 //! nouns  html schedule reply post feed template subscriber edition delivery message bounce report config
-//! world  keys site output http hub store transport mailbox
+//! world  keys site output http dns hub store transport mailbox
 //! work   adopt check publish archive catalogue websub live freeze dispatch subscribe receive notify
 //! faces  preview web daemon cli
 //! ```
@@ -40,7 +40,7 @@
 //! SQL and no SMTP. `config` stands last among the nouns because it gathers the settings of all of them.
 //!
 //! The core is synchronous: plain threads and bounded channels. tokio lives only in [`web`], inside a session of
-//! `transport::smtp` and in `mailbox::imap`, unseen from above.
+//! `transport::smtp`, in `mailbox::imap` and in [`dns`], unseen from above.
 //!
 //! # The promises
 //!
@@ -80,6 +80,7 @@ pub mod keys;
 pub mod output;
 pub mod site;
 pub mod http;
+pub mod dns;
 pub mod hub;
 pub mod store;
 pub mod transport;

@@ -11,7 +11,7 @@ const APART: &[&str] = &["work"];
 
 /// Crates, and the only places that may name them.
 const CRATES: &[(&str, &[&str])] = &[
-    ("tokio", &["src/web/", "src/transport/smtp/", "src/mailbox/imap.rs"]),
+    ("tokio", &["src/web/", "src/transport/smtp/", "src/mailbox/imap.rs", "src/dns.rs"]),
     ("tokio_rustls", &["src/web/", "src/transport/smtp/", "src/mailbox/imap.rs"]),
     ("serde_yaml", &["src/post/front_matter/yaml.rs"]),
     ("rusqlite", &["src/store/sql.rs"]),
@@ -23,6 +23,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("async_imap", &["src/mailbox/imap.rs"]),
     ("futures_util", &["src/mailbox/imap.rs"]),
     ("anyhow", &["src/cli/", "src/daemon.rs"]),
+    ("hickory_resolver", &["src/dns.rs"]),
     ("ureq", &["src/http.rs", "src/hub.rs"]),
 ];
 /// Macros, and the only places that may call them.
@@ -517,7 +518,7 @@ fn crates_and_macros_out_of_place_are_found() {
         (
             "src/store/mod.rs",
             "use tokio::net;",
-            "names `tokio`, which belongs to src/web/ and src/transport/smtp/ and src/mailbox/imap.rs",
+            "names `tokio`, which belongs to src/web/ and src/transport/smtp/ and src/mailbox/imap.rs and src/dns.rs",
         ),
         (
             "src/post/mod.rs",

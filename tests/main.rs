@@ -52,3 +52,4 @@ mod web_attacks;
 mod webhooks;
 mod websub;
 mod years;
+mod world;

@@ -5,10 +5,11 @@ use postrider::cli::Arguments;
 use postrider::config::Config;
 use std::path::Path;
 
-const TEXTS: [(&str, &str); 11] = [
+const TEXTS: [(&str, &str); 12] = [
     ("README.md", include_str!("../README.md")),
     ("docs/bounces.md", include_str!("../docs/bounces.md")),
     ("docs/by-mail.md", include_str!("../docs/by-mail.md")),
+    ("docs/checking.md", include_str!("../docs/checking.md")),
     ("docs/delivery.md", include_str!("../docs/delivery.md")),
     ("docs/dkim.md", include_str!("../docs/dkim.md")),
     ("docs/feeds.md", include_str!("../docs/feeds.md")),

@@ -3,6 +3,7 @@
 
 pub mod feed;
 pub mod mail;
+pub mod world;
 
 mod blocks;
 mod exposed;
@@ -33,7 +34,7 @@ pub enum Severity {
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
-    /// The file, relative to the configuration's folder.
+    /// The file, relative to the configuration's folder; of a record in the DNS its name.
     pub path: String,
     /// Its line, from 1.
     pub line: Option<u32>,

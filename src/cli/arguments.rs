@@ -152,7 +152,7 @@ pub enum Command {
     Init(InitOptions),
     /// Make the keys that sign mails (DKIM), where there are none, and print their records for the DNS
     Keys,
-    /// Look for what would go wrong: posts, their pictures and links, templates, the mails to come; or in a feed or a mail
+    /// Look for what would go wrong: posts, templates, the mails to come, the DNS and the server; or in a feed or a mail
     Check {
         /// Only these files or folders of posts; or feeds, anybody's: .xml, .rss, .atom, .json or an address; or mails: .eml
         files: Vec<PathBuf>,

@@ -1,6 +1,7 @@
 //! `postrider check`: findings, each with its place, its line and what to do.
 
 pub(super) mod mails;
+mod world;
 
 use super::arguments::Global;
 use super::cycle::Cycle;
@@ -65,6 +66,19 @@ pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<Exit> {
                 summaries.push(format!("{} to come; {}", say::count(judged.mails, "mail"), counted(&judged.findings)));
             }
             of_posts.extend(judged.findings);
+            let digests = world::digests(&cycle);
+            let Cycle { site, store, .. } = cycle;
+            drop(store);
+            let outside = world::judge(&setup, &site.url, &digests, judged.largest)?;
+            if outside.asked || !outside.findings.is_empty() {
+                let what = if outside.asked {
+                    "the DNS, the server, the pages and the store"
+                } else {
+                    "the way out and the store"
+                };
+                summaries.push(format!("{what}; {}", counted(&outside.findings)));
+            }
+            of_posts.extend(outside.findings);
         }
         found.extend(of_posts);
     }

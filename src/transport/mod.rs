@@ -127,6 +127,13 @@ pub enum Error {
     },
 }
 
+/// What a server says of itself before anything is offered to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// The octets of the largest message that it takes (RFC 1870), where it says so.
+    pub size: Option<usize>,
+}
+
 /// Asked now and then while a server keeps us waiting and no recipient is at stake: whether to give up.
 pub type Over<'a> = &'a dyn Fn() -> bool;
 
@@ -188,6 +195,21 @@ impl Transport {
             Transport::Sendmail(sendmail) => Session::Sendmail(sendmail.clone()),
             Transport::Memory(memory) => Session::Memory(memory.clone()),
         }
+    }
+
+    /// Connects, logs in and takes leave, as before a message, but offers none. Given up soon after `over` says so.
+    ///
+    /// # Errors
+    /// [`NotReady`]: what would keep a run from sending.
+    pub fn probe(&self, over: Over<'_>) -> Result<Probe, NotReady> {
+        let mut session = self.session();
+        session.ready_unless(over)?;
+        let size = match &session {
+            Session::Smtp(session) => session.largest(),
+            Session::Outbox(_) | Session::Sendmail(_) | Session::Memory(_) => None,
+        };
+        session.quit();
+        Ok(Probe { size })
     }
 
     /// How the ledger calls it, as [`Route::name`] does.

@@ -2,6 +2,7 @@
 
 pub(crate) mod database;
 pub(crate) mod dkim;
+pub(crate) mod dns;
 pub(crate) mod edition;
 pub(crate) mod faulty;
 pub(crate) mod pipe;

@@ -13,7 +13,7 @@ mod letter;
 mod links;
 mod page;
 mod pictures;
-mod place;
+pub(super) mod place;
 mod providers;
 
 use super::{Excerpt, Finding, Severity};
@@ -114,7 +114,7 @@ pub fn uncomposed(config: &Source, digest: &str, why: &str) -> Finding {
     finding(place, Severity::Error, format!("The mail cannot be composed: {what}"), help)
 }
 
-fn finding(place: Place, severity: Severity, message: String, help: &str) -> Finding {
+pub(super) fn finding(place: Place, severity: Severity, message: String, help: &str) -> Finding {
     let Place { path, line, column, shown } = place;
     let shown = shown.map(|line| Excerpt::around(&line, column));
     Finding { column, shown, ..Finding::new(&path, line, severity, message, help) }

@@ -21,11 +21,11 @@ pub(super) enum At<'s> {
 
 /// A place in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) path: String,
-    pub(super) line: Option<u32>,
-    pub(super) column: Option<u32>,
-    pub(super) shown: Option<String>,
+pub(in crate::check) struct Place {
+    pub(in crate::check) path: String,
+    pub(in crate::check) line: Option<u32>,
+    pub(in crate::check) column: Option<u32>,
+    pub(in crate::check) shown: Option<String>,
 }
 
 /// The place of something; `None` where it comes from a template of ours, which was judged before.
@@ -131,7 +131,7 @@ fn at_byte(path: &str, text: &str, at: usize) -> Place {
 }
 
 /// The line of a key: `mail.from`, or `digest.subject` in the table of the digest; of the table, where the key is not in it.
-pub(super) fn in_config(config: &Source, digest: &str, key: &str) -> Place {
+pub(in crate::check) fn in_config(config: &Source, digest: &str, key: &str) -> Place {
     let file = Place { path: config.path.clone(), ..Place::default() };
     let Ok(root) = DeTable::parse(&config.text) else { return file };
     let root = root.get_ref();

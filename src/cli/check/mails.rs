@@ -27,6 +27,8 @@ const READER: &str = "reader@example.com";
 pub(super) struct Judged {
     /// How many mails.
     pub(super) mails: usize,
+    /// The octets of the largest.
+    pub(super) largest: usize,
     /// What is wrong with them, sorted.
     pub(super) findings: Vec<Finding>,
 }
@@ -63,8 +65,9 @@ impl Bench<'_> {
         for decision in desk.decide()? {
             for upcoming in desk.upcoming(&decision)?.iter().take(MOST) {
                 match self.of_one(&desk, decision.digest, &upcoming.draft) {
-                    Ok(findings) => {
+                    Ok((octets, findings)) => {
                         judged.mails += 1;
+                        judged.largest = judged.largest.max(octets);
                         judged.findings.extend(findings);
                     }
                     Err(error) => {
@@ -77,7 +80,8 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn of_one(&self, desk: &Desk<'_>, digest: &Settings, draft: &Draft<'_>) -> Result<Vec<Finding>> {
+    /// Its octets, and what is wrong with it.
+    fn of_one(&self, desk: &Desk<'_>, digest: &Settings, draft: &Draft<'_>) -> Result<(usize, Vec<Finding>)> {
         let Cycle { setup, blog, now, .. } = self.cycle;
         let settings = setup.mail()?;
         let contents: Vec<Content> =
@@ -90,7 +94,7 @@ impl Bench<'_> {
         let date = draft.slot.unwrap_or(*now);
         let bytes = skeleton.splice(&Personal { delivery: "check", to: &to, date, token: "check", action: "" });
         let posts = draft.posts.iter().map(|held| held.post.path.as_str());
-        findings(self.cycle, self.overrides, digest.name.as_str(), posts, &bytes)
+        Ok((bytes.len(), findings(self.cycle, self.overrides, digest.name.as_str(), posts, &bytes)?))
     }
 }
 
@@ -116,7 +120,7 @@ pub(in crate::cli) fn findings<'p>(
 }
 
 /// The configuration.
-fn config(setup: &Setup) -> Source {
+pub(super) fn config(setup: &Setup) -> Source {
     source(setup, &setup.config.path.file_name().unwrap_or_default().to_string_lossy())
 }
 

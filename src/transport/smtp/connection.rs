@@ -95,6 +95,11 @@ impl Connection {
         self.state == State::Ahead
     }
 
+    /// RFC 1870 section 3: 0 is no limit.
+    pub(super) fn largest(&self) -> Option<usize> {
+        self.offers.size.filter(|size| *size > 0)
+    }
+
     pub(super) async fn quit(mut self, limits: &Timeouts) {
         // In the middle of something QUIT would be taken for a line of a body.
         if matches!(self.state, State::Sound | State::Refused) {

@@ -101,6 +101,11 @@ impl Session {
         self.connection.as_ref().is_some_and(Connection::has_offered)
     }
 
+    /// The octets of the largest message that the server says it takes.
+    pub(in crate::transport) fn largest(&self) -> Option<usize> {
+        self.connection.as_ref().and_then(Connection::largest)
+    }
+
     pub(in crate::transport) fn quit(mut self) {
         if let (Some(runtime), Some(connection)) = (&self.runtime, self.connection.take()) {
             runtime.block_on(connection.quit(&self.smtp.timeouts));

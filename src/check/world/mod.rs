@@ -1,0 +1,92 @@
+//! What a mail meets outside: the DNS records that vouch for it, the server that takes it, the pages that it links to, the machine.
+//! Promises: only looks, so that nothing is mailed and nothing changes; what cannot be asked is said once; what is asked
+//! ends within half a minute or so.
+
+mod dkim;
+mod dmarc;
+mod mx;
+mod names;
+mod relay;
+mod smtp;
+mod spf;
+mod store;
+mod tags;
+mod time;
+mod web;
+
+use super::mail::{Source, place};
+use super::{Finding, Severity};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::delivery::route::Route;
+use crate::message::Settings;
+use crate::message::dkim::Key;
+use crate::transport::Transport;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::Duration;
+
+pub use store::store;
+pub use time::{Digest, times};
+
+/// Nothing new is begun after this.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// What is to be held against the world.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// The configuration, understood.
+    pub config: &'a Config,
+    /// And as it was written, relative to its own folder.
+    pub source: &'a Source,
+    /// Its `[mail]` table.
+    pub mail: &'a Settings,
+    /// Where mails leave.
+    pub route: &'a Route,
+    /// The way out, opened.
+    pub transport: &'a Transport,
+    /// The keys that sign.
+    pub keys: &'a [Key],
+    /// The DNS server to ask, if not the machine's own.
+    pub dns: Option<SocketAddr>,
+    /// The site, to ask for the time where no page of ours is there.
+    pub site: &'a url::Url,
+    /// The octets of the largest mail to come.
+    pub largest: usize,
+    /// The machine's own.
+    pub clock: Clock,
+}
+
+/// What is wrong out there, sorted. Mails that are left in a folder meet no world.
+pub fn findings(world: &World<'_>) -> Vec<Finding> {
+    let asking: [fn(&World<'_>) -> Vec<Finding>; 3] = [names::judge, smtp::judge, web::judge];
+    let mut found: Vec<Finding> = thread::scope(|scope| {
+        let started: Vec<_> = asking.into_iter().map(|judge| scope.spawn(move || judge(world))).collect();
+        started.into_iter().flat_map(|judge| judge.join().unwrap_or_default()).collect()
+    });
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// That something of the configuration keeps mails from leaving, as an error says it.
+pub fn unusable(source: &Source, key: &str, severity: Severity, why: &str) -> Finding {
+    let (what, help) = why.split_once("\n  help: ").unwrap_or((why, "correct it; a run would stop there"));
+    let anchor = if key == "mail.dkim" { "dkim" } else { "the-server" };
+    at_key(source, key, severity, what.to_owned(), help, anchor)
+}
+
+/// About a record in the DNS; its name is the place.
+fn at_name(name: &str, severity: Severity, message: String, help: &str, anchor: &str) -> Finding {
+    Finding { url: Some(explained(anchor)), ..Finding::new(name, None, severity, message, help) }
+}
+
+/// About a key of the configuration, such as `mail.from`.
+fn at_key(source: &Source, key: &str, severity: Severity, message: String, help: &str, anchor: &str) -> Finding {
+    let place = place::in_config(source, "", key);
+    Finding { url: Some(explained(anchor)), ..super::mail::finding(place, severity, message, help) }
+}
+
+fn explained(anchor: &str) -> String {
+    format!("docs/checking.md#{anchor}")
+}
