@@ -30,6 +30,7 @@ mod media;
 mod moving;
 mod mutations;
 mod order;
+mod packages;
 mod limits;
 mod live;
 mod model;
