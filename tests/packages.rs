@@ -4,9 +4,12 @@
 #[expect(dead_code, reason = "its main is cargo's to run")]
 mod manual;
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory, Parser};
 use postrider::cli::Arguments;
+use postrider::config::Config;
+use std::cell::RefCell;
 use std::fs;
+use std::path::Path;
 use tempfile::TempDir;
 
 /// Every command as it is typed, and what belongs to it.
@@ -67,6 +70,62 @@ fn each_shell_completes_all_commands_and_options() {
                     "{file} does not know --{long}"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn the_units_start_commands_that_can_be_typed() {
+    let units = [
+        ("postrider.service", include_str!("../packaging/systemd/postrider.service")),
+        ("postrider-run.service", include_str!("../packaging/systemd/postrider-run.service")),
+    ];
+    for (name, unit) in units {
+        // In comments, too: they are there to be copied.
+        let lines = unit.lines().filter_map(|line| line.trim_start_matches(['#', ' ']).strip_prefix("ExecStart="));
+        let typed: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+        assert!(!typed.is_empty(), "{name} starts nothing");
+        for line in typed {
+            assert!(line.starts_with("/usr/bin/postrider "), "{name} starts {line}");
+            if let Err(error) = Arguments::try_parse_from(line.split_whitespace()) {
+                panic!("{name} starts `{line}`: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn both_units_are_shut_in_alike() {
+    let sandbox = |unit: &'static str| -> Vec<&str> {
+        unit.lines()
+            .filter(|line| !line.starts_with('#'))
+            .skip_while(|line| !line.starts_with("WorkingDirectory="))
+            .take_while(|line| !line.starts_with('['))
+            .filter(|line| !line.is_empty())
+            .collect()
+    };
+    let serve = sandbox(include_str!("../packaging/systemd/postrider.service"));
+    assert!(serve.contains(&"ProtectSystem=strict"), "{serve:#?}");
+    assert_eq!(serve, sandbox(include_str!("../packaging/systemd/postrider-run.service")));
+}
+
+#[test]
+fn the_configuration_for_ci_keeps_its_secrets_in_the_environment() {
+    let text = include_str!("../packaging/ci/postrider.toml");
+    let asked = RefCell::new(Vec::new());
+    let lookup = |name: &str| {
+        asked.borrow_mut().push(name.to_owned());
+        Some("postgres://postrider:secret@db.example.org/postrider".to_owned())
+    };
+    let config = Config::parse(text, Path::new("postrider.toml"), lookup).expect("it is read");
+    assert!(config.store.must_exist);
+    let asked = asked.into_inner();
+    assert_eq!(asked, ["SMTP_PASSWORD", "DATABASE_URL"]);
+    for example in ["github", "gitlab", "forgejo"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("packaging/ci/{example}.yml"));
+        let text = fs::read_to_string(&path).expect("an example");
+        for name in &asked {
+            assert!(text.contains(name), "{example}.yml does not name {name}");
         }
     }
 }
