@@ -5,7 +5,7 @@ use postrider::cli::Arguments;
 use postrider::config::Config;
 use std::path::Path;
 
-const TEXTS: [(&str, &str); 11] = [
+const TEXTS: [(&str, &str); 12] = [
     ("README.md", include_str!("../README.md")),
     ("docs/bounces.md", include_str!("../docs/bounces.md")),
     ("docs/by-mail.md", include_str!("../docs/by-mail.md")),
@@ -14,6 +14,7 @@ const TEXTS: [(&str, &str); 11] = [
     ("docs/feeds.md", include_str!("../docs/feeds.md")),
     ("docs/mails.md", include_str!("../docs/mails.md")),
     ("docs/moving.md", include_str!("../docs/moving.md")),
+    ("docs/packages.md", include_str!("../docs/packages.md")),
     ("docs/posts.md", include_str!("../docs/posts.md")),
     ("docs/subscribe.md", include_str!("../docs/subscribe.md")),
     ("config.toml", include_str!("../config.toml")),
