@@ -33,6 +33,7 @@ mod month;
 mod moving;
 mod mutations;
 mod order;
+mod packages;
 mod limits;
 mod live;
 mod model;

@@ -15,6 +15,7 @@ const TEXTS: [(&str, &str); 12] = [
     ("docs/feeds.md", include_str!("../docs/feeds.md")),
     ("docs/mails.md", include_str!("../docs/mails.md")),
     ("docs/moving.md", include_str!("../docs/moving.md")),
+    ("docs/packages.md", include_str!("../docs/packages.md")),
     ("docs/posts.md", include_str!("../docs/posts.md")),
     ("docs/subscribe.md", include_str!("../docs/subscribe.md")),
     ("config.toml", include_str!("../config.toml")),
