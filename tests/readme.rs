@@ -5,7 +5,7 @@ use postrider::cli::Arguments;
 use postrider::config::Config;
 use std::path::Path;
 
-const TEXTS: [(&str, &str); 12] = [
+const TEXTS: [(&str, &str); 13] = [
     ("README.md", include_str!("../README.md")),
     ("docs/bounces.md", include_str!("../docs/bounces.md")),
     ("docs/by-mail.md", include_str!("../docs/by-mail.md")),
