@@ -5,6 +5,7 @@ mod support;
 mod accounts;
 mod adopt;
 mod architecture;
+mod backups;
 mod bounces;
 mod by_mail;
 mod bytes;

@@ -5,8 +5,9 @@ use postrider::cli::Arguments;
 use postrider::config::Config;
 use std::path::Path;
 
-const TEXTS: [(&str, &str); 13] = [
+const TEXTS: [(&str, &str); 15] = [
     ("README.md", include_str!("../README.md")),
+    ("docs/backup.md", include_str!("../docs/backup.md")),
     ("docs/bounces.md", include_str!("../docs/bounces.md")),
     ("docs/by-mail.md", include_str!("../docs/by-mail.md")),
     ("docs/checking.md", include_str!("../docs/checking.md")),
@@ -17,6 +18,7 @@ const TEXTS: [(&str, &str); 13] = [
     ("docs/moving.md", include_str!("../docs/moving.md")),
     ("docs/packages.md", include_str!("../docs/packages.md")),
     ("docs/posts.md", include_str!("../docs/posts.md")),
+    ("docs/serving.md", include_str!("../docs/serving.md")),
     ("docs/subscribe.md", include_str!("../docs/subscribe.md")),
     ("config.toml", include_str!("../config.toml")),
 ];

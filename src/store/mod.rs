@@ -1,7 +1,7 @@
 //! The store: what Postrider remembers. One SQL text for a SQLite file and for PostgreSQL.
 //!
 //! * [`sql`] alone knows the drivers and what differs between them.
-//! * [`posts`], [`feeds`], [`pings`], [`subscribers`], [`editions`], [`pages`], [`awaited`], [`letters`], [`consents`], [`moves`], [`bounces`], [`erasure`] are the tables by subject; [`numbers`], [`figures`] and [`story`] read
+//! * [`posts`], [`feeds`], [`pings`], [`subscribers`], [`editions`], [`pages`], [`awaited`], [`letters`], [`consents`], [`moves`], [`bounces`], [`erasure`], [`backup`] are the tables by subject; [`numbers`], [`figures`] and [`story`] read
 //!   them for people.
 //! * [`ledger`] is what delivery works on: claim, begin, settle, recover.
 //! * [`lock`] tells who is alive.
@@ -11,6 +11,7 @@
 
 pub mod answers;
 pub mod awaited;
+pub mod backup;
 pub mod bounces;
 pub mod consents;
 pub mod editions;
