@@ -44,6 +44,7 @@ mod preview;
 mod races;
 mod readme;
 mod refusals_to_start;
+mod retention;
 mod smtp;
 mod stopped;
 mod store;

@@ -121,6 +121,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     };
     let dispatched = progress::during(global, &progress, waiting, || dispatch.run())?;
     inbox::refusals(global, setup, &cycle.store)?;
+    cycle.compact()?;
     run.editions = Some(cycle.touched(&decisions, &before)?.iter().map(edition_report).collect());
     let told = Told { decisions: &decisions, dispatched: &dispatched, route: &route, store: &cycle.store };
     let done = finish(global, &cycle.site, run, Some(told))?;

@@ -1,7 +1,7 @@
 //! The store: what Postrider remembers. One SQL text for a SQLite file and for PostgreSQL.
 //!
 //! * [`sql`] alone knows the drivers and what differs between them.
-//! * [`posts`], [`feeds`], [`pings`], [`subscribers`], [`editions`], [`pages`], [`awaited`], [`letters`], [`consents`], [`moves`], [`bounces`], [`erasure`], [`backup`] are the tables by subject; [`numbers`], [`figures`] and [`story`] read
+//! * [`posts`], [`feeds`], [`pings`], [`subscribers`], [`editions`], [`pages`], [`awaited`], [`letters`], [`consents`], [`moves`], [`bounces`], [`erasure`], [`backup`], [`retention`] are the tables by subject; [`numbers`], [`figures`] and [`story`] read
 //!   them for people.
 //! * [`ledger`] is what delivery works on: claim, begin, settle, recover.
 //! * [`lock`] tells who is alive.
@@ -26,6 +26,7 @@ pub mod numbers;
 pub mod pages;
 pub mod pings;
 pub mod posts;
+pub mod retention;
 mod rows;
 pub mod sql;
 pub mod story;
@@ -40,7 +41,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 /// The migrations, in order. Never changed once released; a new one is a new file.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
@@ -53,6 +54,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0010.sql"),
     include_str!("migrations/0011.sql"),
     include_str!("migrations/0012.sql"),
+    include_str!("migrations/0013.sql"),
 ];
 
 /// What becomes of a delivery that waits when it is withdrawn. One that may have been taken already is not called cancelled.

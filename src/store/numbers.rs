@@ -281,6 +281,7 @@ fn count(c: &mut Connection, edition: &str, dead: &[String]) -> Result<Counts, E
     // alone: an edition of a million is looked at every second.
     let sql = "SELECT state, 0, CAST(NULL AS TEXT), COUNT(*) FROM deliveries \
            WHERE edition = $1 AND state IN ('accepted', 'refused', 'uncertain', 'held', 'cancelled') GROUP BY state \
+         UNION ALL SELECT state, 0, CAST(NULL AS TEXT), count FROM past WHERE edition = $1 \
          UNION ALL SELECT 'queued', CASE WHEN attempts > 0 THEN 1 ELSE 0 END, CAST(NULL AS TEXT), COUNT(*) FROM deliveries \
            WHERE edition = $1 AND state = 'queued' GROUP BY 2 \
          UNION ALL SELECT 'sending', 0, worker, COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'sending' GROUP BY worker";
