@@ -105,7 +105,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     let decisions = cycle.decide(&desk, published.listed, &mut run.posts.problems)?;
 
     let progress = Progress::default();
-    let (waiting, _) = cycle.store.waiting()?;
+    let waiting = cycle.store.waiting()?;
     let dispatch = Dispatch {
         store: &cycle.store,
         transport: &transport,
@@ -153,7 +153,7 @@ fn finish(global: &Global, site: &Site, mut run: report::Run, told: Option<Told<
                 ),
             );
         }
-        let (left, _) = told.store.waiting()?;
+        let left = told.store.waiting()?;
         match &told.dispatched.end {
             End::Halted(why) => anyhow::bail!("{why}"),
             End::Stopped if left > 0 => anyhow::bail!(

@@ -163,7 +163,7 @@ impl Store {
     /// Writes a frozen edition, its posts and variants, decides its slot and, unless it waits for approval, releases it: all in
     /// one transaction (P3).
     pub fn freeze(&self, frozen: &Frozen, now: DateTime<Utc>) -> Result<Decided, Error> {
-        self.connection().transaction(Write::Alone, |c| {
+        self.for_many()?.transaction(Write::Alone, |c| {
             let each = match (frozen.slot, &frozen.posts[..]) {
                 (None, [post]) => Some(post.0.as_str()),
                 _ => None,
@@ -240,7 +240,7 @@ impl Store {
     /// Releases an edition that waits, to those who are subscribed now; or one that was held for having rested too long. One whose
     /// posts must answer is approved, and not released yet.
     pub fn approve(&self, edition: &str, default: impl Fn(&str) -> bool, now: DateTime<Utc>) -> Result<Changed, Error> {
-        self.connection().transaction(Write::Alone, |c| approve(c, edition, default, now))
+        self.for_many()?.transaction(Write::Alone, |c| approve(c, edition, default, now))
     }
 
     /// The same, whatever its posts answer.
@@ -250,7 +250,7 @@ impl Store {
         default: impl Fn(&str) -> bool,
         now: DateTime<Utc>,
     ) -> Result<Changed, Error> {
-        self.connection().transaction(Write::Alone, |c| {
+        self.for_many()?.transaction(Write::Alone, |c| {
             c.execute("DELETE FROM awaited WHERE edition = $1", &[edition.into()])?;
             approve(c, edition, default, now)
         })

@@ -227,6 +227,13 @@ impl Store {
         self.connection.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// The connection, with room for a transaction that writes a row for each reader.
+    fn for_many(&self) -> Result<MutexGuard<'_, Connection>, Error> {
+        let mut connection = self.connection();
+        connection.make_room()?;
+        Ok(connection)
+    }
+
     /// The keys for links: the configuration's secrets, else the one that the store minted. Refuses a first secret that is
     /// not the one the store knows, since every link in every mail already sent would break.
     pub fn keyring(&self, secrets: &[String], random: &Random) -> Result<Keyring, Error> {

@@ -30,11 +30,10 @@ impl Store {
         self.connection().transaction(Write::Alone, |c| {
             let some = "SELECT d.id FROM deliveries d WHERE d.edition = $1 ORDER BY d.id LIMIT $2";
             let values = [edition.into(), PIECE.into()];
-            let sql = format!(
-                "INSERT INTO past (edition, state, count) SELECT $1, state, COUNT(*) FROM deliveries WHERE id IN ({some}) GROUP BY state \
-                 ON CONFLICT (edition, state) DO UPDATE SET count = past.count + excluded.count"
-            );
-            c.execute(&sql, &values)?;
+            // It came to its end before that was noted; its first piece, for all of it.
+            if c.query_one("SELECT 1 FROM past WHERE edition = $1 LIMIT 1", &[edition.into()])?.is_none() {
+                note_past(c, edition)?;
+            }
             for table in ["bounces", "attempts"] {
                 c.execute(&format!("DELETE FROM {table} WHERE delivery IN ({some})"), &values)?;
             }
@@ -49,6 +48,13 @@ impl Store {
             Ok(true)
         })
     }
+}
+
+/// Notes how the deliveries of an edition ended that is at its end.
+pub(super) fn note_past(c: &mut Connection, edition: &str) -> Result<(), Error> {
+    let sql = "INSERT INTO past (edition, state, count) \
+         SELECT edition, state, COUNT(*) FROM deliveries WHERE edition = $1 GROUP BY edition, state";
+    c.execute(sql, &[edition.into()]).map(drop)
 }
 
 /// The newest edition whose deliveries are counts, and when it was released, if that was after somebody was there: whether they got it is not

@@ -1,4 +1,5 @@
--- How the deliveries of editions ended that were compacted (`[store] keep`): counts, which name nobody.
+-- How the deliveries of editions ended that are done: nobody counts a million each time, and the counts stay when the deliveries are
+-- compacted (`[store] keep`). They name nobody. An edition that was done before this has none until then.
 CREATE TABLE past (
     edition TEXT NOT NULL REFERENCES editions (id),
     state   TEXT NOT NULL,
@@ -8,3 +9,6 @@ CREATE TABLE past (
 
 -- When the last delivery of an edition became a count. Null: its deliveries are there.
 ALTER TABLE editions ADD COLUMN compacted BIGINT;
+
+-- The deferred ones of an edition: few, and counted while a million are queued.
+CREATE INDEX deliveries_tried ON deliveries (edition, state, attempts) WHERE state = 'queued' AND attempts > 0;
