@@ -50,6 +50,7 @@ mod stopped;
 mod store;
 mod subscribing;
 mod templates;
+mod upgrades;
 mod web;
 mod web_attacks;
 mod webhooks;
