@@ -84,7 +84,8 @@ fn who_left_since_the_backup_stays_gone_where_the_store_can_still_be_read() {
     let (site, sink, _folder) = two_editions(&people);
     assert_eq!(site.at(NEXT, &["subscribers", "remove", &people[0], "--suppress"]).code, Some(0));
     let restored = site.json(LATER, &["store", "restore", "kept.db"]);
-    assert_eq!((&restored["carried_over"], &restored["held"]), (&2.into(), &serde_json::json!([])));
+    assert_eq!((&restored["carried_over"], &restored["held"]), (&1.into(), &serde_json::json!([])));
+    assert_eq!(restored["unreadable"], false);
     let aside = restored["aside"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     assert_eq!(aside, "postrider.db.before-20261130T130000Z");
     let mut old = Connection::sqlite(&site.path(&aside)).unwrap();
@@ -144,6 +145,17 @@ fn what_is_no_whole_backup_changes_nothing() {
         assert_eq!((ran.code, ran.err.contains(words)), (Some(1), true), "{file}: {ran:?}");
         assert!(site.tree() == before, "{file}: something was changed");
     }
+    // Nor does a backup take the place of what is none.
+    for (file, words) in [
+        ("postrider.db", "is the store itself"),
+        ("postrider.db-wal", "is the store itself"),
+        ("config.toml", "is there already, and is no backup"),
+        ("posts", "is there already, and is no backup"),
+    ] {
+        let ran = site.go(&["store", "backup", file]);
+        assert_eq!((ran.code, ran.err.contains(words)), (Some(1), true), "{file}: {ran:?}");
+        assert!(site.tree() == before, "{file}: something was changed");
+    }
     let ran = site.go(&["store", "backup", "nowhere/kept.db"]);
     assert_eq!((ran.code, ran.err.contains("nowhere/kept.db")), (Some(1), true), "{ran:?}");
 }
@@ -155,7 +167,24 @@ fn a_store_that_is_damaged_beyond_reading_is_kept_and_replaced() {
     for suffix in ["-wal", "-shm"] {
         let _ = fs::remove_file(site.path(&format!("postrider.db{suffix}")));
     }
+    // Once it is damaged in its middle, and once from the beginning.
+    let whole = fs::read(site.path("postrider.db")).unwrap();
+    let mut damaged = whole.clone();
+    damaged[4096..].chunks_mut(4096).for_each(|page| page[..64].fill(0x5a));
+    fs::write(site.path("postrider.db"), &damaged).unwrap();
+    let restored = site.json(LATER, &["store", "restore", "kept.db"]);
+    assert_eq!(restored["unreadable"], true);
     fs::write(site.path("postrider.db"), "lightning").unwrap();
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(site.path(&format!("postrider.db{suffix}")));
+    }
+    let ran = site.at(LATER, &["store", "restore", "kept.db"]);
+    assert!(ran.out.contains("It could not be read, so who left since then is not known"), "{ran:?}");
+    // In the same second: what is kept is not replaced.
+    fs::write(site.path("postrider.db"), "lightning").unwrap();
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(site.path(&format!("postrider.db{suffix}")));
+    }
     let restored = site.json(LATER, &["store", "restore", "kept.db"]);
     let aside = restored["aside"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     assert_eq!(fs::read(site.path(&aside)).unwrap(), b"lightning");

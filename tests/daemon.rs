@@ -153,3 +153,18 @@ fn a_problem_in_a_post_is_told_once_and_the_others_go() {
     assert_eq!((daemon.wait().unwrap().code(), broken), (Some(0), 1));
     everyone_once(&sink, &people);
 }
+
+#[test]
+fn what_is_away_while_it_reads_its_configuration_again_is_waited_for() {
+    let people = readers(2);
+    let (site, sink, _folder) = site(&people);
+    let mut daemon = site.start("2026-11-20T12:00:00Z", &["serve"]);
+    hears(&mut daemon, "listening on");
+    fs::rename(site.path("posts"), site.path("elsewhere")).unwrap();
+    signal(&daemon, "HUP");
+    hears(&mut daemon, "it is tried again");
+    fs::rename(site.path("elsewhere"), site.path("posts")).unwrap();
+    hears(&mut daemon, "listening on");
+    signal(&daemon, "TERM");
+    assert_eq!((daemon.wait().unwrap().code(), sink.taken()), (Some(0), 0));
+}

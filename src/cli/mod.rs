@@ -30,7 +30,7 @@ pub use arguments::Arguments;
 pub use setup::Signals;
 
 use crate::clock::Clock;
-use arguments::{Command, Global};
+use arguments::{Command, Global, Log};
 use clap::Parser;
 use std::ffi::OsString;
 use std::path::Path;
@@ -89,7 +89,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     match done {
         Ok(exit) => exit,
         Err(error) => {
-            say::error(&error);
+            match arguments.global.log {
+                Log::Text => say::error(&error),
+                Log::Json => tracing::error!("{}", say::sentence(&error)),
+            }
             Exit::Failed
         }
     }

@@ -37,6 +37,7 @@ fn restore(global: &Global, setup: &Setup, file: Option<&Path>) -> Result<()> {
             "held": restored.held,
             "withdrawn": restored.withdrawn,
             "carried_over": restored.carried_over,
+            "unreadable": restored.unreadable,
             "aside": restored.aside.as_ref().map(|path| path.display().to_string()),
         }));
     }
@@ -60,15 +61,19 @@ fn tell(restored: &Restored) -> Vec<String> {
         said.push(format!("{letters} that waited then may have been sent, and will not be: who misses one asks again"));
     }
     said.push("Editions whose time has come since may have been sent, too: the next run freezes them, and they wait for `approve`.".to_owned());
+    let look = "look at your mailbox and your provider before you approve anything";
     match &restored.aside {
         Some(aside) => {
             said.push(format!("The store that was there is kept as {}.", aside.display()));
+            if restored.unreadable {
+                said.push(format!("It could not be read, so who left since then is not known: {look}."));
+            }
             if restored.carried_over > 0 {
                 let people = restored.carried_over;
                 said.push(format!("{people} of whom it knew that they left, or must not be mailed, stay so."));
             }
         }
-        None => said.push("Who left since then is not known to it: look at your mailbox and your provider before you approve anything.".to_owned()),
+        None => said.push(format!("Who left since then is not known to it: {look}.")),
     }
     said
 }

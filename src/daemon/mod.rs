@@ -6,6 +6,7 @@ pub mod pulse;
 pub mod rounds;
 mod rest;
 
+use crate::clock::Clock;
 use crate::web::{self, Web};
 use delivery::Delivery;
 use manager::Watchdog;
@@ -14,6 +15,7 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Sets the flag when it goes, however that comes about.
 struct Ends<'a>(&'a AtomicBool);
@@ -22,6 +24,18 @@ impl Drop for Ends<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
+}
+
+/// How long to wait for what is away.
+const AWAY: Duration = Duration::from_secs(10);
+
+/// Waits a moment; false where `stop` is set.
+pub fn pause(clock: Clock, stop: &AtomicBool) -> bool {
+    let watch = clock.stopwatch();
+    while watch.elapsed() < AWAY && !stop.load(Ordering::Relaxed) {
+        clock.nap(AWAY);
+    }
+    !stop.load(Ordering::Relaxed)
 }
 
 /// All of it, until `stop` is set; without a sender there is nothing to deliver.

@@ -5,8 +5,10 @@ use super::sql::{Connection, Write};
 use super::{Error, Mode, Place, Store, WITHDRAW, meta, set_meta, time};
 use crate::post::PostId;
 use chrono::{DateTime, Utc};
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The note of a backup: when it was taken.
@@ -27,6 +29,8 @@ pub struct Restored {
     pub carried_over: u64,
     /// Where that store is kept.
     pub aside: Option<PathBuf>,
+    /// Whether it could not be read, so that nobody knows who left since the backup.
+    pub unreadable: bool,
 }
 
 impl Store {
@@ -35,14 +39,17 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] for PostgreSQL, which has `pg_dump`.
     pub fn backup(&self, to: &Path, now: DateTime<Utc>) -> Result<u64, Error> {
-        if self.place().file().is_none() {
+        let Some(own) = self.place().file() else {
             return Err(Error::Unavailable(
                 "a PostgreSQL store is backed up by `pg_dump`; once it is back, `postrider store restore` without a file holds what may have been sent since"
                     .to_owned(),
             ));
-        }
-        let unfinished = beside(to, ".unfinished");
-        let written = self.copy_to(&unfinished, now).and_then(|()| replace(&unfinished, to));
+        };
+        // Behind a link is what is meant.
+        let to = to.canonicalize().unwrap_or_else(|_| to.to_owned());
+        may_be_replaced(own, &to)?;
+        let unfinished = beside(&to, ".unfinished");
+        let written = self.copy_to(&unfinished, now).and_then(|()| replace(&unfinished, &to));
         if written.is_err() {
             remove(&unfinished);
         }
@@ -91,18 +98,25 @@ impl Store {
         let barred = c.query("SELECT hash, address, reason, at FROM suppressions", &[])?;
         drop(c);
         self.connection().transaction(Write::Alone, |c| {
-            let mut news = 0;
+            let mut news = HashSet::new();
             for row in left {
+                let hash = row.text(0)?;
                 let sql = "UPDATE subscribers SET status = 'unsubscribed', decided = 'person', paused_until = NULL, changed = $2 \
                      WHERE hash = $1 AND status <> 'unsubscribed'";
-                news += c.execute(sql, &[row.text(0)?.into(), row.int(1)?.into()])?;
+                if c.execute(sql, &[hash.as_str().into(), row.int(1)?.into()])? > 0 {
+                    news.insert(hash);
+                }
             }
             for row in barred {
+                let hash = row.text(0)?;
                 let sql = "INSERT INTO suppressions (hash, address, reason, delivery, at) VALUES ($1, $2, $3, NULL, $4) ON CONFLICT DO NOTHING";
-                let values = [row.text(0)?.into(), row.maybe_text(1)?.into(), row.text(2)?.into(), row.int(3)?.into()];
-                news += c.execute(sql, &values)?;
+                let values =
+                    [hash.as_str().into(), row.maybe_text(1)?.into(), row.text(2)?.into(), row.int(3)?.into()];
+                if c.execute(sql, &values)? > 0 {
+                    news.insert(hash);
+                }
             }
-            Ok(news)
+            Ok(news.len() as u64)
         })
     }
 }
@@ -148,9 +162,9 @@ fn bring_back(place: &Place, path: &Path, there: &Place, coming: &Path, now: Dat
     remove(coming);
     {
         let source = there.connect()?;
-        let mut copy = Connection::sqlite(coming)?.known_as(there.shown());
+        let mut copy = Connection::sqlite(coming)?.known_as(coming.display().to_string());
         copy.copy_all_of(&source)?;
-        whole(&mut copy)?;
+        whole(&mut copy.known_as(there.shown()))?;
     }
     let new = Store::open(&Place::File(coming.to_owned()), Mode::MustExist).map_err(|error| match error {
         Error::Missing(_) | Error::Corrupt(_) => Error::Corrupt(format!("{} is no backup of a store", there.shown())),
@@ -158,20 +172,12 @@ fn bring_back(place: &Place, path: &Path, there: &Place, coming: &Path, now: Dat
     })?;
     let mut restored = new.hold_since_backup(now)?;
     if path.exists() {
-        let aside = beside(path, &format!(".before-{}", now.format("%Y%m%dT%H%M%SZ")));
-        match Store::open(place, Mode::MustExist) {
-            Ok(old) => {
-                if old.under_way()? {
-                    return Err(Error::Unavailable(
-                        "somebody is delivering from the store that is there\n  help: stop run, work and serve first"
-                            .to_owned(),
-                    ));
-                }
-                restored.carried_over = new.carry_over(&old)?;
-                old.copy_to(&aside, now)?;
-            }
-            // Not even that much of it can be read: it goes as it is.
+        let aside = free_name(&beside(path, &format!(".before-{}", now.format("%Y%m%dT%H%M%SZ"))));
+        match rescue(place, &new, &aside, now) {
+            Ok(carried_over) => restored.carried_over = carried_over,
+            // Not all of it can be read: it goes as it is.
             Err(Error::Corrupt(_)) => {
+                restored.unreadable = true;
                 for suffix in ["", "-wal", "-shm"] {
                     let (from, to) = (beside(path, suffix), beside(&aside, suffix));
                     match fs::rename(&from, to) {
@@ -189,6 +195,41 @@ fn bring_back(place: &Place, path: &Path, there: &Place, coming: &Path, now: Dat
     store.copy_all_of(&new.connection())?;
     store.settle_in()?;
     Ok(restored)
+}
+
+/// Keeps the store that is to be replaced, and takes over from it who left; how many.
+fn rescue(place: &Place, new: &Store, aside: &Path, now: DateTime<Utc>) -> Result<u64, Error> {
+    let old = Store::open(place, Mode::MustExist)?;
+    if old.under_way()? {
+        return Err(Error::Unavailable(
+            "somebody is delivering from the store that is there\n  help: stop run, work and serve first".to_owned(),
+        ));
+    }
+    let carried_over = new.carry_over(&old)?;
+    old.backup(aside, now)?;
+    Ok(carried_over)
+}
+
+/// An error where something is there that is no backup: the store itself, a file of somebody's, a device.
+fn may_be_replaced(own: &Path, to: &Path) -> Result<(), Error> {
+    let no = |what: &str| Err(Error::Unavailable(format!("{} {what}\n  help: name another file", to.display())));
+    if ["", "-wal", "-shm", "-journal"].iter().any(|suffix| beside(own, suffix) == to) {
+        return no("is the store itself");
+    }
+    let Ok(there) = fs::metadata(to) else { return Ok(()) };
+    let mut head = [0; 16];
+    let read = there.is_file() && File::open(to).and_then(|mut file| file.read_exact(&mut head)).is_ok();
+    match read && &head == b"SQLite format 3\0" {
+        true => Ok(()),
+        false => no("is there already, and is no backup"),
+    }
+}
+
+/// That name, or with a number where it is taken.
+fn free_name(path: &Path) -> PathBuf {
+    let names = (2..).map(|number| beside(path, &format!("-{number}")));
+    let mut names = std::iter::once(path.to_owned()).chain(names);
+    names.find(|name| !name.exists()).unwrap_or_else(|| path.to_owned())
 }
 
 /// Whether all of it can be read.

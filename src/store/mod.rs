@@ -230,7 +230,8 @@ impl Store {
     /// The connection, with room for a transaction that writes a row for each reader.
     fn for_many(&self) -> Result<MutexGuard<'_, Connection>, Error> {
         let mut connection = self.connection();
-        connection.make_room()?;
+        // SQLite sorts the readers in as much again.
+        connection.make_room(20)?;
         Ok(connection)
     }
 

@@ -156,9 +156,9 @@ impl Connection {
 
     /// Room for a transaction that writes all over the tables: with the little that is enough for all others, SQLite would write and
     /// read the same pages again and again.
-    pub fn make_room(&mut self) -> Result<(), Error> {
+    pub fn make_room(&mut self, mebibytes: usize) -> Result<(), Error> {
         match self.is_sqlite() {
-            true => self.batch("PRAGMA cache_size = -49152"),
+            true => self.batch(&format!("PRAGMA cache_size = -{}", mebibytes * 1024)),
             false => Ok(()),
         }
     }

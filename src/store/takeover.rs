@@ -31,7 +31,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Vec<Added>, Error> {
         let mut connection = self.connection();
-        connection.make_room()?;
+        connection.make_room(48)?;
         connection.transaction(Write::Shared, |c| {
             let salt = mint(c, "salt", random)?;
             let hashes: Vec<String> =

@@ -42,6 +42,12 @@ pub(super) fn run(global: &Global, options: &InitOptions) -> Result<Exit> {
     complete(&facts)?;
     let text = text::configuration(&facts);
     let config = Config::parse(&text, &path, |name| std::env::var(name).ok())?;
+    if let Ok(url) = config::resolved(&config.store.url, "store.url") {
+        Place::parse(url, &config.root)?;
+    }
+    if root.join(STATE).exists() && !root.join(STATE).is_dir() {
+        bail!("{} is there, and is no folder\n  help: move it away", root.join(STATE).display());
+    }
     if options.dry_run {
         say::line(text.trim_end());
         return Ok(Exit::Done);

@@ -37,8 +37,13 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
 pub(super) fn by(global: &Global, path: &Path, clock: Clock, signals: &Signals) -> Result<()> {
     let mut setup = Setup::read(path, clock)?;
     let mut listener = bind(&setup)?;
+    let mut begun = false;
     loop {
-        let crew = Crew::new(&setup)?;
+        let Some(crew) = crew(&setup, begun, signals)? else {
+            manager::stopping();
+            return Ok(());
+        };
+        begun = true;
         tracing::info!("listening on http://{}/", listener.local_addr()?);
         manager::ready();
         crew.serve(global, listener.try_clone()?, signals)?;
@@ -54,6 +59,21 @@ pub(super) fn by(global: &Global, path: &Path, clock: Clock, signals: &Signals) 
                 listener = moved.unwrap_or(listener);
             }
             Err(error) => tracing::error!("the old configuration stays in force: {}", say::sentence(&error)),
+        }
+    }
+}
+
+/// What serves. Once it has begun, whatever is away (a folder, a database) may come back: it is waited for. None where somebody said
+/// stop meanwhile.
+fn crew<'a>(setup: &'a Setup, begun: bool, signals: &Signals) -> Result<Option<Crew<'a>>> {
+    loop {
+        match Crew::new(setup) {
+            Ok(crew) => return Ok(Some(crew)),
+            Err(error) if !begun => return Err(error),
+            Err(error) => tracing::error!("{}; it is tried again", say::sentence(&error)),
+        }
+        if !daemon::pause(setup.clock, &signals.end) {
+            return Ok(None);
         }
     }
 }
