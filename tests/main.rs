@@ -42,6 +42,7 @@ mod power;
 mod preview;
 mod races;
 mod readme;
+mod reference;
 mod refusals_to_start;
 mod smtp;
 mod stopped;
