@@ -9,19 +9,20 @@ LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"
 
 
 def prose(text):
-    """The lines outside of code."""
-    fence = None
-    for number, line in enumerate(text.split("\n"), 1):
+    """The text without its blocks of code; lines stay where they are."""
+    fence, lines = None, []
+    for line in text.split("\n"):
         mark = re.match(r"\s*(`{3,}|~{3,})", line)
-        if mark and (fence is None or line.strip().startswith(fence)):
+        is_mark = mark and (fence is None or line.strip().startswith(fence))
+        if is_mark:
             fence = mark[1] if fence is None else None
-        elif fence is None:
-            yield number, line
+        lines.append("" if is_mark or fence else line)
+    return "\n".join(lines)
 
 
 def anchors(text):
     found, counts = set(), {}
-    for _, line in prose(text):
+    for line in prose(text).split("\n"):
         heading = re.match(r"#{1,6}\s+(.*?)\s*#*$", line)
         if heading:
             said = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", heading[1]).lower()
@@ -64,20 +65,20 @@ def main():
             texts[page] = file.read()
     wrong, links, listed = [], 0, []
     for page, text in texts.items():
-        for number, line in prose(text):
-            for link in LINK.findall(re.sub(r"`[^`]*`", lambda code: "" if "](" in code[0] else code[0], line)):
-                if re.match(r"[a-z][a-z0-9+.-]*:", link):
-                    continue
-                links += 1
-                path, _, anchor = link.partition("#")
-                target = os.path.normpath(os.path.join(os.path.dirname(page), urllib.parse.unquote(path))) if path else page
-                if page == "docs/SUMMARY.md":
-                    listed.append(target)
-                whole = os.path.join(ROOT, target)
-                if target.startswith("..") or not os.path.exists(whole):
-                    wrong.append("%s:%d: %s leads to no file" % (page, number, link))
-                elif anchor and target in texts and anchor not in anchors(texts[target]):
-                    wrong.append("%s:%d: %s leads to no heading" % (page, number, link))
+        said = prose(text)
+        for found in LINK.finditer(said):
+            link, number = found[1], said.count("\n", 0, found.start()) + 1
+            if re.match(r"[a-z][a-z0-9+.-]*:", link):
+                continue
+            links += 1
+            path, _, anchor = link.partition("#")
+            target = os.path.normpath(os.path.join(os.path.dirname(page), urllib.parse.unquote(path))) if path else page
+            if page == "docs/SUMMARY.md":
+                listed.append(target)
+            if target.startswith("..") or not os.path.exists(os.path.join(ROOT, target)):
+                wrong.append("%s:%d: %s leads to no file" % (page, number, link))
+            elif anchor and target in texts and anchor not in anchors(texts[target]):
+                wrong.append("%s:%d: %s leads to no heading" % (page, number, link))
     pages = [page for page in texts if page not in ("README.md", "docs/SUMMARY.md")]
     wrong += ["docs/SUMMARY.md has %s %d times" % (page, listed.count(page)) for page in pages if listed.count(page) != 1]
     if len(sys.argv) > 1:
