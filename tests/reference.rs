@@ -234,7 +234,7 @@ fn the_configuration() {
             let says = if example.says.is_empty() { &field.says } else { &example.says };
             assert!(!says.is_empty(), "{table} {key} is explained nowhere");
             let required = if field.is_required { "Required. " } else { "" };
-            let _ = writeln!(text, "| `{key}` | {values} | {required}{} |", linked(&cell(&capital(says))));
+            let _ = writeln!(text, "| `{key}` | {values} | {required}{} |", linked(&cell(&sentence(says))));
         }
         let unknown: Vec<_> = keys.keys().filter(|key| !known.contains(key)).collect();
         assert!(unknown.is_empty(), "config.toml shows {unknown:?} in {table}");
@@ -253,6 +253,17 @@ fn linked(text: &str) -> String {
 
 fn cell_code(code: &str) -> String {
     code.replace('|', "\\|")
+}
+
+/// What a comment says, as a sentence begins; not where it begins with a value as it is typed: `auto | jekyll`, `true: …`, `rss.xml`.
+fn sentence(comment: &str) -> String {
+    let mut words = comment.split(' ');
+    let first = words.next().unwrap_or_default();
+    let is_typed = words.next().is_some_and(|next| next.starts_with(['|', '(']));
+    match is_typed || !first.chars().all(char::is_alphabetic) {
+        true => comment.to_owned(),
+        false => capital(comment),
+    }
 }
 
 fn capital(text: &str) -> String {
