@@ -94,7 +94,7 @@ fn machine() -> DateTime<Utc> {
     DateTime::<Utc>::from(SystemTime::now())
 }
 
-/// A length of time as people write it: `90s`, `15m`, `24h`, `3d`, `2w`.
+/// A length of time as people write it: `90s`, `15m`, `24h`, `3d`, `2w`, `2y` (of 365 days).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub TimeDelta);
 
@@ -113,7 +113,8 @@ impl Span {
 impl std::str::FromStr for Span {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not a length of time; write a number and its unit: 90s, 15m, 24h or 3d");
+        let wrong =
+            || format!("{text:?} is not a length of time; write a number and its unit: 90s, 15m, 24h, 3d or 2y");
         let unit = text.trim().chars().last().ok_or_else(wrong)?;
         let number: i64 = text.trim().trim_end_matches(unit).trim().parse().map_err(|_| wrong())?;
         let seconds = match unit {
@@ -122,6 +123,7 @@ impl std::str::FromStr for Span {
             'h' => 3600,
             'd' => 86_400,
             'w' => 604_800,
+            'y' => 31_536_000,
             _ => return Err(wrong()),
         };
         // Ten years: beyond it somebody mistyped, and below it no sum of dates can overflow.

@@ -4,6 +4,7 @@ pub mod web;
 
 pub use web::{Hooks, Web};
 
+use crate::clock::Span;
 use crate::template::theme;
 use crate::{bounce, delivery, edition, feed, message, post, subscriber};
 use chrono_tz::Tz;
@@ -89,11 +90,13 @@ pub struct Store {
     pub url: String,
     /// Whether a missing store is an error rather than a first run (P6).
     pub must_exist: bool,
+    /// For how long it is known by address who got which edition; without it for ever.
+    pub keep: Option<Span>,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Store { url: "sqlite:postrider.db".to_owned(), must_exist: false }
+        Store { url: "sqlite:postrider.db".to_owned(), must_exist: false, keep: None }
     }
 }
 
@@ -120,8 +123,11 @@ pub enum Error {
     },
 }
 
+/// A shorter memory would not know what a bounce is about.
+const SHORTEST_KEEP: Span = Span::hours(90 * 24);
+
 /// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 3] = [("relay", "several relays"), ("hooks", "hooks"), ("keep", "retention")];
+const LATER: [(&str, &str); 2] = [("relay", "several relays"), ("hooks", "hooks")];
 
 impl Config {
     /// Reads the text of a configuration file. `lookup` resolves `${NAME}`; a name that it does not know stays as it is until
@@ -158,6 +164,12 @@ impl Config {
         }
         if self.bounces.limit == 0 {
             return Err("bounces.limit is 0; use 1 or more, or leave it out for 5".to_owned());
+        }
+        if self.store.keep.is_some_and(|keep| keep < SHORTEST_KEEP) {
+            return Err(
+                "store.keep is shorter than 90 days, in which bounces and complaints still come; use 90d or more"
+                    .to_owned(),
+            );
         }
         self.theme.check()?;
         if let Some(mail) = &self.mail {

@@ -72,9 +72,9 @@ fn both_databases_tell_how_fast_it_goes_and_whether_there_is_work() {
         assert_eq!(rate(20), Some(("weekly/1".to_owned(), 0.5)));
         assert_eq!(rate(65), Some(("weekly/1".to_owned(), 4.0 / 59.0)), "of the last minute alone");
         assert_eq!(rate(69), None, "one try is no pace");
-        assert_eq!(store.waiting().unwrap(), (1, Some(monday())));
+        assert_eq!((store.waiting().unwrap(), store.next_due().unwrap()), (1, Some(monday())));
         one.begin(None, &rows[11].id, later(11)).and_then(Pending::wait).unwrap().unwrap();
-        assert_eq!((store.waiting().unwrap(), store.under_way().unwrap()), ((1, None), true));
+        assert_eq!((store.waiting().unwrap(), store.next_due().unwrap(), store.under_way().unwrap()), (1, None, true));
         assert!(!store.has_work(later(12)).unwrap(), "it is in good hands");
         let who = address(rows[0].address.as_str());
         let events = store.story(&who, &Random::seeded(1)).unwrap().events;

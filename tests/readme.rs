@@ -5,8 +5,9 @@ use postrider::cli::Arguments;
 use postrider::config::Config;
 use std::path::Path;
 
-const TEXTS: [(&str, &str); 29] = [
+const TEXTS: [(&str, &str); 31] = [
     ("README.md", include_str!("../README.md")),
+    ("docs/backup.md", include_str!("../docs/backup.md")),
     ("docs/bounces.md", include_str!("../docs/bounces.md")),
     ("docs/by-mail.md", include_str!("../docs/by-mail.md")),
     ("docs/checking.md", include_str!("../docs/checking.md")),
@@ -32,6 +33,7 @@ const TEXTS: [(&str, &str); 29] = [
     ("docs/reference/exit-codes.md", include_str!("../docs/reference/exit-codes.md")),
     ("docs/reference/metrics.md", include_str!("../docs/reference/metrics.md")),
     ("docs/reference/templates.md", include_str!("../docs/reference/templates.md")),
+    ("docs/serving.md", include_str!("../docs/serving.md")),
     ("docs/subscribe.md", include_str!("../docs/subscribe.md")),
     ("docs/torture.md", include_str!("../docs/torture.md")),
     ("config.toml", include_str!("../config.toml")),

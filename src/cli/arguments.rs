@@ -142,6 +142,12 @@ pub enum Command {
         #[command(subcommand)]
         action: SubscribersAction,
     },
+    /// The store: who gets what, who got what, who left
+    Store {
+        /// What to do with it
+        #[command(subcommand)]
+        action: StoreAction,
+    },
     /// The templates of mails and pages, and the words of each language
     Templates {
         /// What to do with them
@@ -272,6 +278,21 @@ pub enum SubscribersAction {
     Forget {
         /// Their address
         address: String,
+    },
+}
+
+/// What to do with the store.
+#[derive(Debug, Subcommand)]
+pub enum StoreAction {
+    /// Write all of it into a file, while it is in use
+    Backup {
+        /// The file; one of that name is replaced
+        file: PathBuf,
+    },
+    /// Go on with a backup: whatever may have been sent since then is held for you to decide
+    Restore {
+        /// The backup; without it the store as it is was brought back by other means (pg_restore, a snapshot)
+        file: Option<PathBuf>,
     },
 }
 

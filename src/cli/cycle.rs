@@ -177,6 +177,17 @@ impl<'a> Cycle<'a> {
         Ok(decisions)
     }
 
+    /// Forgets by address what is older than is to be kept.
+    pub(super) fn compact(&self) -> Result<()> {
+        if let Some(keep) = self.setup.config.store.keep {
+            let compacted = self.store.compact(keep.0, self.now)?;
+            if compacted > 0 {
+                tracing::info!(editions = compacted, "older than store.keep: deliveries are counts now");
+            }
+        }
+        Ok(())
+    }
+
     fn live(&self) -> Live<'_> {
         Live { config: &self.setup.config, site: &self.site, store: &self.store, now: self.now }
     }

@@ -19,6 +19,7 @@ mod send;
 mod serve;
 mod setup;
 mod status;
+mod store;
 mod subscribers;
 mod tell;
 mod templates;
@@ -75,6 +76,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             editions::retry(global, edition, failed_with.as_deref(), *outbox)
         }
         Command::Subscribers { action } => subscribers::run(global, action),
+        Command::Store { action } => store::run(global, action),
         Command::Templates { action } => templates::run(global, action),
         Command::Check { files } => check::run(global, files),
         Command::Adopt { feeds, dry_run } => adopt::run(global, feeds, *dry_run),

@@ -105,7 +105,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     let decisions = cycle.decide(&desk, published.listed, &mut run.posts.problems)?;
 
     let progress = Progress::default();
-    let (waiting, _) = cycle.store.waiting()?;
+    let waiting = cycle.store.waiting()?;
     let dispatch = Dispatch {
         store: &cycle.store,
         transport: &transport,
@@ -121,6 +121,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     };
     let dispatched = progress::during(global, &progress, waiting, || dispatch.run())?;
     inbox::refusals(global, setup, &cycle.store)?;
+    cycle.compact()?;
     run.editions = Some(cycle.touched(&decisions, &before)?.iter().map(edition_report).collect());
     let told = Told { decisions: &decisions, dispatched: &dispatched, route: &route, store: &cycle.store };
     let done = finish(global, &cycle.site, run, Some(told))?;
@@ -152,7 +153,7 @@ fn finish(global: &Global, site: &Site, mut run: report::Run, told: Option<Told<
                 ),
             );
         }
-        let (left, _) = told.store.waiting()?;
+        let left = told.store.waiting()?;
         match &told.dispatched.end {
             End::Halted(why) => anyhow::bail!("{why}"),
             End::Stopped if left > 0 => anyhow::bail!(

@@ -10,7 +10,7 @@ use crate::message::{self, Signer};
 use crate::post::Site;
 use crate::random::Random;
 use crate::site::{self, Generator};
-use crate::store::{self, Mode, Store};
+use crate::store::{self, Mode, Place, Store};
 use crate::template::Templates;
 use crate::token::Keyring;
 use crate::transport::{Options, Password, Timeouts, Transport};
@@ -73,10 +73,15 @@ impl Setup {
         site::overrides(&self.templates_folder()).context("the templates cannot be read")
     }
 
+    /// Where the store is.
+    pub(super) fn place(&self) -> Result<Place> {
+        let url = config::resolved(&self.config.store.url, "store.url").map_err(|e| anyhow!(e))?;
+        Ok(Place::parse(url, &self.config.root)?)
+    }
+
     /// The store.
     pub(super) fn store(&self, mode: Mode) -> Result<Store> {
-        let url = config::resolved(&self.config.store.url, "store.url").map_err(|e| anyhow!(e))?;
-        let place = store::Place::parse(url, &self.config.root)?;
+        let place = self.place()?;
         let mode = if self.config.store.must_exist && mode == Mode::Create { Mode::MustExist } else { mode };
         if self.config.store.must_exist && mode == Mode::Rehearse {
             // What a run would say of it.

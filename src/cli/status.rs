@@ -188,8 +188,10 @@ impl View {
                 say::count(status.letters, "letter")
             ));
         }
-        let (waiting, due) = self.store.waiting()?;
-        if let (true, Some(due)) = (waiting > 0, due) {
+        let open = status.editions.iter().filter(|edition| edition.state == "open").map(|edition| edition.counts);
+        let of_editions: i64 = open.map(|counts| counts.queued + counts.deferred + counts.uncertain).sum();
+        let waiting = of_editions + status.letters;
+        if let (true, Some(due)) = (waiting > 0, self.store.next_due()?) {
             let due = due.to_rfc3339_opts(SecondsFormat::Secs, true);
             lines.push(format!("{waiting} to be sent, the next from {due}"));
         }

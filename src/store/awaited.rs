@@ -63,7 +63,7 @@ impl Store {
     /// Releases an edition whose posts answer, to those who are subscribed now; so many. None where a person has still to approve
     /// it, or somebody was faster.
     pub fn release_live(&self, edition: &str, default: bool, now: DateTime<Utc>) -> Result<Option<u64>, Error> {
-        self.connection().transaction(Write::Alone, |c| {
+        self.for_many()?.transaction(Write::Alone, |c| {
             let sql = "SELECT id FROM editions WHERE id = $1 AND state = 'waiting' AND approved IS NOT NULL";
             match c.query_one(sql, &[edition.into()])? {
                 Some(_) => release(c, edition, default, now).map(Some),

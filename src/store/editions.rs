@@ -1,6 +1,7 @@
 //! Digests, slots and editions: what was decided, once.
 
 use super::awaited::{await_posts, awaits_posts};
+use super::backup::may_be_sent_already;
 use super::pages::Page;
 use super::sql::{Connection, Write};
 use super::{Error, Store, WITHDRAW, time};
@@ -162,7 +163,7 @@ impl Store {
     /// Writes a frozen edition, its posts and variants, decides its slot and, unless it waits for approval, releases it: all in
     /// one transaction (P3).
     pub fn freeze(&self, frozen: &Frozen, now: DateTime<Utc>) -> Result<Decided, Error> {
-        self.connection().transaction(Write::Alone, |c| {
+        self.for_many()?.transaction(Write::Alone, |c| {
             let each = match (frozen.slot, &frozen.posts[..]) {
                 (None, [post]) => Some(post.0.as_str()),
                 _ => None,
@@ -172,6 +173,7 @@ impl Store {
             {
                 return Ok(Decided::Before);
             }
+            let approve = frozen.approve || may_be_sent_already(c, frozen.slot, &frozen.posts)?;
             let sql = "INSERT INTO editions (id, number, digest, slot, post, subject, state, frozen, released, approved) \
                  SELECT $1, COALESCE(MAX(number), 0) + 1, $2, CAST($3 AS BIGINT), $4, $5, 'waiting', CAST($6 AS BIGINT), NULL, CAST($7 AS BIGINT) FROM editions WHERE true \
                  ON CONFLICT DO NOTHING";
@@ -182,7 +184,7 @@ impl Store {
                 each.into(),
                 frozen.subject.as_str().into(),
                 now.into(),
-                (!frozen.approve).then(|| frozen.slot.unwrap_or(now)).into(),
+                (!approve).then(|| frozen.slot.unwrap_or(now)).into(),
             ];
             if c.execute(sql, &values)? == 0 {
                 return match frozen.slot {
@@ -228,7 +230,7 @@ impl Store {
                 c.execute(sql, &[frozen.id.as_str().into(), topics.into(), language.into(), variant.into()])?;
             }
             await_posts(c, &frozen.id, &frozen.awaits)?;
-            match frozen.approve || !frozen.awaits.is_empty() {
+            match approve || !frozen.awaits.is_empty() {
                 true => Ok(Decided::Now(0)),
                 false => release(c, &frozen.id, frozen.default, now).map(Decided::Now),
             }
@@ -238,7 +240,7 @@ impl Store {
     /// Releases an edition that waits, to those who are subscribed now; or one that was held for having rested too long. One whose
     /// posts must answer is approved, and not released yet.
     pub fn approve(&self, edition: &str, default: impl Fn(&str) -> bool, now: DateTime<Utc>) -> Result<Changed, Error> {
-        self.connection().transaction(Write::Alone, |c| approve(c, edition, default, now))
+        self.for_many()?.transaction(Write::Alone, |c| approve(c, edition, default, now))
     }
 
     /// The same, whatever its posts answer.
@@ -248,7 +250,7 @@ impl Store {
         default: impl Fn(&str) -> bool,
         now: DateTime<Utc>,
     ) -> Result<Changed, Error> {
-        self.connection().transaction(Write::Alone, |c| {
+        self.for_many()?.transaction(Write::Alone, |c| {
             c.execute("DELETE FROM awaited WHERE edition = $1", &[edition.into()])?;
             approve(c, edition, default, now)
         })

@@ -227,23 +227,32 @@ impl Store {
         row.map(|row| Ok(LastSlot { slot: time(row.int(0)?)?, reason: row.text(1)? })).transpose()
     }
 
-    /// How many deliveries wait for their turn, and when the next is due.
-    pub fn waiting(&self) -> Result<(i64, Option<DateTime<Utc>>), Error> {
+    /// When the next delivery is due.
+    pub fn next_due(&self) -> Result<Option<DateTime<Utc>>, Error> {
+        next_due(&mut self.connection())?.map(time).transpose()
+    }
+
+    /// How many deliveries wait for their turn, or are under way.
+    pub fn waiting(&self) -> Result<i64, Error> {
         let mut c = self.connection();
         let sql = "SELECT COUNT(*) FROM deliveries d WHERE d.state IN ('queued', 'uncertain', 'sending') \
              AND d.edition IN (SELECT e.id FROM editions e WHERE e.state = 'open')";
         let count = c.query_one(sql, &[])?.map_or(Ok(0), |row| row.int(0))?;
-        let count = count + letters_waiting(&mut c)?;
-        Ok((count, next_due(&mut c)?.map(time).transpose()?))
+        Ok(count + letters_waiting(&mut c)?)
     }
 }
 
-/// When the next letter, or delivery of an open edition, is due. EXISTS, where IN would do: SQLite then goes along the index on `due`, and the
-/// first one found will do.
+/// When the next letter, or delivery of an open edition, is due: in each lane the first along the index on `due`. The lanes are found
+/// by leaps, since in each of them there may be a million.
 fn next_due(c: &mut Connection) -> Result<Option<i64>, Error> {
-    let sql = "SELECT d.due FROM deliveries d WHERE d.state IN ('queued', 'uncertain') \
-         AND (d.edition IS NULL OR EXISTS (SELECT 1 FROM editions e WHERE e.id = d.edition AND e.state = 'open')) ORDER BY d.due, d.id LIMIT 1";
-    c.query_one(sql, &[])?.map(|row| row.int(0)).transpose()
+    let sql = "WITH RECURSIVE lanes (lane) AS ( \
+           SELECT MIN(lane) FROM deliveries WHERE state IN ('queued', 'uncertain') \
+           UNION ALL SELECT (SELECT MIN(d.lane) FROM deliveries d WHERE d.lane > lanes.lane AND d.state IN ('queued', 'uncertain')) \
+           FROM lanes WHERE lanes.lane IS NOT NULL) \
+         SELECT MIN((SELECT d.due FROM deliveries d WHERE d.lane = lanes.lane AND d.state IN ('queued', 'uncertain') \
+           AND (d.edition IS NULL OR EXISTS (SELECT 1 FROM editions e WHERE e.id = d.edition AND e.state = 'open')) \
+           ORDER BY d.due, d.id LIMIT 1)) FROM lanes WHERE lane IS NOT NULL";
+    Ok(c.query_one(sql, &[])?.map(|row| row.maybe_int(0)).transpose()?.flatten())
 }
 
 /// Workers that still have a row to their name but no life.
@@ -267,22 +276,37 @@ fn edition(c: &mut Connection, row: &Row, dead: &[String]) -> Result<Edition, Er
         digest: row.text(1)?,
         approval: waits && row.maybe_int(4)?.is_none(),
         awaits: if waits { awaited::lacks(c, &id)? } else { Vec::new() },
+        counts: count(c, &id, &state, dead)?,
         state,
         subject: row.text(3)?,
         posts: posts.iter().map(|post| post.text(0)).collect::<Result<_, _>>()?,
-        counts: count(c, &id, dead)?,
         id,
     })
 }
 
-fn count(c: &mut Connection, edition: &str, dead: &[String]) -> Result<Counts, Error> {
+fn count(c: &mut Connection, edition: &str, state: &str, dead: &[String]) -> Result<Counts, Error> {
     let mut counts = Counts::default();
+    if state == "done" {
+        let noted = c.query("SELECT state, count FROM past WHERE edition = $1", &[edition.into()])?;
+        for row in &noted {
+            match row.text(0)?.as_str() {
+                "accepted" => counts.accepted = row.int(1)?,
+                "refused" => counts.refused = row.int(1)?,
+                "held" => counts.held = row.int(1)?,
+                _ => counts.cancelled += row.int(1)?,
+            }
+        }
+        // One that was done before that was noted is counted.
+        if !noted.is_empty() {
+            return Ok(counts);
+        }
+    }
     // One statement, so that no delivery is counted twice while a run is under way. What is settled is counted from the index
     // alone: an edition of a million is looked at every second.
     let sql = "SELECT state, 0, CAST(NULL AS TEXT), COUNT(*) FROM deliveries \
            WHERE edition = $1 AND state IN ('accepted', 'refused', 'uncertain', 'held', 'cancelled') GROUP BY state \
-         UNION ALL SELECT 'queued', CASE WHEN attempts > 0 THEN 1 ELSE 0 END, CAST(NULL AS TEXT), COUNT(*) FROM deliveries \
-           WHERE edition = $1 AND state = 'queued' GROUP BY 2 \
+         UNION ALL SELECT 'queued', 0, CAST(NULL AS TEXT), COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'queued' \
+         UNION ALL SELECT 'queued', 1, CAST(NULL AS TEXT), COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'queued' AND attempts > 0 \
          UNION ALL SELECT 'sending', 0, worker, COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'sending' GROUP BY worker";
     c.each(sql, &[edition.into()], |row| {
         let tried = row.int(1)? > 0;
@@ -300,6 +324,8 @@ fn count(c: &mut Connection, edition: &str, dead: &[String]) -> Result<Counts, E
         *place += row.int(3)?;
         Ok(())
     })?;
+    // They were counted with those that were never tried, along the index on edition and state.
+    counts.queued -= counts.deferred;
     Ok(counts)
 }
 

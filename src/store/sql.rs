@@ -3,6 +3,8 @@
 //! Statements use TEXT and BIGINT only, and `$1…$n`. What differs is here: `{skip}` (PostgreSQL's `FOR UPDATE SKIP
 //! LOCKED`; SQLite has one writer and needs none), how a write begins, and how errors read.
 
+mod errors;
+
 use super::Error;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::collections::HashMap;
@@ -136,6 +138,20 @@ impl Connection {
 
     fn journal(&mut self, pragma: &str) -> Result<String, Error> {
         self.query_one(pragma, &[])?.map_or(Ok(String::new()), |row| row.text(0))
+    }
+
+    /// Becomes what another SQLite database is at this moment: in one transaction, while others go on working with that one.
+    pub fn copy_all_of(&mut self, other: &Connection) -> Result<(), Error> {
+        let (Driver::Sqlite(to, _), Driver::Sqlite(from, _)) = (&mut self.driver, &other.driver) else {
+            return Err(Error::Unavailable("only a SQLite store is copied as a file".to_owned()));
+        };
+        let copy = rusqlite::backup::Backup::new(from, to).map_err(Error::from);
+        // All pages at once: in pieces, each commit of another process would begin it anew.
+        let done = copy.and_then(|copy| copy.step(-1).map_err(Error::from));
+        match self.named(done)? {
+            rusqlite::backup::StepResult::Done => Ok(()),
+            _ => self.named(Err(Error::Unavailable("another process keeps it locked".to_owned()))),
+        }
     }
 
     /// Room for a transaction that writes all over the tables: with the little that is enough for all others, SQLite would write and
@@ -446,51 +462,5 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 impl From<chrono::DateTime<chrono::Utc>> for Value {
     fn from(time: chrono::DateTime<chrono::Utc>) -> Self {
         Value::Int(time.timestamp_millis())
-    }
-}
-
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
-        let text = error.to_string();
-        match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => Error::Corrupt("the file is not a SQLite database".to_owned()),
-            Some(ErrorCode::DatabaseCorrupt) => Error::Corrupt(text),
-            Some(ErrorCode::ConstraintViolation) => Error::Conflict(text),
-            Some(ErrorCode::DiskFull) => Error::Unavailable(
-                "the disk is full\n  help: make room, then run again; what was recorded so far is kept".to_owned(),
-            ),
-            Some(ErrorCode::ReadOnly) => Error::Unavailable(
-                "it is for reading only\n  help: this user must be allowed to write to the file and to its folder, and the file system must be mounted for writing".to_owned(),
-            ),
-            Some(ErrorCode::SystemIoFailure) => Error::Unavailable(format!(
-                "the disk is full or does not work ({text})\n  help: make room or mend it, then run again; what was recorded so far is kept"
-            )),
-            Some(ErrorCode::CannotOpen) => Error::Unavailable(
-                "it cannot be opened\n  help: its folder must be there, nothing else may stand in its place, and this user must be allowed to write to both".to_owned(),
-            ),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                Error::Unavailable("another process has kept it locked for a minute".to_owned())
-            }
-            _ => Error::Unavailable(text),
-        }
-    }
-}
-
-impl From<postgres::Error> for Error {
-    fn from(error: postgres::Error) -> Self {
-        // The server's own words; the driver's Display says only "db error".
-        let text = error.as_db_error().map_or_else(|| with_cause(&error), |db| db.message().to_owned());
-        match error.code() {
-            Some(code) if *code == postgres::error::SqlState::UNIQUE_VIOLATION => Error::Conflict(text),
-            _ => Error::Unavailable(text),
-        }
-    }
-}
-
-fn with_cause(error: &postgres::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }

@@ -1,5 +1,6 @@
 //! The whole story of one address, for `why`.
 
+use super::retention::compacted_since;
 use super::subscribers::{Subscriber, hash_of};
 use super::{Error, Store, time};
 use crate::address::EmailAddress;
@@ -13,7 +14,7 @@ pub struct Event {
     /// When.
     pub at: DateTime<Utc>,
     /// subscribed, asked, confirmed, unsubscribed, paused, suppressed, queued, or an attempt's outcome: sending, accepted, deferred, refused, expired, unknown;
-    /// held and cancelled where a delivery stands so; bounce and complaint for what came back.
+    /// held and cancelled where a delivery stands so; bounce and complaint for what came back; compacted where older deliveries are counts.
     pub kind: String,
     /// Which edition, or which letter (`confirm/2`).
     pub edition: Option<String>,
@@ -129,6 +130,11 @@ impl Store {
             });
             Ok(())
         })?;
+        let first = events.iter().map(|event| event.at).min();
+        if let Some((edition, at)) = first.map(|first| compacted_since(&mut c, first)).transpose()?.flatten() {
+            let text = "up to this edition deliveries are kept as counts alone ([store] keep)".to_owned();
+            events.push(Event { at, kind: "compacted".to_owned(), edition: Some(edition), text, ..Event::default() });
+        }
         // Within one millisecond: first they subscribe, then they are mailed, then that has its consequences.
         let rank = |kind: &str| match kind {
             "subscribed" | "asked" => 0,

@@ -37,7 +37,7 @@ pub(super) async fn health(State(web): State<Shared>) -> Response {
     // Where somebody asks already, what is known will do.
     if web.pulse.threads.is_free() {
         let asking = Arc::clone(&web);
-        let asked = web.pulse.threads.run(move || asking.desk.store.waiting().is_ok());
+        let asked = web.pulse.threads.run(move || asking.desk.store.next_due().is_ok());
         let well = timeout(PATIENCE, asked).await.ok().flatten();
         web.pulse.well.store(well.unwrap_or(false), Ordering::Relaxed);
     }

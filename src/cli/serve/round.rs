@@ -68,6 +68,7 @@ impl<'a> Watch<'a> {
                 decisions.iter().filter_map(|decision| decision.next).min()
             }
         };
+        cycle.compact()?;
         problems.extend(cycle.blog.problems.iter().cloned());
         self.tell(problems);
         came_in.map(|_| next)

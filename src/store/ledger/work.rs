@@ -2,6 +2,7 @@
 
 use super::super::bounces::count_refusal;
 use super::super::letters::LETTER_MAY_GO;
+use super::super::retention::note_past;
 use super::super::subscribers::suppress_bounced;
 use super::super::{WITHDRAW, lock, time};
 use super::{Begun, Connection, Error, Recovered, Settled};
@@ -152,6 +153,10 @@ pub(super) fn undo(c: &mut Connection, deliveries: &[String], now: DateTime<Utc>
         // Another process may have called an edition done meanwhile.
         let sql = "UPDATE editions SET state = 'open' WHERE state = 'done' AND id IN \
              (SELECT d.edition FROM deliveries d WHERE d.hash = $1 AND d.state IN ('queued', 'uncertain'))";
+        c.execute(sql, &[hash.as_str().into()])?;
+        // What was noted of those that stay done is not right any more.
+        let sql = "DELETE FROM past WHERE edition IN (SELECT d.edition FROM deliveries d WHERE d.hash = $1) \
+             AND edition IN (SELECT e.id FROM editions e WHERE e.compacted IS NULL)";
         c.execute(sql, &[hash.into()])?;
     }
     Ok(())
@@ -210,8 +215,14 @@ pub(super) fn hold_rested(c: &mut Connection, before: DateTime<Utc>) -> Result<V
     c.query(sql, &[before.into()])?.iter().map(|row| row.text(0)).collect()
 }
 
+/// Calls what has nothing left to be sent done, and notes how its deliveries ended: nobody has to count a million again.
 pub(super) fn finish_editions(c: &mut Connection) -> Result<(), Error> {
     let sql = "UPDATE editions SET state = 'done' WHERE state = 'open' AND NOT EXISTS \
-         (SELECT 1 FROM deliveries d WHERE d.edition = editions.id AND d.state IN ('queued', 'sending', 'uncertain'))";
-    c.execute(sql, &[]).map(drop)
+         (SELECT 1 FROM deliveries d WHERE d.edition = editions.id AND d.state IN ('queued', 'sending', 'uncertain')) RETURNING id";
+    for row in c.query(sql, &[])? {
+        let edition = row.text(0)?;
+        c.execute("DELETE FROM past WHERE edition = $1", &[edition.as_str().into()])?;
+        note_past(c, &edition)?;
+    }
+    Ok(())
 }
