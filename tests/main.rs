@@ -43,6 +43,7 @@ mod power;
 mod preview;
 mod races;
 mod readme;
+mod reference;
 mod refusals_to_start;
 mod retention;
 mod smtp;

@@ -5,21 +5,37 @@ use postrider::cli::Arguments;
 use postrider::config::Config;
 use std::path::Path;
 
-const TEXTS: [(&str, &str); 15] = [
+const TEXTS: [(&str, &str); 31] = [
     ("README.md", include_str!("../README.md")),
     ("docs/backup.md", include_str!("../docs/backup.md")),
     ("docs/bounces.md", include_str!("../docs/bounces.md")),
     ("docs/by-mail.md", include_str!("../docs/by-mail.md")),
     ("docs/checking.md", include_str!("../docs/checking.md")),
+    ("docs/comparison.md", include_str!("../docs/comparison.md")),
     ("docs/delivery.md", include_str!("../docs/delivery.md")),
     ("docs/dkim.md", include_str!("../docs/dkim.md")),
+    ("docs/explanation/deliverability.md", include_str!("../docs/explanation/deliverability.md")),
+    ("docs/explanation/once.md", include_str!("../docs/explanation/once.md")),
+    ("docs/explanation/privacy.md", include_str!("../docs/explanation/privacy.md")),
     ("docs/feeds.md", include_str!("../docs/feeds.md")),
+    ("docs/how-to/generators.md", include_str!("../docs/how-to/generators.md")),
+    ("docs/how-to/migration.md", include_str!("../docs/how-to/migration.md")),
+    ("docs/how-to/providers.md", include_str!("../docs/how-to/providers.md")),
+    ("docs/how-to/scheduling.md", include_str!("../docs/how-to/scheduling.md")),
+    ("docs/introduction.md", include_str!("../docs/introduction.md")),
+    ("docs/judges.md", include_str!("../docs/judges.md")),
     ("docs/mails.md", include_str!("../docs/mails.md")),
     ("docs/moving.md", include_str!("../docs/moving.md")),
     ("docs/packages.md", include_str!("../docs/packages.md")),
     ("docs/posts.md", include_str!("../docs/posts.md")),
+    ("docs/reference/commands.md", include_str!("../docs/reference/commands.md")),
+    ("docs/reference/config.md", include_str!("../docs/reference/config.md")),
+    ("docs/reference/exit-codes.md", include_str!("../docs/reference/exit-codes.md")),
+    ("docs/reference/metrics.md", include_str!("../docs/reference/metrics.md")),
+    ("docs/reference/templates.md", include_str!("../docs/reference/templates.md")),
     ("docs/serving.md", include_str!("../docs/serving.md")),
     ("docs/subscribe.md", include_str!("../docs/subscribe.md")),
+    ("docs/torture.md", include_str!("../docs/torture.md")),
     ("config.toml", include_str!("../config.toml")),
 ];
 
@@ -58,6 +74,28 @@ fn the_example_configuration_is_one() {
         config.digests.iter().all(|digest| digest.max_age.is_none() && digest.since.is_some()),
         "it runs on any day"
     );
+}
+
+#[test]
+fn every_piece_of_configuration_is_understood() {
+    let mut tried = 0;
+    for (name, text) in TEXTS {
+        // What begins with a table is ours; other pieces are of a generator's own configuration.
+        let pieces = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+        for piece in pieces.filter(|piece| piece.starts_with('[')) {
+            let mail = if piece.contains("[mail]\n") { "" } else { "[mail]\nfrom = \"news@example.org\"\n" };
+            // Where only the bounces' mailbox matters, From is left out.
+            let piece = match piece.contains("from = ") {
+                true => piece.to_owned(),
+                false => piece.replace("[mail]\n", "[mail]\nfrom = \"news@example.org\"\n"),
+            };
+            if let Err(error) = Config::parse(&format!("{mail}{piece}\n"), Path::new(name), |_| None) {
+                panic!("{error}\n{piece}");
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried >= 12, "only {tried} were found");
 }
 
 #[test]

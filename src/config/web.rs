@@ -24,7 +24,7 @@ pub struct Web {
     pub requests: Rate,
     /// Who may read `/metrics`.
     pub metrics_from: Vec<Network>,
-    /// `[web.hooks]`
+    /// `[web.hooks]`: which mail providers are heard.
     pub hooks: Hooks,
 }
 

@@ -12,7 +12,7 @@ use url::Url;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Podcast {
-    /// The most fitting first.
+    /// Apple's categories, such as `Science: Nature`, the most fitting first.
     pub categories: Vec<Category>,
     /// Its cover: a square JPEG or PNG of 1400 to 3000 pixels a side.
     pub image: Url,
@@ -23,7 +23,7 @@ pub struct Podcast {
     pub author: Option<String>,
     /// Where a directory writes to, to see that it is yours. Public.
     pub email: Option<String>,
-    /// In which order it is to be heard.
+    /// In which order it is to be heard: `episodic` (the newest first, or any) or `serial` (from the first on).
     #[serde(default, rename = "type")]
     pub order: Order,
 }

@@ -109,15 +109,15 @@ pub struct Settings {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dark {
-    /// As in [`Settings`].
+    /// Around the posts.
     pub background: Option<Colour>,
-    /// As in [`Settings`].
+    /// Behind the posts.
     pub paper: Option<Colour>,
-    /// As in [`Settings`].
+    /// Of the text.
     pub text: Option<Colour>,
-    /// As in [`Settings`].
+    /// Of dates and small print.
     pub muted: Option<Colour>,
-    /// As in [`Settings`]; else the accent, as light as it must be.
+    /// Of links, and of the line above the first post; else the light accent, as light as it must be.
     pub accent: Option<Colour>,
 }
 
