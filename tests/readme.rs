@@ -5,7 +5,7 @@ use postrider::cli::Arguments;
 use postrider::config::Config;
 use std::path::Path;
 
-const TEXTS: [(&str, &str); 13] = [
+const TEXTS: [(&str, &str); 14] = [
     ("README.md", include_str!("../README.md")),
     ("docs/bounces.md", include_str!("../docs/bounces.md")),
     ("docs/by-mail.md", include_str!("../docs/by-mail.md")),
@@ -18,6 +18,7 @@ const TEXTS: [(&str, &str); 13] = [
     ("docs/packages.md", include_str!("../docs/packages.md")),
     ("docs/posts.md", include_str!("../docs/posts.md")),
     ("docs/subscribe.md", include_str!("../docs/subscribe.md")),
+    ("docs/tutorial.md", include_str!("../docs/tutorial.md")),
     ("config.toml", include_str!("../config.toml")),
 ];
 
