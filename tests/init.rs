@@ -95,7 +95,10 @@ fn what_nobody_said_is_asked_for_by_its_flag_and_nothing_is_left_behind() {
         assert_ne!(output.status.code(), Some(0));
         said(&output)
     };
-    assert!(init(&[]).contains("where the site is served\n  help: postrider init --url "));
+    assert!(init(&[]).contains(
+        "where the site is served, nor what it is called\n  help: postrider init --url https://example.org/ --title "
+    ));
+    assert!(init(&["--title", "Field Notes"]).contains("where the site is served\n  help: postrider init --url "));
     assert!(
         init(&["--url", "https://example.org/"]).contains("what the site is called\n  help: postrider init --title ")
     );
@@ -113,6 +116,23 @@ fn what_nobody_said_is_asked_for_by_its_flag_and_nothing_is_left_behind() {
         assert!(heard.contains(sentence), "{flag} {wrong}: {heard}");
     }
     assert!(!folder.path().join("postrider.toml").exists() && !folder.path().join(".postrider").exists());
+}
+
+#[test]
+fn what_a_new_site_is_called_before_its_author_has_a_name_for_it_is_not_taken() {
+    for (file, text) in [
+        ("_config.yml", "title: Your awesome title\nurl: \"\"\n"),
+        ("config.toml", "baseURL = 'http://example.org/'\nlanguageCode = 'en-us'\ntitle = 'My New Hugo Site'\n"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(file), text).unwrap();
+        fs::create_dir(folder.path().join("content")).unwrap();
+        let heard = said(&postrider(folder.path(), &["init"]));
+        assert!(heard.contains("where the site is served, nor what it is called"), "{file}: {heard}");
+        let told = ["init", "--url", "https://example.org/", "--title", "Field Notes"];
+        let output = postrider(folder.path(), &told);
+        assert!(output.status.success(), "{file}: {}", said(&output));
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use postrider::cli::Arguments;
 use postrider::config::Config;
 use std::path::Path;
 
-const TEXTS: [(&str, &str); 31] = [
+const TEXTS: [(&str, &str); 32] = [
     ("README.md", include_str!("../README.md")),
     ("docs/backup.md", include_str!("../docs/backup.md")),
     ("docs/bounces.md", include_str!("../docs/bounces.md")),
@@ -36,6 +36,7 @@ const TEXTS: [(&str, &str); 31] = [
     ("docs/serving.md", include_str!("../docs/serving.md")),
     ("docs/subscribe.md", include_str!("../docs/subscribe.md")),
     ("docs/torture.md", include_str!("../docs/torture.md")),
+    ("docs/tutorial.md", include_str!("../docs/tutorial.md")),
     ("config.toml", include_str!("../config.toml")),
 ];
 

@@ -8,6 +8,8 @@ use std::path::Path;
 /// Folders below a site's sources that people keep posts in, beside pages that are none.
 const FOLDERS: [&str; 10] =
     ["posts", "post", "blog", "articles", "writing", "news", "content/posts", "content/blog", "src/posts", "src/blog"];
+/// What a new site is called, by `jekyll new` and `hugo new site`, until its author has a name for it.
+const NAMELESS: [&str; 2] = ["Your awesome title", "My New Hugo Site"];
 /// So deep a folder is searched for a post.
 const DEPTH: usize = 4;
 
@@ -44,6 +46,15 @@ pub fn habits(generator: &Generator, root: &Path) -> Habits {
         feed: found.unwrap_or(&feeds[0]),
         built_feed: found.map(|feed| format!("{built}/{feed}")),
         built,
+    }
+}
+
+/// Takes back what a new site says before its author has said anything: its title, and Hugo's address, which is nobody's. Else they
+/// would stand in mails, and in ids for good.
+pub fn forget_placeholders(generator: &mut Generator) {
+    let nameless = generator.title.take_if(|title| NAMELESS.contains(&title.trim())).is_some();
+    if nameless && matches!(generator.rules, Rules::Hugo(_)) {
+        generator.url.take_if(|url| url.host_str() == Some("example.org"));
     }
 }
 

@@ -15,7 +15,7 @@ mod trace;
 mod walk;
 
 pub use beside::{introduction, introduction_file, open_list, overrides};
-pub use habits::{Habits, habits};
+pub use habits::{Habits, forget_placeholders, habits};
 pub use trace::trace;
 
 use crate::feed::Kind;

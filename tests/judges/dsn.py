@@ -3,12 +3,12 @@
 bounce comes back to the tagged address, into a real Dovecot, and `postrider inbox imaps://…` reads it there. So are a forged bounce, an
 unsubscribe mail, and a mail that is none of these. Then somebody subscribes, confirms and leaves by mail alone. Needs root, Debian's postfix, dovecot-imapd and dovecot-lmtpd, openssl. Exit 1 if
 anything is wrong."""
-import email, os, pathlib, pwd, re, signal, smtplib, subprocess, sys
+import email, pathlib, re, smtplib, sys
 import common, mta
 
 READERS = ["reader%d@reader.example" % n for n in range(5)]
 NEW = "new@reader.example"
-NOBODY, BOUNCES, PASSWORD = "nobody@reader.example", "bounces@news.example.org", "pass-of-tests"
+NOBODY, BOUNCES = "nobody@reader.example", "bounces@news.example.org"
 # The relay takes everything for the readers' host, and bounces for Dovecot.
 RELAY = """virtual_mailbox_domains = news.example.org
 virtual_transport = lmtp:inet:127.0.0.1:{lmtp}
@@ -19,89 +19,6 @@ relay_recipient_maps =
 smtpd_recipient_restrictions = permit_mynetworks, reject
 smtpd_reject_unlisted_recipient = no
 """
-CLIENTS = "smtp unix - - n - - smtp\nrelay unix - - n - - smtp\nlmtp unix - - n - - lmtp\n"
-DOVECOT = """protocols = imap lmtp
-base_dir = {root}/run
-state_dir = {root}/run
-log_path = {root}/log
-listen = 127.0.0.1
-ssl = required
-ssl_cert = <{root}/cert.pem
-ssl_key = <{root}/key.pem
-mail_location = maildir:{root}/mail/%n
-mail_uid = nobody
-mail_gid = nogroup
-first_valid_uid = 1
-first_valid_gid = 1
-recipient_delimiter = +
-postmaster_address = postmaster@news.example.org
-passdb {{
-  driver = static
-  args = password={password}
-}}
-userdb {{
-  driver = static
-  args = uid=nobody gid=nogroup home={root}/mail/%n allow_all_users=yes
-}}
-service imap-login {{
-  inet_listener imap {{
-    port = 0
-  }}
-  inet_listener imaps {{
-    port = {imaps}
-    ssl = yes
-  }}
-}}
-service lmtp {{
-  inet_listener lmtp {{
-    port = {lmtp}
-  }}
-}}
-service anvil {{
-  chroot =
-}}
-service imap-login {{
-  chroot =
-}}
-"""
-
-
-class Dovecot:
-    """A Dovecot with one mailbox, over LMTP in and IMAPS out."""
-
-    def __init__(self, root):
-        self.root, self.imaps, self.lmtp = root, common.free_port(), common.free_port()
-        root.mkdir()
-        (root / "mail").mkdir()
-        user = pwd.getpwnam("nobody")
-        os.chown(root / "mail", user.pw_uid, user.pw_gid)
-        common.quietly("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", root / "key.pem", "-out", root / "cert.pem",
-                       "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-        (root / "conf").write_text(DOVECOT.format(root=root, imaps=self.imaps, lmtp=self.lmtp, password=PASSWORD))
-
-    def __enter__(self):
-        self.said = open(self.root / "said", "ab+")
-        self.process = subprocess.Popen(["dovecot", "-F", "-c", self.root / "conf"], stdin=subprocess.DEVNULL, stdout=self.said,
-                                        stderr=self.said)
-        try:
-            for port in (self.imaps, self.lmtp):
-                common.wait_for(lambda: self.process.poll() is not None or common.listens(port), "dovecot listens on %d" % port)
-        except BaseException:
-            self.__exit__()
-            raise
-        if self.process.poll() is not None:
-            sys.exit("dovecot does not start: %s" % (self.root / "said").read_text())
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
-        self.said.close()
-
-    def mails(self, folder=""):
-        """The mails in the mailbox or a folder of it."""
-        place = self.root / "mail/bounces" / folder
-        return [path.read_bytes() for part in ("new", "cur") if (place / part).is_dir() for path in sorted((place / part).iterdir())]
 
 
 def rows(answer):
@@ -113,18 +30,12 @@ def main():
     with common.folder() as root:
         common.make_keys(root / "keys")
         far = mta.Postfix(root / "far", READERS + [NEW], [[]], "")
-        dovecot = Dovecot(root / "dovecot")
-        relay = mta.Postfix(root / "relay", [BOUNCES], [[]], RELAY.format(lmtp=dovecot.lmtp, far=far.ports[0]))
-        # Each setting once: of one that is there twice every process warns in the log, the log's own writer too, until it waits for itself.
-        settings = root / "relay/etc/main.cf"
-        once = {line.split(" = ")[0].removesuffix(" ="): line for line in settings.read_text().splitlines()}
-        settings.write_text("\n".join(once.values()) + "\n")
-        master = root / "relay/etc/master.cf"
-        master.write_text(master.read_text() + CLIENTS)
+        dovecot = mta.Dovecot(root / "dovecot")
+        relay = mta.Postfix(root / "relay", [BOUNCES], [[]], RELAY.format(lmtp=dovecot.lmtp, far=far.ports[0]), mta.CLIENTS)
         readers = [(address, "Reader %d" % n) for n, address in enumerate(READERS + [NOBODY])]
         site = common.Site(root / "site", sys.argv[1], pathlib.Path(sys.argv[2]).resolve() / "posts", root / "keys", readers)
         source = "imaps://%s@localhost:%d/INBOX?ca=%s/cert.pem" % (BOUNCES.replace("@", "%40"), dovecot.imaps, dovecot.root)
-        inbox = '[inbox]\nsource = "%s"\npassword = "%s"\n' % (source, PASSWORD)
+        inbox = '[inbox]\nsource = "%s"\npassword = "%s"\n' % (source, mta.MAILBOX_PASSWORD)
         site.configure("smtp://127.0.0.1:%d" % relay.ports[0], delivery=inbox)
 
         def statuses():
@@ -137,8 +48,8 @@ def main():
         with far, dovecot, relay:
             first = site.run()
             checks.expect(first == {"recipients": 6, "accepted": 6}, "the relay takes all: %s" % first)
-            common.wait_for(lambda: dovecot.mails(), "the bounce comes back", 60)
-            report = email.message_from_bytes(dovecot.mails()[0])
+            common.wait_for(lambda: dovecot.mails("bounces"), "the bounce comes back", 60)
+            report = email.message_from_bytes(dovecot.mails("bounces")[0])
             checks.expect(report.get_content_type() == "multipart/report", "no report: %s" % report.get_content_type())
             tagged = re.search(r"bounces\+[a-z0-9.]+-[a-z0-9]+@news\.example\.org", report["To"] or "")
             checks.expect(tagged, "no tag in To: %s" % report["To"])
@@ -146,7 +57,7 @@ def main():
             checks.expect(all(len(found) == 1 for found in mails.values()), "the others have their mail")
 
             # A bounce that somebody made up, of a reader who is well; and a mail from nobody in particular.
-            forged = dovecot.mails()[0].replace(NOBODY.encode(), READERS[0].encode())
+            forged = dovecot.mails("bounces")[0].replace(NOBODY.encode(), READERS[0].encode())
             forged = re.sub(rb"bounces\+[a-z0-9.]+-[a-z0-9]+@", b"bounces+reader0.1-aaaaaaaaaaaaaaaa@", forged)
             send("", BOUNCES, re.sub(rb"\r?\n", b"\r\n", forged))
             send("eve@elsewhere.example", BOUNCES, b"From: eve@elsewhere.example\r\nTo: bounces@news.example.org\r\nSubject: Hello\r\n\r\nA question.\r\n")
@@ -154,7 +65,7 @@ def main():
             links = email.message_from_bytes(mails[READERS[1]][0])["List-Unsubscribe"]
             leave = re.search(r"mailto:([^?>]+)", re.sub(r"\s+", "", links)).group(1).replace("%2B", "+")
             send(READERS[1], leave, ("From: %s\r\nTo: %s\r\nSubject: unsubscribe\r\n\r\n" % (READERS[1], leave)).encode())
-            common.wait_for(lambda: len(dovecot.mails()) == 4, "four mails in the mailbox", 60)
+            common.wait_for(lambda: len(dovecot.mails("bounces")) == 4, "four mails in the mailbox", 60)
 
             expected = sorted([
                 ("bounce", NOBODY, "5.1.1", "hard", "suppressed"),
@@ -164,15 +75,15 @@ def main():
             ], key=str)
             dry = rows(site.ask("inbox", "--dry-run"))
             checks.expect(dry == expected, "the rehearsal: %s" % dry)
-            checks.expect(len(dovecot.mails()) == 4 and set(statuses().values()) == {"active"}, "a rehearsal changed something")
+            checks.expect(len(dovecot.mails("bounces")) == 4 and set(statuses().values()) == {"active"}, "a rehearsal changed something")
             done = rows(site.ask("inbox"))
             checks.expect(done == expected, "inbox: %s" % done)
             now = statuses()
             wanted = {address: "active" for address in READERS}
             wanted.update({NOBODY: "suppressed (bounce)", READERS[1]: "unsubscribed"})
             checks.expect(now == wanted, "statuses: %s" % now)
-            checks.expect(not dovecot.mails(), "the mailbox is not empty")
-            counts = len(dovecot.mails(".Postrider.Done")), len(dovecot.mails(".Postrider.Unread"))
+            checks.expect(not dovecot.mails("bounces"), "the mailbox is not empty")
+            counts = len(dovecot.mails("bounces", ".Postrider.Done")), len(dovecot.mails("bounces", ".Postrider.Unread"))
             checks.expect(counts == (3, 1), "moved: %s" % (counts,))
             checks.expect(site.ask("inbox") == {"messages": []}, "a second time")
             checks.expect(site.ask("status").get("unread") == 1, "status counts what was not understood")
@@ -184,9 +95,9 @@ def main():
             config.write_text(re.sub(r"public_url = .*", "", config.read_text()))
 
             def writes(to, subject, more=""):
-                before = len(dovecot.mails())
+                before = len(dovecot.mails("bounces"))
                 send(NEW, to, ("From: %s\r\nTo: %s\r\n%sSubject: %s\r\n\r\n" % (NEW, to, more, subject)).encode())
-                common.wait_for(lambda: len(dovecot.mails()) == before + 1, "%s comes" % subject, 60)
+                common.wait_for(lambda: len(dovecot.mails("bounces")) == before + 1, "%s comes" % subject, 60)
 
             def answered(count):
                 site.ask("run")

@@ -3,58 +3,27 @@
 STARTTLS and implicit TLS with a certificate of a CA of our own, and a login checked by Cyrus SASL, by PLAIN and by LOGIN. What is
 wrong with the account (password, user, certificate, port) must stop a run with a sentence, and cost no reader the edition. The
 mailboxes are read. Needs root, Debian's postfix, sasl2-bin, libsasl2-modules, openssl, dkimpy, pynacl. Exit 1 if anything is wrong."""
-import os, pathlib, pwd, re, subprocess, sys
+import pathlib, re, sys
 import common, mailboxes, mta
 
 READERS = ["reader%d@reader.example" % n for n in range(12)]
 USER, PASSWORD = "news@example.org", "s3cret %40:/ \u00fc"
 WAYS = [("smtp", "plain"), ("smtp", "login"), ("smtps", "plain"), ("smtps", "login")]
-SETTINGS = """smtpd_tls_cert_file = {root}/tls/server.pem
-smtpd_tls_key_file = {root}/tls/server.key
-smtpd_tls_received_header = yes
-smtpd_sasl_type = cyrus
-smtpd_sasl_path = smtpd
-cyrus_sasl_config_path = {root}/postfix/etc/sasl
-smtpd_sasl_authenticated_header = yes
-smtpd_relay_restrictions = permit_sasl_authenticated, reject
-"""
-
-
-def make_certificates(place):
-    """A CA, and a certificate of it for localhost alone."""
-    place.mkdir()
-    openssl = lambda *arguments: common.quietly("openssl", *arguments, cwd=place)
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Sample CA")
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
-    (place / "for").write_text("subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n")
-    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "for",
-            "-out", "server.pem")
-
-
-def make_account(place):
-    """Cyrus SASL's own database with the one user in it."""
-    place.mkdir()
-    (place / "smtpd.conf").write_text("pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: %s/db\nmech_list: PLAIN LOGIN\n" % place)
-    name, domain = USER.split("@")
-    done = subprocess.run(["saslpasswd2", "-p", "-c", "-f", place / "db", "-u", domain, name], input=PASSWORD.encode(), capture_output=True)
-    if done.returncode != 0:
-        sys.exit("saslpasswd2: %s" % done.stderr.decode())
-    os.chown(place / "db", pwd.getpwnam("postfix").pw_uid, -1)
 
 
 def main():
     checks = common.Checks()
     with common.folder() as root:
         records = common.make_keys(root / "keys")
-        make_certificates(root / "tls")
+        mta.make_certificates(root / "tls")
         posts = pathlib.Path(sys.argv[2]).resolve() / "posts"
         site = lambda name: common.Site(root / name, sys.argv[1], posts, root / "keys", [(address, "") for address in READERS])
         account = ["smtpd_sasl_auth_enable=yes", "smtpd_tls_auth_only=yes"]
         tls = {"smtp": "smtpd_tls_security_level=encrypt", "smtps": "smtpd_tls_wrappermode=yes"}
         ports = [[*account, tls[scheme], "smtpd_sasl_mechanism_filter=" + mechanism] for scheme, mechanism in WAYS]
-        postfix = mta.Postfix(root / "postfix", READERS, [*ports, []], SETTINGS.format(root=root))
+        postfix = mta.Postfix(root / "postfix", READERS, [*ports, []], mta.ACCOUNTS.format(tls=root / "tls", sasl=root / "postfix/etc/sasl"))
         # Debian's Postfix looks for it there, wherever else it is told to.
-        make_account(root / "postfix/etc/sasl")
+        mta.make_account(root / "postfix/etc/sasl", USER, PASSWORD)
         with postfix:
             user, ca, clear = USER.replace("@", "%40"), "ca=%s/tls/ca.pem" % root, postfix.ports[-1]
             for (scheme, mechanism), port in zip(WAYS, postfix.ports):

@@ -33,7 +33,8 @@ pub(super) fn run(global: &Global, options: &InitOptions) -> Result<Exit> {
     let path = free(global.config.as_deref())?;
     let root = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let everything = Settings { dir: vec![".".into()], ..Settings::default() };
-    let generator = site::generator(&everything, root)?;
+    let mut generator = site::generator(&everything, root)?;
+    site::forget_placeholders(&mut generator);
     let habits = site::habits(&generator, root);
     let mut facts = Facts { options: options.clone(), generator, habits };
     if std::io::stdin().is_terminal() && !options.yes {
@@ -110,12 +111,19 @@ fn free(named: Option<&Path>) -> Result<PathBuf> {
 /// What neither the site nor its author said.
 fn complete(facts: &Facts) -> Result<()> {
     let Facts { options, generator, .. } = facts;
-    let missing = |what: &str, flag: &str| anyhow!("nothing here says {what}\n  help: postrider init {flag}");
-    if options.url.is_none() && generator.url.is_none() {
-        return Err(missing("where the site is served", "--url https://example.org/"));
-    }
-    if options.title.is_none() && generator.title.as_deref().is_none_or(|title| title.trim().is_empty()) {
-        return Err(missing("what the site is called", "--title \"Field Notes\""));
+    let served = options.url.is_some() || generator.url.is_some();
+    let called = options.title.is_some() || generator.title.as_deref().is_some_and(|title| !title.trim().is_empty());
+    match (served, called) {
+        (true, true) => {}
+        (false, true) => {
+            bail!("nothing here says where the site is served\n  help: postrider init --url https://example.org/")
+        }
+        (true, false) => {
+            bail!("nothing here says what the site is called\n  help: postrider init --title \"Field Notes\"")
+        }
+        (false, false) => bail!(
+            "nothing here says where the site is served, nor what it is called\n  help: postrider init --url https://example.org/ --title \"Field Notes\""
+        ),
     }
     let mail = [
         ("--transport", options.transport.is_some()),
