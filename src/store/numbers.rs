@@ -153,7 +153,9 @@ impl Store {
         let mut named = list(&mut c, &format!("state = 'uncertain' AND {BY_EDITION}"), &[])?;
         named.extend(list(&mut c, "state = 'uncertain' AND edition IS NULL", &[])?);
         for worker in dead(&mut c, self.place().file())? {
-            named.extend(list(&mut c, "state = 'sending' AND worker = $1", &[worker.into()])?);
+            // A file that may or may not be there is written again: an outbox is never in doubt.
+            let which = "state = 'sending' AND worker = $1 AND (transport IS NULL OR transport NOT LIKE 'outbox%')";
+            named.extend(list(&mut c, which, &[worker.into()])?);
         }
         Ok(named)
     }
@@ -307,7 +309,8 @@ fn count(c: &mut Connection, edition: &str, state: &str, dead: &[String]) -> Res
            WHERE edition = $1 AND state IN ('accepted', 'refused', 'uncertain', 'held', 'cancelled') GROUP BY state \
          UNION ALL SELECT 'queued', 0, CAST(NULL AS TEXT), COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'queued' \
          UNION ALL SELECT 'queued', 1, CAST(NULL AS TEXT), COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'queued' AND attempts > 0 \
-         UNION ALL SELECT 'sending', 0, worker, COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'sending' GROUP BY worker";
+         UNION ALL SELECT 'sending', 0, CASE WHEN transport LIKE 'outbox%' THEN NULL ELSE worker END, COUNT(*) FROM deliveries \
+           WHERE edition = $1 AND state = 'sending' GROUP BY 3";
     c.each(sql, &[edition.into()], |row| {
         let tried = row.int(1)? > 0;
         let in_doubt = row.maybe_text(2)?.is_some_and(|worker| dead.contains(&worker));

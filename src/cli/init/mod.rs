@@ -9,6 +9,7 @@ use super::{Exit, adopt, run as verbs, say};
 use crate::config::{self, Config, SiteTable};
 use crate::delivery::route::Route;
 use crate::output;
+use crate::post::dialect::Dialect;
 use crate::post::settings::Settings;
 use crate::site::{self, Generator, Habits};
 use crate::store::{Mode, Place, Store};
@@ -165,6 +166,9 @@ fn next_steps(facts: &Facts, config: &Config, path: &Path) {
         steps.push(("preview".to_owned(), "the next mail and the feeds, in the browser"));
         steps.push(("subscribers add you@example.org".to_owned(), "a first reader"));
         steps.push((format!("send {} --to you@example.org", digest.name), "one test mail"));
+    }
+    if facts.generator.rules.dialect() == Dialect::Jekyll {
+        say::line("\nJekyll copies what lies in its folder: add postrider.toml to `exclude:` in _config.yml.");
     }
     steps.push(("check".to_owned(), "what would go wrong"));
     steps.push(("run".to_owned(), "now, and then from cron, every hour: docs/delivery.md"));
