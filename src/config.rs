@@ -1,5 +1,6 @@
 //! config.toml: gathers the settings of all nouns. Unknown keys are errors with their line and the nearest known key.
 
+pub mod hooks;
 pub mod web;
 
 pub use web::{Hooks, Web};
@@ -53,6 +54,8 @@ pub struct Config {
     /// `[web]`
     #[serde(default)]
     pub web: Web,
+    /// `[hooks]`
+    pub hooks: Option<hooks::Hooks>,
     /// `[store]`
     #[serde(default)]
     pub store: Store,
@@ -127,7 +130,7 @@ pub enum Error {
 const SHORTEST_KEEP: Span = Span::hours(90 * 24);
 
 /// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 2] = [("relay", "several relays"), ("hooks", "hooks")];
+const LATER: [(&str, &str); 2] = [("relay", "several relays"), ("remote", "a store in a git repository")];
 
 impl Config {
     /// Reads the text of a configuration file. `lookup` resolves `${NAME}`; a name that it does not know stays as it is until
@@ -354,7 +357,7 @@ mod tests {
     fn an_unknown_key_is_an_error_with_its_line_and_the_nearest() {
         let error = parse("[site]\ntitle = \"x\"\n[feeds]\nlimti = 3\n").unwrap_err().to_string();
         assert_eq!(error, "blog/config.toml:4: the key `limti` is not known\n  help: did you mean `limit`?");
-        let error = parse("[posts]\n[hooks]\n").unwrap_err().to_string();
+        let error = parse("[posts]\n[[relay]]\n").unwrap_err().to_string();
         assert!(error.contains("does not have that yet"), "{error}");
     }
 

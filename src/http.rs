@@ -141,6 +141,20 @@ pub fn look(url: &str, ask: Ask) -> Result<Seen, String> {
     Ok(Seen { status: status.as_u16(), moved, date, text })
 }
 
+/// Sends a JSON document, with fields of its own; a sentence where nobody takes it.
+pub fn post(url: &str, fields: &[(&str, String)], json: &str) -> Result<(), String> {
+    let agent: Agent = agent(PATIENCE, 0).max_redirects_will_error(false).http_status_as_error(false).build().into();
+    let mut request = agent.post(url).content_type("application/json");
+    for (name, value) in fields {
+        request = request.header(*name, value);
+    }
+    let status = request.send(json).map_err(|failure| in_words(&failure, PATIENCE))?.status();
+    match status.is_success() {
+        true => Ok(()),
+        false => Err(format!("the server answers {}", status.as_u16())),
+    }
+}
+
 /// Why a call came to nothing, in words for the author of a site.
 pub(crate) fn in_words(failure: &Failure, patience: Duration) -> String {
     match failure {

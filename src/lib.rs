@@ -30,7 +30,7 @@
 //! base   address clock random token
 //! nouns  html schedule reply post feed template subscriber edition delivery message bounce report config
 //! world  keys site output http dns hub store transport mailbox
-//! work   adopt check publish archive catalogue websub live freeze dispatch subscribe receive notify
+//! work   adopt check publish archive catalogue websub live freeze dispatch subscribe receive notify announce
 //! faces  preview web daemon cli
 //! ```
 //!
@@ -93,6 +93,7 @@ pub mod dispatch;
 pub mod freeze;
 pub mod live;
 pub mod notify;
+pub mod announce;
 pub mod publish;
 pub mod catalogue;
 pub mod websub;

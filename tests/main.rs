@@ -20,6 +20,7 @@ mod dkim;
 mod faults;
 mod feeds;
 mod freezing;
+mod hooks;
 mod identity;
 mod inbox;
 mod init;

@@ -26,7 +26,7 @@ const CONTEXTS: [&str; 4] = [
 ];
 
 /// Each table of the configuration: how it is begun, and the type that it is read into.
-const TABLES: [(&str, &str, &str); 21] = [
+const TABLES: [(&str, &str, &str); 22] = [
     ("[site]", "SiteTable", include_str!("../src/config.rs")),
     ("[site.author]", "Person", include_str!("../src/post/mod.rs")),
     ("[posts]", "Settings", include_str!("../src/post/settings.rs")),
@@ -46,6 +46,7 @@ const TABLES: [(&str, &str, &str); 21] = [
     ("[bounces]", "Settings", include_str!("../src/bounce/settings.rs")),
     ("[web]", "Web", include_str!("../src/config/web.rs")),
     ("[web.hooks]", "Hooks", include_str!("../src/config/web.rs")),
+    ("[hooks]", "Hooks", include_str!("../src/config/hooks.rs")),
     ("[store]", "Store", include_str!("../src/config.rs")),
     ("", "Config", include_str!("../src/config.rs")),
 ];

@@ -4,6 +4,7 @@
 use super::arguments::Global;
 use super::say;
 use super::setup::Setup;
+use crate::announce::Announcer;
 use crate::archive::Archive;
 use crate::catalogue;
 use crate::check::{self, Severity};
@@ -186,6 +187,12 @@ impl<'a> Cycle<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What tells a program of the author's of what happens.
+    pub(super) fn announcer(&self) -> Announcer<'_> {
+        let Setup { config, clock, random } = self.setup;
+        Announcer { hooks: config.hooks.as_ref(), store: &self.store, random, clock: *clock, began: self.now }
     }
 
     fn live(&self) -> Live<'_> {

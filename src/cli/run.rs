@@ -91,6 +91,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     let signer = setup.signer()?;
     let cycle = Cycle::open(global, setup, Mode::Create)?;
     let keyring = setup.keyring(&cycle.store)?;
+    cycle.announcer().listen()?;
     let came_in = inbox::before_run(setup, &cycle.store, &keyring);
     if let Ok(Some(summary)) = &came_in {
         say::remark(global, format!("inbox: {summary}"));
@@ -122,6 +123,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     let dispatched = progress::during(global, &progress, waiting, || dispatch.run())?;
     inbox::refusals(global, setup, &cycle.store)?;
     cycle.compact()?;
+    cycle.announcer().tell()?.into_iter().for_each(|remark| say::remark(global, remark));
     run.editions = Some(cycle.touched(&decisions, &before)?.iter().map(edition_report).collect());
     let told = Told { decisions: &decisions, dispatched: &dispatched, route: &route, store: &cycle.store };
     let done = finish(global, &cycle.site, run, Some(told))?;

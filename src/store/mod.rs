@@ -1,7 +1,7 @@
 //! The store: what Postrider remembers. One SQL text for a SQLite file and for PostgreSQL.
 //!
 //! * [`sql`] alone knows the drivers and what differs between them.
-//! * [`posts`], [`feeds`], [`pings`], [`subscribers`], [`editions`], [`pages`], [`awaited`], [`letters`], [`consents`], [`moves`], [`bounces`], [`erasure`], [`backup`], [`retention`] are the tables by subject; [`numbers`], [`figures`] and [`story`] read
+//! * [`posts`], [`feeds`], [`pings`], [`subscribers`], [`editions`], [`pages`], [`awaited`], [`letters`], [`consents`], [`moves`], [`bounces`], [`erasure`], [`backup`], [`retention`], [`announcements`] are the tables by subject; [`numbers`], [`figures`] and [`story`] read
 //!   them for people.
 //! * [`ledger`] is what delivery works on: claim, begin, settle, recover.
 //! * [`lock`] tells who is alive.
@@ -9,6 +9,7 @@
 //! The database decides races: by constraints, guarded updates and the number of rows that they changed. Time comes in as a
 //! parameter. An unreadable store is an error, never a first run (P6).
 
+pub mod announcements;
 pub mod answers;
 pub mod awaited;
 pub mod backup;
@@ -41,7 +42,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 /// The migrations, in order. Never changed once released; a new one is a new file.
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
@@ -55,6 +56,7 @@ const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0011.sql"),
     include_str!("migrations/0012.sql"),
     include_str!("migrations/0013.sql"),
+    include_str!("migrations/0014.sql"),
 ];
 
 /// What becomes of a delivery that waits when it is withdrawn. One that may have been taken already is not called cancelled.

@@ -1,5 +1,6 @@
 //! Subscribers and suppressions: who may be mailed.
 
+use super::announcements::announce_person;
 use super::rows::{Origin, put};
 use super::sql::{Connection, Row, Write};
 use super::{Error, Store, WITHDRAW, mint, time};
@@ -270,7 +271,11 @@ pub(super) fn event(
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let sql = "INSERT INTO events (id, subscriber, at, kind, text) VALUES ($1, $2, $3, $4, $5)";
-    c.execute(sql, &[random.id().into(), subscriber.into(), now.into(), kind.into(), text.into()]).map(drop)
+    c.execute(sql, &[random.id().into(), subscriber.into(), now.into(), kind.into(), text.into()])?;
+    match kind {
+        "confirmed" | "unsubscribed" | "bouncing" => announce_person(c, kind, subscriber, random, now),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn hash_of(c: &mut Connection, address: &EmailAddress, random: &Random) -> Result<String, Error> {

@@ -33,6 +33,7 @@ impl<'a> Watch<'a> {
     /// When the next slot comes.
     pub(super) fn round(&self) -> Result<Option<DateTime<Utc>>> {
         let cycle = Cycle::open(&self.global, self.setup, Mode::MustExist)?;
+        cycle.announcer().listen()?;
         let came_in = inbox::before_run(self.setup, &cycle.store, self.keyring);
         if let Ok(Some(summary)) = &came_in {
             tracing::info!("inbox: {summary}");
@@ -69,6 +70,7 @@ impl<'a> Watch<'a> {
             }
         };
         cycle.compact()?;
+        cycle.announcer().tell()?.iter().for_each(|remark| tracing::warn!("{remark}"));
         problems.extend(cycle.blog.problems.iter().cloned());
         self.tell(problems);
         came_in.map(|_| next)
