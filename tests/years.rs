@@ -134,12 +134,17 @@ fn clocks(zone: Tz, year: i32) -> Vec<(i64, i32)> {
 
 #[test]
 fn a_year_in_every_zone_decides_each_slot_once_however_often_it_runs() {
-    let most = number("POSTRIDER_ZONES").unwrap_or(4) as usize;
+    let most = number("POSTRIDER_ZONES").map(|most| most as usize);
     let random = seed("years");
-    let odd: Vec<Tz> = ODD.iter().map(|name| name.parse().expect("it is in the list")).collect();
-    let mut zones: Vec<(f64, Tz)> = TZ_VARIANTS.iter().map(|zone| (random.fraction(), *zone)).collect();
-    zones.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let zones = odd.iter().copied().chain(zones.into_iter().map(|(_, zone)| zone).take(most));
+    let shuffled = |zones: Vec<Tz>| {
+        let mut zones: Vec<(f64, Tz)> = zones.into_iter().map(|zone| (random.fraction(), zone)).collect();
+        zones.sort_by(|a, b| a.0.total_cmp(&b.0));
+        zones.into_iter().map(|(_, zone)| zone)
+    };
+    let odd = ODD.iter().map(|name| name.parse().expect("it is in the list")).collect();
+    // A sample, unless more is asked for.
+    let odd = shuffled(odd).take(if most.is_some() { ODD.len() } else { 3 });
+    let zones = odd.chain(shuffled(TZ_VARIANTS.to_vec()).take(most.unwrap_or(1)));
     let zones: BTreeSet<&str> = zones.map(|zone| zone.name()).collect();
     let known: Vec<Tz> = zones.iter().map(|name| name.parse().expect("a zone")).collect();
     let cases: HashMap<Vec<(i64, i32)>, Tz> = known.par_iter().map(|zone| (clocks(*zone, 2026), *zone)).collect();
