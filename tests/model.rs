@@ -177,7 +177,7 @@ impl<'a> World<'a> {
     fn new(base: &'a Base, history: &History) -> Self {
         let store = base.open();
         let mut look = base.connection();
-        for table in TABLES.iter().chain(&["slots", "editions", "digests"]) {
+        for table in TABLES.iter().chain(&["announced", "past", "slots", "editions", "digests"]) {
             look.execute(&format!("DELETE FROM {table}"), &[]).expect("it is emptied");
         }
         let random = Random::seeded(1);
