@@ -125,12 +125,16 @@ pub struct Seen {
     pub text: String,
 }
 
+/// What takes each answer as it comes, a redirect and an error too.
+fn as_it_comes() -> Agent {
+    agent(PATIENCE, 0).max_redirects_will_error(false).http_status_as_error(false).build().into()
+}
+
 /// The answer at `url`; a sentence where there is none.
 pub fn look(url: &str, ask: Ask) -> Result<Seen, String> {
-    let agent: Agent = agent(PATIENCE, 0).max_redirects_will_error(false).http_status_as_error(false).build().into();
     let answer = match ask {
-        Ask::Page => agent.get(url).header("Cache-Control", "no-cache").call(),
-        Ask::OneClick => agent.post(url).send_form([("List-Unsubscribe", "One-Click")]),
+        Ask::Page => as_it_comes().get(url).header("Cache-Control", "no-cache").call(),
+        Ask::OneClick => as_it_comes().post(url).send_form([("List-Unsubscribe", "One-Click")]),
     };
     let mut response = answer.map_err(|failure| in_words(&failure, PATIENCE))?;
     let field = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -143,8 +147,7 @@ pub fn look(url: &str, ask: Ask) -> Result<Seen, String> {
 
 /// Sends a JSON document, with fields of its own; a sentence where nobody takes it.
 pub fn post(url: &str, fields: &[(&str, String)], json: &str) -> Result<(), String> {
-    let agent: Agent = agent(PATIENCE, 0).max_redirects_will_error(false).http_status_as_error(false).build().into();
-    let mut request = agent.post(url).content_type("application/json");
+    let mut request = as_it_comes().post(url).content_type("application/json");
     for (name, value) in fields {
         request = request.header(*name, value);
     }

@@ -20,17 +20,17 @@ pub(super) struct Rest<'a> {
 impl Rest<'_> {
     /// False where somebody said stop.
     pub(super) fn sleep(&self, length: TimeDelta) -> bool {
-        self.sleep_until(self.clock.now() + length, || false)
+        self.sleep_until(self.clock.now() + length)
     }
 
-    /// Until a moment, or until `woken`; false where somebody said stop. The moment is one of the wall clock, which goes on while
+    /// Until a moment; false where somebody said stop. The moment is one of the wall clock, which goes on while
     /// a laptop sleeps. A second clock, which nobody can set, ends it too: where the first is set back, nobody oversleeps.
-    pub(super) fn sleep_until(&self, moment: DateTime<Utc>, woken: impl Fn() -> bool) -> bool {
+    pub(super) fn sleep_until(&self, moment: DateTime<Utc>) -> bool {
         let watch = self.clock.stopwatch();
         let length = (moment - self.clock.now()).to_std().unwrap_or_default();
         while !self.stop.load(Ordering::Relaxed) {
             let left = length.saturating_sub(watch.elapsed());
-            if left.is_zero() || self.clock.now() >= moment || woken() {
+            if left.is_zero() || self.clock.now() >= moment {
                 return true;
             }
             self.pulse.beat();
@@ -86,23 +86,25 @@ mod tests {
         let (length, _) = rested(|rest, step| {
             let moment = rest.clock.now() + day * 1000;
             step.store((day * 1000).num_milliseconds(), Ordering::Relaxed);
-            rest.sleep_until(moment, || false)
+            rest.sleep_until(moment)
         });
         assert!(length < day * 500, "{length}");
         let (length, went_on) = rested(|rest, step| {
             let moment = rest.clock.now() + day;
-            let set_back = || {
-                step.store((-day * 1000).num_milliseconds(), Ordering::Relaxed);
-                false
-            };
-            rest.sleep_until(moment, set_back)
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    // It sleeps by now, and for a while yet.
+                    rest.clock.nap(std::time::Duration::from_secs(21_600));
+                    step.store((-day * 1000).num_milliseconds(), Ordering::Relaxed);
+                });
+                rest.sleep_until(moment)
+            })
         });
         assert!(went_on && length >= day && length < day * 500, "{length}");
     }
 
     #[test]
-    fn who_is_woken_goes_on_and_who_is_stopped_does_not() {
-        assert!(rested(|rest, _| rest.sleep_until(rest.clock.now() + TimeDelta::days(100_000), || true)).1);
+    fn who_is_stopped_does_not_go_on() {
         let stopped = rested(|rest, _| {
             rest.stop.store(true, Ordering::Relaxed);
             rest.sleep(TimeDelta::days(100_000))

@@ -41,7 +41,7 @@ impl Rounds<'_> {
                 }
                 Err(_) => self.clock.now() + patience.failed(),
             };
-            if !rest.sleep_until(next, || false) {
+            if !rest.sleep_until(next) {
                 return;
             }
         }
