@@ -170,8 +170,17 @@ struct World<'a> {
     may_copy: bool,
 }
 
-const TABLES: [&str; 8] =
-    ["bounces", "attempts", "deliveries", "audiences", "variants", "suppressions", "events", "subscribers"];
+const TABLES: [&str; 9] = [
+    "bounces",
+    "attempts",
+    "deliveries",
+    "audiences",
+    "variants",
+    "suppressions",
+    "events",
+    "other_addresses",
+    "subscribers",
+];
 
 impl<'a> World<'a> {
     fn new(base: &'a Base, history: &History) -> Self {

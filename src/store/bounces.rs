@@ -5,7 +5,7 @@ use super::answers;
 use super::consents::{self, Confirmed, Reaction, Request};
 use super::letters::{self, To};
 use super::sql::{Connection, Row, Write};
-use super::subscribers::{cancel_queued, event, hash_of, leave, suppress};
+use super::subscribers::{TO_HASH, cancel_queued, event, hash_of, leave, suppress};
 use super::{Error, Store, time};
 use crate::address::EmailAddress;
 use crate::bounce::{Settings, Verdict};
@@ -272,7 +272,7 @@ fn asked_too_much(c: &mut Connection, now: DateTime<Utc>) -> Result<bool, Error>
 
 fn bury(c: &mut Connection, delivery: &Sender, reason: Suppression, now: DateTime<Utc>) -> Result<Done, Error> {
     suppress(c, &delivery.hash, delivery.address.as_str(), reason, Some(&delivery.id), now)?;
-    cancel_queued(c, "hash", &delivery.hash)?;
+    cancel_queued(c, TO_HASH, &delivery.hash)?;
     Ok(Done::Suppressed)
 }
 
@@ -285,7 +285,7 @@ fn bury_address(
 ) -> Result<Done, Error> {
     let hash = hash_of(c, address, random)?;
     suppress(c, &hash, address.as_str(), reason, None, now)?;
-    cancel_queued(c, "hash", &hash)?;
+    cancel_queued(c, TO_HASH, &hash)?;
     Ok(Done::Suppressed)
 }
 
@@ -325,12 +325,14 @@ fn count(
     random: &Random,
     now: DateTime<Utc>,
 ) -> Result<Done, Error> {
-    let sql = "SELECT d.last_at, d.state, d.occasion, EXISTS (SELECT 1 FROM bounces b WHERE b.delivery = d.id AND b.kind = 'bounce' \
-           AND b.verdict IN ('soft', 'policy', 'hard') AND (b.mail <> '' OR d.state = 'refused')) FROM deliveries d \
-         WHERE d.hash = $1 AND d.state IN ('accepted', 'refused') AND d.last_at IS NOT NULL \
-           AND d.last_at <= (SELECT n.last_at FROM deliveries n WHERE n.id = $2) ORDER BY d.last_at DESC, d.id DESC LIMIT 1000";
+    let sql = format!(
+        "SELECT last_at, state, occasion, EXISTS (SELECT 1 FROM bounces b WHERE b.delivery = deliveries.id AND b.kind = 'bounce' \
+           AND b.verdict IN ('soft', 'policy', 'hard') AND (b.mail <> '' OR deliveries.state = 'refused')) FROM deliveries \
+         WHERE {TO_HASH} AND state IN ('accepted', 'refused') AND last_at IS NOT NULL \
+           AND last_at <= (SELECT n.last_at FROM deliveries n WHERE n.id = $2) ORDER BY last_at DESC, id DESC LIMIT 1000"
+    );
     let (mut row, mut newest, mut oldest, mut ended, mut probed) = (0_u32, 0, 0, false, false);
-    c.each(sql, &[delivery.hash.as_str().into(), delivery.id.as_str().into()], |found| {
+    c.each(&sql, &[delivery.hash.as_str().into(), delivery.id.as_str().into()], |found| {
         let (at, accepted, came_back) = (found.int(0)?, found.text(1)? == "accepted", found.int(3)? != 0);
         if !ended && came_back {
             probed = probed || Kind::of(&found.text(2)?).is_some_and(|(kind, _)| kind == Kind::Probe);

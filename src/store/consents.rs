@@ -450,7 +450,7 @@ pub(super) fn forget(c: &mut Connection, id: &str) -> Result<bool, Error> {
     }
     let sql = "DELETE FROM attempts WHERE delivery IN (SELECT d.id FROM deliveries d WHERE d.subscriber = $1)";
     c.execute(sql, &[id.into()])?;
-    for table in ["deliveries", "consents", "events"] {
+    for table in ["deliveries", "consents", "events", "other_addresses"] {
         c.execute(&format!("DELETE FROM {table} WHERE subscriber = $1"), &[id.into()])?;
     }
     c.execute("DELETE FROM subscribers WHERE id = $1", &[id.into()])?;

@@ -445,5 +445,7 @@ pub(super) fn release(c: &mut Connection, edition: &str, default: bool, now: Dat
         variant_id(edition, 0).into(),
         now.into(),
     ];
-    c.execute(&sql, &values)
+    let recipients = c.execute(&sql, &values)?;
+    c.execute("UPDATE editions SET recipients = $2 WHERE id = $1", &[edition.into(), (recipients as i64).into()])?;
+    Ok(recipients)
 }

@@ -22,7 +22,7 @@ impl Store {
             let id = c.query_one(sql, &[hash.as_str().into()])?.map(|row| row.text(0)).transpose()?;
             // An address that was only suppressed has no subscriber, nor has one that somebody moved away from.
             let person = id.clone().unwrap_or_default();
-            let theirs = "subscriber = $1 OR hash = $2";
+            let theirs = "subscriber = $1 OR hash = $2 AND subscriber IN (SELECT o.subscriber FROM other_addresses o WHERE o.hash = $2)";
             let both = [person.as_str().into(), hash.as_str().into()];
             let withdraw = format!("UPDATE deliveries SET {WITHDRAW} WHERE ({theirs}) AND state IN ('queued', 'uncertain')");
             c.execute(&withdraw, &both)?;
@@ -33,7 +33,7 @@ impl Store {
             c.execute(&sql, &both)?;
             let sql = format!("UPDATE deliveries SET address = '{ERASED}', name = NULL WHERE {theirs}");
             let mut known = c.execute(&sql, &both)? > 0 || id.is_some();
-            c.execute(&format!("DELETE FROM consents WHERE {theirs}"), &both)?;
+            c.execute("DELETE FROM consents WHERE subscriber = $1 OR hash = $2", &both)?;
             c.execute("DELETE FROM events WHERE subscriber = $1", &[person.as_str().into()])?;
             let sql = format!(
                 "UPDATE subscribers SET address = '{ERASED}', name = NULL, language = NULL, digests = '', topics = '', labels = '', \

@@ -92,7 +92,10 @@ pub(super) fn queue(
         to.hash.into(),
         now.into(),
     ];
-    c.execute(sql, &values).map(drop)
+    c.execute(sql, &values)?;
+    let sql = "INSERT INTO other_addresses (hash, subscriber) SELECT CAST($2 AS TEXT), s.id FROM subscribers s WHERE s.id = $1 AND s.hash <> $2 \
+         ON CONFLICT DO NOTHING";
+    c.execute(sql, &[to.subscriber.into(), to.hash.into()]).map(drop)
 }
 
 /// Queues the letter that tries an address once more, where none is under way; its occasion.

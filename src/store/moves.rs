@@ -60,6 +60,9 @@ impl Store {
                 Err(not) => return Ok(not),
             };
             let left_behind = of_file(c, subscriber)?;
+            // What went to the address that they leave is still theirs, and is found by it.
+            let sql = "INSERT INTO other_addresses (hash, subscriber) SELECT s.hash, s.id FROM subscribers s WHERE s.id = $1 ON CONFLICT DO NOTHING";
+            c.execute(sql, &[subscriber.into()])?;
             let sql = "UPDATE subscribers SET address = $2, hash = $3, changed = $4, decided = 'person' WHERE id = $1";
             let values = [subscriber.into(), consent.address.as_str().into(), consent.hash.as_str().into(), now.into()];
             c.execute(sql, &values)?;

@@ -70,7 +70,7 @@ impl Store {
     /// The latest `each` editions of every digest, and all that are not at an end; newest first.
     pub fn editions(&self, each: usize) -> Result<Vec<Edition>, Error> {
         let mut c = self.connection();
-        let sql = "SELECT e.id, e.digest, e.state, e.subject, e.approved FROM editions e WHERE e.state IN ('waiting', 'open', 'held') OR \
+        let sql = "SELECT e.id, e.digest, e.state, e.subject, e.approved, e.recipients FROM editions e WHERE e.state IN ('waiting', 'open', 'held') OR \
              (SELECT COUNT(*) FROM editions n WHERE n.digest = e.digest AND n.number > e.number) < $1 ORDER BY e.number DESC";
         let rows = c.query(sql, &[(each as i64).into()])?;
         let dead = dead(&mut c, self.place().file())?;
@@ -83,7 +83,8 @@ impl Store {
         let dead = dead(&mut c, self.place().file())?;
         let mut editions = Vec::new();
         for id in ids {
-            let sql = "SELECT e.id, e.digest, e.state, e.subject, e.approved FROM editions e WHERE e.id = $1";
+            let sql =
+                "SELECT e.id, e.digest, e.state, e.subject, e.approved, e.recipients FROM editions e WHERE e.id = $1";
             if let Some(row) = c.query_one(sql, &[id.into()])? {
                 editions.push(edition(&mut c, &row, &dead)?);
             }
@@ -278,7 +279,7 @@ fn edition(c: &mut Connection, row: &Row, dead: &[String]) -> Result<Edition, Er
         digest: row.text(1)?,
         approval: waits && row.maybe_int(4)?.is_none(),
         awaits: if waits { awaited::lacks(c, &id)? } else { Vec::new() },
-        counts: count(c, &id, &state, dead)?,
+        counts: count(c, &id, &state, row.maybe_int(5)?, dead)?,
         state,
         subject: row.text(3)?,
         posts: posts.iter().map(|post| post.text(0)).collect::<Result<_, _>>()?,
@@ -286,7 +287,13 @@ fn edition(c: &mut Connection, row: &Row, dead: &[String]) -> Result<Edition, Er
     })
 }
 
-fn count(c: &mut Connection, edition: &str, state: &str, dead: &[String]) -> Result<Counts, Error> {
+fn count(
+    c: &mut Connection,
+    edition: &str,
+    state: &str,
+    recipients: Option<i64>,
+    dead: &[String],
+) -> Result<Counts, Error> {
     let mut counts = Counts::default();
     if state == "done" {
         let noted = c.query("SELECT state, count FROM past WHERE edition = $1", &[edition.into()])?;
@@ -303,32 +310,36 @@ fn count(c: &mut Connection, edition: &str, state: &str, dead: &[String]) -> Res
             return Ok(counts);
         }
     }
-    // One statement, so that no delivery is counted twice while a run is under way. What is settled is counted from the index
-    // alone: an edition of a million is looked at every second.
-    let sql = "SELECT state, 0, CAST(NULL AS TEXT), COUNT(*) FROM deliveries \
+    // One statement, so that no delivery is counted twice while a run is under way, and from an index alone: an edition of a million
+    // is looked at every second.
+    let mut sql = "SELECT state, CAST(NULL AS TEXT), COUNT(*) FROM deliveries \
            WHERE edition = $1 AND state IN ('accepted', 'refused', 'uncertain', 'held', 'cancelled') GROUP BY state \
-         UNION ALL SELECT 'queued', 0, CAST(NULL AS TEXT), COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'queued' \
-         UNION ALL SELECT 'queued', 1, CAST(NULL AS TEXT), COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'queued' AND attempts > 0 \
-         UNION ALL SELECT 'sending', 0, CASE WHEN transport LIKE 'outbox%' THEN NULL ELSE worker END, COUNT(*) FROM deliveries \
-           WHERE edition = $1 AND state = 'sending' GROUP BY 3";
-    c.each(sql, &[edition.into()], |row| {
-        let tried = row.int(1)? > 0;
-        let in_doubt = row.maybe_text(2)?.is_some_and(|worker| dead.contains(&worker));
+         UNION ALL SELECT 'deferred', CAST(NULL AS TEXT), COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'queued' AND attempts > 0 \
+         UNION ALL SELECT 'sending', CASE WHEN transport LIKE 'outbox%' THEN NULL ELSE worker END, COUNT(*) FROM deliveries \
+           WHERE edition = $1 AND state = 'sending' GROUP BY 2"
+        .to_owned();
+    if recipients.is_none() {
+        sql += " UNION ALL SELECT 'all', CAST(NULL AS TEXT), COUNT(*) FROM deliveries WHERE edition = $1";
+    }
+    let mut all = recipients.unwrap_or_default();
+    c.each(&sql, &[edition.into()], |row| {
+        let in_doubt = row.maybe_text(1)?.is_some_and(|worker| dead.contains(&worker));
         let place = match row.text(0)?.as_str() {
             "accepted" => &mut counts.accepted,
+            "deferred" => &mut counts.deferred,
             "refused" => &mut counts.refused,
             "held" => &mut counts.held,
             "cancelled" => &mut counts.cancelled,
             "uncertain" => &mut counts.uncertain,
             "sending" if in_doubt => &mut counts.uncertain,
-            "queued" if tried => &mut counts.deferred,
-            _ => &mut counts.queued,
+            "sending" => return Ok(()),
+            _ => &mut all,
         };
-        *place += row.int(3)?;
+        *place += row.int(2)?;
         Ok(())
     })?;
-    // They were counted with those that were never tried, along the index on edition and state.
-    counts.queued -= counts.deferred;
+    // What is left waits for its first try, or is under way.
+    counts.queued = all - counts.recipients();
     Ok(counts)
 }
 

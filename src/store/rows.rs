@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::sql::{Connection, Row, Value};
-use super::subscribers::{Added, cancel_queued, event};
+use super::subscribers::{Added, TO_PERSON, cancel_queued, event};
 use crate::address::EmailAddress;
 use crate::random::Random;
 use crate::subscriber::{Status, file};
@@ -244,7 +244,7 @@ pub(super) fn change(
         event(c, id, row.status.as_str(), source, random, now)?;
     }
     if row.status == Status::Unsubscribed || row.status == Status::Paused {
-        cancel_queued(c, "subscriber", id)?;
+        cancel_queued(c, TO_PERSON, id)?;
     }
     Ok(Added::Changed)
 }

@@ -1,7 +1,7 @@
 //! The whole story of one address, for `why`.
 
 use super::retention::compacted_since;
-use super::subscribers::{Subscriber, hash_of};
+use super::subscribers::{Subscriber, TO_HASH, hash_of};
 use super::{Error, Store, time};
 use crate::address::EmailAddress;
 use crate::random::Random;
@@ -63,7 +63,8 @@ impl Store {
         let mut c = self.connection();
         let hash = hash_of(&mut c, address, random)?;
         let mut events = Vec::new();
-        let sql = "SELECT s.address FROM deliveries d JOIN subscribers s ON s.id = d.subscriber WHERE d.hash = $1 AND s.hash <> $1 LIMIT 1";
+        let sql = "SELECT s.address FROM other_addresses o JOIN subscribers s ON s.id = o.subscriber WHERE o.hash = $1 AND s.hash <> $1 \
+             AND EXISTS (SELECT 1 FROM deliveries d WHERE d.subscriber = s.id AND d.hash = $1) LIMIT 1";
         let became = c.query_one(sql, &[hash.as_str().into()])?.map(|row| row.text(0)).transpose()?;
         let suppressed = c.query_one("SELECT at, reason FROM suppressions WHERE hash = $1", &[hash.as_str().into()])?;
         let suppressed = suppressed.map(|row| Ok::<_, Error>((time(row.int(0)?)?, row.text(1)?))).transpose()?;
@@ -82,8 +83,8 @@ impl Store {
                 Ok(())
             })?;
         }
-        let sql = "SELECT d.queued, d.occasion, d.state, d.last_at FROM deliveries d WHERE d.hash = $1";
-        c.each(sql, &[hash.as_str().into()], |row| {
+        let sql = format!("SELECT queued, occasion, state, last_at FROM deliveries WHERE {TO_HASH}");
+        c.each(&sql, &[hash.as_str().into()], |row| {
             let edition = Some(row.text(1)?);
             let queued = time(row.int(0)?)?;
             events.push(Event { at: queued, kind: "queued".to_owned(), edition: edition.clone(), ..Event::default() });
@@ -95,10 +96,12 @@ impl Store {
             Ok(())
         })?;
         // A delivery knows the transport of its last try alone.
-        let sql = "SELECT a.began, a.ended, d.occasion, a.stage, a.code, a.status, a.text, a.outcome, \
-               CASE WHEN a.outcome = 'accepted' AND a.number = d.attempts THEN d.transport END \
-             FROM attempts a JOIN deliveries d ON d.id = a.delivery WHERE d.hash = $1 ORDER BY a.began, a.delivery, a.number";
-        c.each(sql, &[hash.as_str().into()], |row| {
+        let sql = format!(
+            "SELECT a.began, a.ended, deliveries.occasion, a.stage, a.code, a.status, a.text, a.outcome, \
+               CASE WHEN a.outcome = 'accepted' AND a.number = deliveries.attempts THEN deliveries.transport END \
+             FROM deliveries JOIN attempts a ON a.delivery = deliveries.id WHERE {TO_HASH} ORDER BY a.began, a.delivery, a.number"
+        );
+        c.each(&sql, &[hash.as_str().into()], |row| {
             let (began, ended) = (row.int(0)?, row.maybe_int(1)?);
             let stage = row.maybe_text(3)?;
             events.push(Event {

@@ -199,7 +199,7 @@ impl Store {
         self.connection().transaction(Write::Shared, |c| {
             let hash = hash_of(c, address, random)?;
             suppress(c, &hash, address.as_str(), reason, None, now)?;
-            cancel_queued(c, "hash", &hash)
+            cancel_queued(c, TO_HASH, &hash)
         })
     }
 
@@ -235,7 +235,7 @@ pub(super) fn leave(
 ) -> Result<bool, Error> {
     let sql = "UPDATE subscribers SET status = 'unsubscribed', decided = 'person', changed = $2 WHERE id = $1 AND status <> 'unsubscribed'";
     let left = c.execute(sql, &[id.into(), now.into()])? > 0;
-    cancel_queued(c, "subscriber", id)?;
+    cancel_queued(c, TO_PERSON, id)?;
     if left {
         event(c, id, "unsubscribed", how, random, now)?;
     }
@@ -257,8 +257,15 @@ pub(super) fn suppress(
     c.execute(sql, &[hash.into(), address.into(), reason.as_str().into(), delivery.into(), now.into()]).map(drop)
 }
 
-pub(super) fn cancel_queued(c: &mut Connection, by: &str, value: &str) -> Result<(), Error> {
-    let sql = format!("UPDATE deliveries SET {WITHDRAW} WHERE {by} = $1 AND state IN ('queued', 'uncertain')");
+/// Which rows of `deliveries` go, or went, to the address with the hash `$1`: found through the people whose it is or was.
+pub(super) const TO_HASH: &str = "deliveries.hash = $1 AND deliveries.subscriber IN (SELECT s.id FROM subscribers s WHERE s.hash = $1 \
+     UNION ALL SELECT o.subscriber FROM other_addresses o WHERE o.hash = $1)";
+/// Those of the person with the id `$1`.
+pub(super) const TO_PERSON: &str = "deliveries.subscriber = $1";
+
+/// Withdraws what waits: `whose` is [`TO_HASH`] or [`TO_PERSON`].
+pub(super) fn cancel_queued(c: &mut Connection, whose: &str, value: &str) -> Result<(), Error> {
+    let sql = format!("UPDATE deliveries SET {WITHDRAW} WHERE {whose} AND state IN ('queued', 'uncertain')");
     c.execute(&sql, &[value.into()]).map(drop)
 }
 

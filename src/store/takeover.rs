@@ -3,7 +3,7 @@
 
 use super::rows::{Known, Newcomers, Origin, change};
 use super::sql::{Connection, Row, Value, Write};
-use super::subscribers::{Added, cancel_queued, suppress};
+use super::subscribers::{Added, TO_HASH, cancel_queued, suppress};
 use super::{Error, Store, mint};
 use crate::random::Random;
 use crate::subscriber::import::Person;
@@ -106,7 +106,7 @@ impl<'a> Piece<'a> {
             // A bounce that became a complaint, or the owner's word, is one from then on.
             Some(reason) if barred.as_deref().is_none_or(|b| b == "bounce" && reason != Suppression::Bounce) => {
                 suppress(c, hash, person.row.address.as_str(), reason, None, now)?;
-                cancel_queued(c, "hash", hash)?;
+                cancel_queued(c, TO_HASH, hash)?;
                 self.barred.insert(hash.to_owned(), reason.as_str().to_owned());
                 Ok(if added == Added::Refused { added } else { Added::Suppressed })
             }

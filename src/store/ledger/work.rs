@@ -3,7 +3,7 @@
 use super::super::bounces::count_refusal;
 use super::super::letters::LETTER_MAY_GO;
 use super::super::retention::note_past;
-use super::super::subscribers::suppress_bounced;
+use super::super::subscribers::{TO_HASH, suppress_bounced};
 use super::super::{WITHDRAW, lock, time};
 use super::{Begun, Connection, Error, Recovered, Settled};
 use crate::delivery::{State, Uncertain};
@@ -84,7 +84,7 @@ pub(super) fn settle(c: &mut Connection, worker: &str, settled: &Settled) -> Res
     ];
     c.execute(sql, &values)?;
     if matches!(verdict.state, State::Queued | State::Uncertain) {
-        withdraw_cancelled(c, "id", delivery)?;
+        withdraw_cancelled(c, "id = $1", delivery)?;
     }
     match verdict.suppress {
         true => suppress_bounced(c, &row.text(0)?, &row.text(1)?, delivery, *at),
@@ -93,9 +93,9 @@ pub(super) fn settle(c: &mut Connection, worker: &str, settled: &Settled) -> Res
 }
 
 /// What was Sending when its edition was cancelled has come back to the queue, where nobody will ever claim it.
-fn withdraw_cancelled(c: &mut Connection, by: &str, value: &str) -> Result<(), Error> {
+fn withdraw_cancelled(c: &mut Connection, which: &str, value: &str) -> Result<(), Error> {
     let sql = format!(
-        "UPDATE deliveries SET {WITHDRAW} WHERE {by} = $1 AND state IN ('queued', 'uncertain') \
+        "UPDATE deliveries SET {WITHDRAW} WHERE {which} AND state IN ('queued', 'uncertain') \
          AND EXISTS (SELECT 1 FROM editions e WHERE e.id = deliveries.edition AND e.state = 'cancelled')"
     );
     c.execute(&sql, &[value.into()]).map(drop)
@@ -115,7 +115,7 @@ pub(super) fn take_back(c: &mut Connection, worker: &str, delivery: &str, attemp
          WHERE id = $1 AND worker = $2 AND state = 'sending' AND attempts = $3"
     );
     if c.execute(&sql, &[delivery.into(), worker.into(), attempt.into()])? > 0 {
-        withdraw_cancelled(c, "id", delivery)?;
+        withdraw_cancelled(c, "id = $1", delivery)?;
         c.execute("DELETE FROM attempts WHERE delivery = $1 AND number = $2", &[delivery.into(), attempt.into()])?;
     }
     Ok(())
@@ -149,15 +149,19 @@ pub(super) fn undo(c: &mut Connection, deliveries: &[String], now: DateTime<Utc>
              WHERE withdrawn_by = $1 AND state IN ('cancelled', 'held') \
              AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status = 'active')";
         c.execute(sql, &[delivery.into(), now.into()])?;
-        withdraw_cancelled(c, "hash", &hash)?;
+        withdraw_cancelled(c, TO_HASH, &hash)?;
         // Another process may have called an edition done meanwhile.
-        let sql = "UPDATE editions SET state = 'open' WHERE state = 'done' AND id IN \
-             (SELECT d.edition FROM deliveries d WHERE d.hash = $1 AND d.state IN ('queued', 'uncertain'))";
-        c.execute(sql, &[hash.as_str().into()])?;
+        let sql = format!(
+            "UPDATE editions SET state = 'open' WHERE state = 'done' AND id IN \
+             (SELECT deliveries.edition FROM deliveries WHERE {TO_HASH} AND state IN ('queued', 'uncertain'))"
+        );
+        c.execute(&sql, &[hash.as_str().into()])?;
         // What was noted of those that stay done is not right any more.
-        let sql = "DELETE FROM past WHERE edition IN (SELECT d.edition FROM deliveries d WHERE d.hash = $1) \
-             AND edition IN (SELECT e.id FROM editions e WHERE e.compacted IS NULL)";
-        c.execute(sql, &[hash.into()])?;
+        let sql = format!(
+            "DELETE FROM past WHERE edition IN (SELECT deliveries.edition FROM deliveries WHERE {TO_HASH}) \
+             AND edition IN (SELECT e.id FROM editions e WHERE e.compacted IS NULL)"
+        );
+        c.execute(&sql, &[hash.into()])?;
     }
     Ok(())
 }
@@ -195,7 +199,7 @@ pub(super) fn recover(
                 state if state == State::Uncertain.as_str() => recovered.uncertain += 1,
                 _ => {}
             }
-            withdraw_cancelled(c, "id", &row.text(1)?)?;
+            withdraw_cancelled(c, "id = $1", &row.text(1)?)?;
         }
         release_all(c, &other)?;
         lock::bury(beside, &other);
