@@ -147,9 +147,11 @@ impl Store {
     /// the first so many and one more.
     pub fn choices(&self, digest: &str, default: bool, limit: usize) -> Result<Vec<(String, String)>, Error> {
         let sql = format!(
-            "SELECT DISTINCT s.topics, COALESCE(s.language, '') AS l FROM subscribers s \
-             WHERE s.status = 'active' AND {READS} ORDER BY s.topics, l LIMIT $3"
+            "SELECT DISTINCT c.topics, COALESCE(c.language, '') AS l FROM \
+               (SELECT DISTINCT s.digests, s.topics, s.language FROM subscribers s WHERE s.status = 'active' AND {READS}) AS c \
+             ORDER BY c.topics, l LIMIT $3"
         );
+        // In the order of the index, and from it alone: a million are read as fast as they are counted.
         let values = [pattern(digest).into(), i64::from(default).into(), (limit as i64 + 1).into()];
         self.connection().query(&sql, &values)?.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect()
     }

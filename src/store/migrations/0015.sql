@@ -13,3 +13,7 @@ DROP INDEX deliveries_by_hash;
 -- How many deliveries an edition was released with: those that are queued are these but for the others, which are counted while they
 -- are few. Null: it was released before this was noted.
 ALTER TABLE editions ADD COLUMN recipients BIGINT;
+
+-- What readers chose, with the language: an edition has a rendering for each, and looks here alone.
+DROP INDEX subscribers_by_choice;
+CREATE INDEX subscribers_by_choice ON subscribers (status, digests, topics, language);
