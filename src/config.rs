@@ -269,6 +269,21 @@ pub fn resolved<'a>(text: &'a str, key: &str) -> Result<&'a str, String> {
     }
 }
 
+/// An argument of the command line that may hold `${NAME}`: what is written out there, every user of the machine can read.
+pub fn looked_up(text: &str, what: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = 0;
+    for (range, name) in holes(text) {
+        let value = lookup(name);
+        let value = value.ok_or_else(|| format!("{what} holds ${{{name}}}, and the environment has no {name}"))?;
+        out.push_str(&text[rest..range.start]);
+        out.push_str(&value);
+        rest = range.end;
+    }
+    out.push_str(&text[rest..]);
+    Ok(out)
+}
+
 /// Puts the values of `${NAME}` in, escaped for a TOML string, before anything is parsed, so that lines stay what they are.
 fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());

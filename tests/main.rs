@@ -12,6 +12,7 @@ mod bytes;
 mod check;
 mod clock;
 mod contract;
+mod copying;
 mod daemon;
 mod disk;
 mod editions;

@@ -92,7 +92,16 @@ impl Setup {
 
     /// A store that must be there already, for commands that only make sense on one.
     pub(super) fn existing_store(&self) -> Result<Store> {
-        match self.store(Mode::MustExist) {
+        self.there(Mode::MustExist)
+    }
+
+    /// Such a store, also one that was moved away: to go on with it.
+    pub(super) fn reclaimed_store(&self) -> Result<Store> {
+        self.there(Mode::Reclaim)
+    }
+
+    fn there(&self, mode: Mode) -> Result<Store> {
+        match self.store(mode) {
             Err(error)
                 if matches!(error.downcast_ref(), Some(store::Error::Missing(_))) && !self.config.store.must_exist =>
             {
