@@ -284,6 +284,10 @@ pub enum SubscribersAction {
 /// What to do with the store.
 #[derive(Debug, Subcommand)]
 pub enum StoreAction {
+    /// Make the first, empty store where there is none: of store.remote the branch
+    Create,
+    /// Print a new key for store.key
+    Key,
     /// Write all of it into a file, while it is in use
     Backup {
         /// The file; one of that name is replaced

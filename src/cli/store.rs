@@ -3,6 +3,8 @@
 use super::arguments::{Global, StoreAction};
 use super::setup::Setup;
 use super::{Exit, say};
+use crate::seal;
+use crate::store::Mode;
 use crate::store::backup::{self, Restored};
 use anyhow::Result;
 use serde_json::json;
@@ -10,8 +12,15 @@ use std::path::Path;
 
 /// `postrider store`
 pub(super) fn run(global: &Global, action: &StoreAction) -> Result<Exit> {
+    if let StoreAction::Key = action {
+        // Before there is a configuration that could name it.
+        say::line(seal::new_key());
+        return Ok(Exit::Done);
+    }
     let setup = Setup::load(global)?;
     match action {
+        StoreAction::Key => {}
+        StoreAction::Create => setup.change(|setup| create(global, setup))?,
         StoreAction::Backup { file } => {
             let bytes = setup.existing_store()?.backup(file, setup.clock.now())?;
             match global.json {
@@ -19,16 +28,41 @@ pub(super) fn run(global: &Global, action: &StoreAction) -> Result<Exit> {
                 false => say::line(format!("{}: {} KB", file.display(), bytes.div_ceil(1000))),
             }
         }
-        StoreAction::Restore { file } => restore(global, &setup, file.as_deref())?,
+        StoreAction::Restore { file } => setup.change(|setup| restore(global, setup, file.as_deref()))?,
     }
     Ok(Exit::Done)
 }
 
+fn create(global: &Global, setup: &Setup) -> Result<()> {
+    setup.first_store()?;
+    match global.json {
+        true => say::json(&json!({ "created": true })),
+        false => {
+            say::line("There is a store now, and nobody in it; from now on a run without it stops.");
+            Ok(())
+        }
+    }
+}
+
 fn restore(global: &Global, setup: &Setup, file: Option<&Path>) -> Result<()> {
     let now = setup.clock.now();
-    let restored = match file {
-        Some(file) => backup::restore(&setup.place()?, file, now)?,
-        None => setup.existing_store()?.hold_since_backup(now)?,
+    let restored = match (file, setup.remote()?) {
+        (Some(file), None) => backup::restore(&setup.place()?, file, now)?,
+        (Some(file), Some(remote)) => {
+            // From here on nobody else changes it; and where there is none yet, it begins with the backup.
+            let taken = remote.must_exist().is_ok();
+            if taken {
+                setup.store(Mode::MustExist)?;
+            }
+            let mut restored = backup::restore(remote.place(), file, now)?;
+            if !taken {
+                setup.begun()?;
+            }
+            // What was kept aside goes with this process.
+            restored.aside = None;
+            restored
+        }
+        (None, _) => setup.existing_store()?.hold_since_backup(now)?,
     };
     if global.json {
         let time = |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
