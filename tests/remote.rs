@@ -89,6 +89,10 @@ impl Blog {
 
     /// A run that does what `script` says at its calls of git, which are counted in `$N`; `$GIT` is the real one.
     fn run_with_git(&self, script: &str) -> Ran {
+        self.run_with_git_at(NOON, script)
+    }
+
+    fn run_with_git_at(&self, now: &str, script: &str) -> Ran {
         let folder = tempfile::tempdir_in(self.around.path()).unwrap();
         let program = folder.path().join("git");
         let own = folder.path().display();
@@ -99,7 +103,7 @@ impl Blog {
         fs::write(&program, text).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let path = format!("{own}:{}", env::var("PATH").unwrap());
-        Ran::from(self.command(NOON, &["run", "--quiet"]).env("PATH", path).output().unwrap())
+        Ran::from(self.command(now, &["run", "--quiet"]).env("PATH", path).output().unwrap())
     }
 
     fn at(&self, name: &str) -> Option<String> {
@@ -307,6 +311,16 @@ fn who_is_taken_for_dead_stops() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_bars_nobody() {
+    let blog = Blog::begun(3);
+    let killed =
+        blog.run_with_git_at("2027-11-23T12:00:00Z", "if [ $N = 12 ]; then $GIT \"$@\"; kill -9 $PPID; exit 1; fi");
+    assert_eq!(killed.code, None, "{killed:?}");
+    assert_eq!(blog.run(NOON, &["run", "--quiet"]).code, Some(0));
+    everyone_once(&blog.sink, &blog.readers);
+}
+
+#[test]
 fn a_run_that_cannot_push_sends_no_more() {
     let blog = Blog::begun(150);
     // From the second checkpoint on.
@@ -472,4 +486,17 @@ fn a_store_moves_into_the_branch_as_a_backup() {
     everyone_once(&blog.sink, &blog.readers);
     let status = blog.run(LATER_STILL, &["status"]);
     assert!(status.out.contains("3 accepted"), "{status:?}");
+}
+
+#[test]
+fn a_file_s_first_store_is_made_expressly_too() {
+    let blog = Blog::new(3);
+    let site = Site::new(Plan { must_exist: true, ..Plan::to(&blog.sink) }, &blog.readers);
+    let missing = site.go(&["run", "--quiet"]);
+    assert!(missing.code == Some(1) && missing.err.contains("there is no store at"), "{missing:?}");
+    assert_eq!(site.go(&["store", "create"]).code, Some(0));
+    assert_eq!(site.go(&["run", "--quiet"]).code, Some(0));
+    everyone_once(&blog.sink, &blog.readers);
+    let again = site.go(&["store", "create"]);
+    assert!(again.code == Some(1) && again.err.contains("there is a store already"), "{again:?}");
 }

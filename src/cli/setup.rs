@@ -146,7 +146,10 @@ impl Setup {
         let place = self.place()?;
         let is_there = match self.remote()? {
             Some(remote) => remote.must_exist().is_ok(),
-            None => matches!(place, Place::File(_)) && place.must_exist().is_ok(),
+            None => match Store::open(&place, Mode::MustExist) {
+                Err(store::Error::Missing(_)) => false,
+                opened => opened.map(|_| true)?,
+            },
         };
         if is_there {
             bail!("there is a store already, and it stays as it is\n  help: `postrider status` shows what is in it");

@@ -38,7 +38,7 @@ fn create(global: &Global, setup: &Setup) -> Result<()> {
     match global.json {
         true => say::json(&json!({ "created": true })),
         false => {
-            say::line("There is a store now, and nobody in it; from now on a run without it stops.");
+            say::line("There is a store now, and nobody in it.");
             Ok(())
         }
     }
