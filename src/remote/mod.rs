@@ -4,7 +4,7 @@
 //!
 //! The branch has one commit without parents, whose one file is the SQLite store: packed (`VACUUM`, gzip), filled up so that its size
 //! tells little, and sealed ([`crate::seal`]). A push replaces the commit, so history does not grow; and it is a compare-and-swap: it
-//! happens only where the branch still is where this run last saw it. A second ref, the witness, moves in the same push ([`git`]). A
+//! happens only where the branch still is where this run last saw it. A second ref, the witness, moves in the same push (`git.rs`). A
 //! branch that was deleted or set back by somebody differs from it, and is an error: an unreadable state is never a first run (P6), and
 //! an older one would mail again.
 //!
