@@ -1,11 +1,12 @@
 //! config.toml: gathers the settings of all nouns. Unknown keys are errors with their line and the nearest known key.
 
 pub mod hooks;
+pub mod store;
 pub mod web;
 
+pub use store::Store;
 pub use web::{Hooks, Web};
 
-use crate::clock::Span;
 use crate::template::theme;
 use crate::{bounce, delivery, edition, feed, message, post, subscriber};
 use chrono_tz::Tz;
@@ -85,24 +86,6 @@ pub struct SiteTable {
     pub author: Option<post::Person>,
 }
 
-/// `[store]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Store {
-    /// `sqlite:FILE` or `postgres://…`.
-    pub url: String,
-    /// Whether a missing store is an error rather than a first run (P6).
-    pub must_exist: bool,
-    /// For how long it is known by address who got which edition; without it for ever.
-    pub keep: Option<Span>,
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Store { url: "sqlite:postrider.db".to_owned(), must_exist: false, keep: None }
-    }
-}
-
 /// Why a configuration cannot be used: what, where, what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -126,11 +109,8 @@ pub enum Error {
     },
 }
 
-/// A shorter memory would not know what a bounce is about.
-const SHORTEST_KEEP: Span = Span::hours(90 * 24);
-
 /// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 2] = [("relay", "several relays"), ("remote", "a store in a git repository")];
+const LATER: [(&str, &str); 1] = [("relay", "several relays")];
 
 impl Config {
     /// Reads the text of a configuration file. `lookup` resolves `${NAME}`; a name that it does not know stays as it is until
@@ -168,12 +148,7 @@ impl Config {
         if self.bounces.limit == 0 {
             return Err("bounces.limit is 0; use 1 or more, or leave it out for 5".to_owned());
         }
-        if self.store.keep.is_some_and(|keep| keep < SHORTEST_KEEP) {
-            return Err(
-                "store.keep is shorter than 90 days, in which bounces and complaints still come; use 90d or more"
-                    .to_owned(),
-            );
-        }
+        self.store.check()?;
         self.theme.check()?;
         if let Some(mail) = &self.mail {
             mail.check_dkim().map_err(|e| e.to_string())?;

@@ -154,6 +154,7 @@ fn dispatch(store: &Store, transport: &Transport, uncertain: Uncertain, wait: Ti
     let settings = delivery::Settings { connections: 1, uncertain, ..delivery::Settings::default() };
     let dispatch = Dispatch {
         store,
+        remote: None,
         transport,
         settings: &settings,
         mail: &mail(),

@@ -695,6 +695,7 @@ fn a_resend_is_the_same_message_to_the_octet() {
         let dispatch = |minutes| {
             let dispatched = Dispatch {
                 store: &store,
+                remote: None,
                 transport: &transport,
                 settings: &delivery::Settings::default(),
                 mail: blog.config.mail.as_ref().expect("[mail]"),

@@ -599,6 +599,7 @@ fn a_run_does_not_wait_for_what_another_has_claimed() {
         let random = Random::seeded(4);
         let dispatched = Dispatch {
             store: &store,
+            remote: None,
             transport: &transport,
             settings: &delivery::Settings::default(),
             mail: &mail(),

@@ -381,6 +381,7 @@ fn the_bytes_are_the_same_at_a_resend_and_their_links_are_signed_for_their_purpo
             let settings: message::Settings = toml::from_str("from = 'Field Notes <news@example.org>'").unwrap();
             let dispatched = Dispatch {
                 store: &store,
+                remote: None,
                 transport: &transport,
                 settings: &delivery::Settings::default(),
                 mail: &settings,

@@ -47,6 +47,7 @@ mod races;
 mod readme;
 mod reference;
 mod refusals_to_start;
+mod remote;
 mod retention;
 mod smtp;
 mod stopped;

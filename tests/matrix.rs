@@ -301,6 +301,7 @@ fn dispatch(
     let progress = Progress::default();
     let dispatched = Dispatch {
         store,
+        remote: None,
         transport,
         settings,
         mail: &mail(),

@@ -291,6 +291,10 @@ pub enum StoreAction {
         /// A new one, written alike; ${NAME} is looked up in the environment
         to: String,
     },
+    /// Make the first, empty store where there is none: of store.remote the branch
+    Create,
+    /// Print a new key for store.key
+    Key,
     /// Write all of it into a file, while it is in use
     Backup {
         /// The file; one of that name is replaced

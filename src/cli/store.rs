@@ -4,9 +4,10 @@ use super::arguments::{Global, StoreAction};
 use super::setup::Setup;
 use super::{Exit, progress, say};
 use crate::config;
-use crate::store::Place;
+use crate::seal;
 use crate::store::backup::{self, Restored};
 use crate::store::copying::{self, Compared, Failed};
+use crate::store::{Mode, Place};
 use anyhow::{Result, anyhow};
 use serde_json::json;
 use std::path::Path;
@@ -14,8 +15,10 @@ use std::path::Path;
 /// `postrider store`
 pub(super) fn run(global: &Global, action: &StoreAction) -> Result<Exit> {
     match action {
-        // It needs no configuration, which may name the one or the other.
-        StoreAction::Copy { from, to } => copy(global, &place(from, "FROM")?, &place(to, "TO")?),
+        // These need no configuration: it may name the one store or the other, and be waiting for the key.
+        StoreAction::Copy { from, to } => return copy(global, &place(from, "FROM")?, &place(to, "TO")?),
+        StoreAction::Key => say::line(seal::new_key()),
+        StoreAction::Create => Setup::load(global)?.change(|setup| create(global, setup))?,
         StoreAction::Backup { file } => {
             let setup = Setup::load(global)?;
             let bytes = setup.existing_store()?.backup(file, setup.clock.now())?;
@@ -23,13 +26,10 @@ pub(super) fn run(global: &Global, action: &StoreAction) -> Result<Exit> {
                 true => say::json(&json!({ "path": file.display().to_string(), "bytes": bytes }))?,
                 false => say::line(format!("{}: {} KB", file.display(), bytes.div_ceil(1000))),
             }
-            Ok(Exit::Done)
         }
-        StoreAction::Restore { file } => {
-            restore(global, &Setup::load(global)?, file.as_deref())?;
-            Ok(Exit::Done)
-        }
+        StoreAction::Restore { file } => Setup::load(global)?.change(|setup| restore(global, setup, file.as_deref()))?,
     }
+    Ok(Exit::Done)
 }
 
 fn copy(global: &Global, from: &Place, to: &Place) -> Result<Exit> {
@@ -77,11 +77,36 @@ fn place(text: &str, what: &str) -> Result<Place> {
     })
 }
 
+fn create(global: &Global, setup: &Setup) -> Result<()> {
+    setup.first_store()?;
+    match global.json {
+        true => say::json(&json!({ "created": true })),
+        false => {
+            say::line("There is a store now, and nobody in it.");
+            Ok(())
+        }
+    }
+}
+
 fn restore(global: &Global, setup: &Setup, file: Option<&Path>) -> Result<()> {
     let now = setup.clock.now();
-    let restored = match file {
-        Some(file) => backup::restore(&setup.place()?, file, now)?,
-        None => setup.reclaimed_store()?.hold_since_backup(now)?,
+    let restored = match (file, setup.remote()?) {
+        (Some(file), None) => backup::restore(&setup.place()?, file, now)?,
+        (Some(file), Some(remote)) => {
+            // From here on nobody else changes it; and where there is none yet, it begins with the backup.
+            let taken = remote.must_exist().is_ok();
+            if taken {
+                setup.store(Mode::MustExist)?;
+            }
+            let mut restored = backup::restore(remote.place(), file, now)?;
+            if !taken {
+                setup.begun()?;
+            }
+            // What was kept aside goes with this process.
+            restored.aside = None;
+            restored
+        }
+        (None, _) => setup.reclaimed_store()?.hold_since_backup(now)?,
     };
     if global.json {
         let time = |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);

@@ -98,6 +98,7 @@ impl Delivery<'_> {
         let progress = Progress::default();
         let dispatch = Dispatch {
             store: &open,
+            remote: None,
             transport: self.transport,
             settings: self.settings,
             mail: self.mail,

@@ -6,6 +6,7 @@ use super::{Dispatch, End, PATIENCE, SLICE};
 use crate::delivery::breaker::{Breaker, Tripped};
 use crate::delivery::{Limits, Rate, Throttle};
 use crate::message::letter::Kind;
+use crate::remote::{CHECKPOINT, Remote};
 use crate::reply::{Fault, Outcome, Refusal};
 use crate::store;
 use crate::store::ledger::{Claim, Claimed, Ledger, Text};
@@ -53,7 +54,8 @@ impl<'a> Floor<'a> {
             ledger,
             skeletons: Mutex::default(),
             limits: Arc::new(dispatch.settings.limits()),
-            tray: Tray::new(connections, connections * 4),
+            // Each push is one of a whole checkpoint, so as much as may be waits for it.
+            tray: Tray::new(connections, if dispatch.remote.is_some() { 0 } else { connections * 4 }),
             end: Mutex::default(),
             halt: Mutex::default(),
             breaker: Mutex::default(),
@@ -71,16 +73,25 @@ impl<'a> Floor<'a> {
     }
 
     fn claims(&self) -> Result<(), store::Error> {
-        let batch = (self.dispatch.settings.connections as i64 * 8).clamp(16, 512);
+        let remote = self.dispatch.remote;
         self.ledger.clear_lanes(&self.limits)?;
         while !self.is_over() {
+            remote.map_or(Ok(()), Remote::renew)?;
             match self.tray.wants(SLICE) {
                 None => break,
                 Some(false) => continue,
                 Some(true) => {}
             }
+            let batch = self.batch()?;
+            if batch < 1 {
+                // All that may be in doubt is in hand.
+                std::thread::sleep(SLICE);
+                continue;
+            }
             let end = match self.ledger.claim(batch, &self.limits, self.dispatch.clock.now())? {
                 Claim::Rows(rows) => {
+                    // The intent is where others see it before any of it is begun (P2).
+                    remote.map_or(Ok(()), Remote::push_checkpoint)?;
                     self.tray.lay(rows);
                     continue;
                 }
@@ -95,6 +106,14 @@ impl<'a> Floor<'a> {
             break;
         }
         Ok(())
+    }
+
+    /// How many rows are claimed at once.
+    fn batch(&self) -> Result<i64, store::Error> {
+        Ok(match self.dispatch.remote {
+            Some(_) => CHECKPOINT - self.dispatch.store.claimed()?,
+            None => (self.dispatch.settings.connections as i64 * 8).clamp(16, 512),
+        })
     }
 
     /// The first reason is the one that is told.

@@ -14,6 +14,7 @@ use crate::delivery::breaker::{Breaker, Tripped};
 use crate::delivery::{self, Uncertain};
 use crate::message::{self, Signer};
 use crate::random::Random;
+use crate::remote::{RENEWAL, Remote};
 use crate::store::ledger::{Ledger, Recovered};
 use crate::store::{self, Store};
 use crate::token::Keyring;
@@ -27,6 +28,8 @@ use std::time::Duration;
 pub struct Dispatch<'a> {
     /// The ledger's store.
     pub store: &'a Store,
+    /// What keeps that, if this machine does not: then what is claimed is pushed before it is begun.
+    pub remote: Option<&'a Remote>,
     /// The way out.
     pub transport: &'a Transport,
     /// Connections, rates, patience.
@@ -111,7 +114,12 @@ impl Dispatch<'_> {
                 _ if ledger.mend_due(now)? > 0 => {}
                 Some(next) if next - now <= stays || next <= now => {
                     // What is due and yet not to be had is another's for a moment.
-                    if !self.sleep_until(next.max(now + TimeDelta::milliseconds(SLICE.as_millis() as i64))) {
+                    let mut until = next.max(now + TimeDelta::milliseconds(SLICE.as_millis() as i64));
+                    if self.remote.is_some() {
+                        // Whoever sleeps longer than it says is taken for dead.
+                        until = until.min(now + RENEWAL);
+                    }
+                    if !self.sleep_until(until) {
                         break End::Stopped;
                     }
                 }
@@ -213,6 +221,7 @@ mod tests {
             toml::from_str("from = \"news@example.org\"\ntransport = \"outbox:outbox\"").unwrap();
         look(&Dispatch {
             store: &store,
+            remote: None,
             transport: &Transport::memory().0,
             settings: &delivery::Settings::default(),
             mail: &mail,

@@ -4,7 +4,7 @@
 //! * [`posts`], [`feeds`], [`pings`], [`subscribers`], [`editions`], [`pages`], [`awaited`], [`letters`], [`consents`], [`moves`], [`bounces`], [`erasure`], [`backup`], [`copying`], [`retention`], [`announcements`] are the tables by subject; [`numbers`], [`figures`] and [`story`] read
 //!   them for people.
 //! * [`ledger`] is what delivery works on: claim, begin, settle, recover.
-//! * [`lock`] tells who is alive.
+//! * [`lock`] tells who is alive; [`checkpoint`] what a store holds that is carried from machine to machine.
 //!
 //! The database decides races: by constraints, guarded updates and the number of rows that they changed. Time comes in as a
 //! parameter. An unreadable store is an error, never a first run (P6).
@@ -14,6 +14,7 @@ pub mod answers;
 pub mod awaited;
 pub mod backup;
 pub mod bounces;
+pub mod checkpoint;
 pub mod consents;
 pub mod copying;
 pub mod editions;

@@ -178,6 +178,7 @@ impl Served {
         let random = Random::seeded(9);
         let dispatch = Dispatch {
             store: &self.store(),
+            remote: None,
             transport: &transport,
             settings: &delivery::Settings::default(),
             mail: parsed.mail.as_ref().expect("a sender"),

@@ -41,7 +41,8 @@ pub(super) fn judge(setup: &Setup, site: &Url, digests: &[Digest<'_>], largest: 
         return Ok(judged);
     }
     // What the environment holds is not at hand everywhere; a run says what it lacks.
-    if let Ok(url) = config::resolved(&setup.config.store.url, "store.url")
+    if setup.config.store.remote.is_none()
+        && let Ok(url) = config::resolved(&setup.config.store.url, "store.url")
         && let Ok(place) = Place::parse(url, &setup.config.root)
     {
         judged.findings = world::store(&source, &place);
