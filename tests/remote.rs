@@ -297,13 +297,14 @@ fn killed_while_it_sends_it_leaves_what_it_had_in_hand() {
 
 #[test]
 fn who_is_taken_for_dead_stops() {
-    let blog = Blog::with(250, |settings| Settings { latency: 5, ..settings });
-    blog.create();
-    let mut run = blog.command(NOON, &["run", "--quiet"]).spawn().unwrap();
-    assert!(until_taken(&blog.sink, 110, &mut run));
-    let other = blog.run(LATER, &["run", "--quiet"]);
-    assert_eq!(other.code, Some(0), "{other:?}");
-    let ran = end(run);
+    let blog = Blog::begun(250);
+    // Another one comes while the second checkpoint is made ready.
+    let other = format!("{} run --quiet --now {LATER}", env!("CARGO_BIN_EXE_postrider"));
+    let path = env::var("PATH").unwrap();
+    let script =
+        format!("if [ $N = 17 ]; then PATH='{path}' {other} </dev/null >/dev/null 2>other; echo $? >ended; fi");
+    let ran = blog.run_with_git(&script);
+    assert_eq!(fs::read_to_string(blog.site.path("ended")).unwrap(), "0\n");
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.err.contains("was moved by somebody else, and this run has stopped"), "{ran:?}");
     blog.nobody_twice_nobody_lost(LATER, "taken over");
