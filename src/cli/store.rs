@@ -27,7 +27,9 @@ pub(super) fn run(global: &Global, action: &StoreAction) -> Result<Exit> {
                 false => say::line(format!("{}: {} KB", file.display(), bytes.div_ceil(1000))),
             }
         }
-        StoreAction::Restore { file } => Setup::load(global)?.change(|setup| restore(global, setup, file.as_deref()))?,
+        StoreAction::Restore { file } => {
+            Setup::load(global)?.change(|setup| restore(global, setup, file.as_deref()))?
+        }
     }
     Ok(Exit::Done)
 }
