@@ -1,8 +1,10 @@
 //! config.toml: gathers the settings of all nouns. Unknown keys are errors with their line and the nearest known key.
 
 pub mod hooks;
+pub mod ways;
 pub mod web;
 
+pub use ways::WayOut;
 pub use web::{Hooks, Web};
 
 use crate::clock::Span;
@@ -34,6 +36,9 @@ pub struct Config {
     /// `[delivery]`
     #[serde(default)]
     pub delivery: delivery::Settings,
+    /// `[[relay]]`, in order.
+    #[serde(default, rename = "relay")]
+    pub relays: Vec<delivery::relay::Settings>,
     /// `[[digest]]`, in order.
     #[serde(default, rename = "digest")]
     pub digests: Vec<edition::Settings>,
@@ -130,7 +135,7 @@ pub enum Error {
 const SHORTEST_KEEP: Span = Span::hours(90 * 24);
 
 /// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 2] = [("relay", "several relays"), ("remote", "a store in a git repository")];
+const LATER: [(&str, &str); 1] = [("remote", "a store in a git repository")];
 
 impl Config {
     /// Reads the text of a configuration file. `lookup` resolves `${NAME}`; a name that it does not know stays as it is until
@@ -145,7 +150,10 @@ impl Config {
         let mut config: Config = toml::from_str(&expanded).map_err(|e| at(&shown, &expanded, &e))?;
         config.root = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         config.path = path.to_owned();
-        config.check().map_err(|message| Error::Whole { path: shown, message })?;
+        config
+            .check()
+            .and_then(|()| config.check_relays(&table))
+            .map_err(|message| Error::Whole { path: shown, message })?;
         Ok(config)
     }
 
@@ -357,7 +365,7 @@ mod tests {
     fn an_unknown_key_is_an_error_with_its_line_and_the_nearest() {
         let error = parse("[site]\ntitle = \"x\"\n[feeds]\nlimti = 3\n").unwrap_err().to_string();
         assert_eq!(error, "blog/config.toml:4: the key `limti` is not known\n  help: did you mean `limit`?");
-        let error = parse("[posts]\n[[relay]]\n").unwrap_err().to_string();
+        let error = parse("[posts]\n[store]\nremote = \"x\"\n").unwrap_err().to_string();
         assert!(error.contains("does not have that yet"), "{error}");
     }
 

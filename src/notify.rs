@@ -11,7 +11,8 @@ use crate::reply::Outcome;
 use crate::store::numbers::Edition;
 use crate::store::{self, Store};
 use crate::template::text::shorten;
-use crate::transport::{Job, Transport};
+use crate::transport::relay::{self, Reached};
+use crate::transport::{Job, Relay};
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -57,7 +58,7 @@ pub struct Notifier<'a> {
     /// Remembers what was told; None where it cannot be used.
     pub store: Option<&'a Store>,
     /// The way out: the readers' own.
-    pub transport: &'a Transport,
+    pub relays: &'a [Relay],
     /// Who writes.
     pub mail: &'a message::Settings,
     /// Signs it, so that it does not end up in the author's spam.
@@ -156,8 +157,7 @@ impl Notifier<'_> {
         let envelope = Envelope { from: from.address.clone(), to: to.address.clone() };
         let bytes = self.signer.sign(bytes.into_bytes(), now).map_err(|e| Error::NotSent(e.to_string()))?;
         let message = Message { envelope, bytes };
-        let mut session = self.transport.session();
-        session.ready().map_err(|e| Error::NotSent(e.to_string()))?;
+        let Reached { mut session, .. } = relay::reach(self.relays).map_err(|e| Error::NotSent(e.to_string()))?;
         let sent = session.send(&Job { edition: OCCASION, delivery: &id, message: &message });
         let sent = sent.map_err(|e| Error::NotSent(e.to_string()))?;
         session.quit();
@@ -308,6 +308,7 @@ fn count(deliveries: i64) -> String {
 mod tests {
     use super::*;
     use crate::report::Counts;
+    use crate::transport::Transport;
 
     const HOUR: i64 = 3_600_000;
 
@@ -401,7 +402,7 @@ mod tests {
         let notifier = Notifier {
             by: By::Run,
             store: None,
-            transport: &transport,
+            relays: &[Relay::sole(transport, 1)],
             mail: &mail,
             signer: &Signer::none(),
             random: &random,

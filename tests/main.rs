@@ -46,6 +46,7 @@ mod races;
 mod readme;
 mod reference;
 mod refusals_to_start;
+mod relays;
 mod retention;
 mod smtp;
 mod stopped;

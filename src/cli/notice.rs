@@ -16,11 +16,11 @@ pub(super) fn after(by: By, setup: &Setup, failure: Option<&str>) {
 fn tell(by: By, setup: &Setup, failure: Option<&str>) -> Result<()> {
     let Some(mail) = &setup.config.mail else { return Ok(()) };
     let Some(to) = &mail.report_to else { return Ok(()) };
-    let (_, transport) = setup.transport()?;
+    let relays = setup.relays()?;
     // A connection of its own: the run's may be what broke. Without a store there is no memory, and still a mail.
     let store = setup.store(Mode::MustExist).ok();
     let (store, signer, random) = (store.as_ref(), &setup.signer()?, &setup.random);
-    let notifier = Notifier { by, store, transport: &transport, mail, signer, random };
+    let notifier = Notifier { by, store, relays: &relays, mail, signer, random };
     notifier.tell(to, failure, setup.clock.now())?;
     Ok(())
 }

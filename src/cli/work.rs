@@ -6,12 +6,12 @@ use super::setup::{Setup, stop_flag};
 use super::{Exit, inbox, notice};
 use crate::daemon::delivery::Delivery;
 use crate::daemon::pulse::Pulse;
+use crate::dispatch::Relays;
 use crate::message::Signer;
 use crate::notify::By;
 use crate::store::Store;
 use crate::store::bounces::Patience;
 use crate::token::Keyring;
-use crate::transport::Transport;
 use anyhow::Result;
 use std::sync::atomic::AtomicBool;
 
@@ -19,16 +19,17 @@ use std::sync::atomic::AtomicBool;
 pub(super) fn run(global: &Global) -> Result<Exit> {
     let stop = stop_flag()?;
     let setup = Setup::load(global)?;
-    let (route, transport) = setup.transport()?;
+    let relays = Relays::new(setup.relays()?);
     let signer = setup.signer()?;
     let store = setup.existing_store()?;
     let keyring = setup.keyring(&store)?;
-    tracing::info!("delivering to {}; `postrider status --watch` shows how it goes", route.name());
+    let names: Vec<&str> = relays.all().iter().map(|relay| relay.transport.name()).collect();
+    tracing::info!("delivering to {}; `postrider status --watch` shows how it goes", names.join(", "));
     let told = |failure: Option<&str>| told(&setup, failure);
     let probe = inbox::probe(&setup)?;
     let pulse = Pulse::new(setup.clock);
     let daemon = (&*stop, &pulse);
-    delivery(&setup, store, &transport, (&keyring, &signer), probe.as_deref(), daemon, &told)?.run();
+    delivery(&setup, store, &relays, (&keyring, &signer), probe.as_deref(), daemon, &told)?.run();
     Ok(Exit::Done)
 }
 
@@ -36,7 +37,7 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
 pub(super) fn delivery<'a>(
     setup: &'a Setup,
     store: Store,
-    transport: &'a Transport,
+    relays: &'a Relays,
     (keyring, signer): (&'a Keyring, &'a Signer),
     probe: Option<&'a str>,
     (stop, pulse): (&'a AtomicBool, &'a Pulse),
@@ -44,7 +45,7 @@ pub(super) fn delivery<'a>(
 ) -> Result<Delivery<'a>> {
     Ok(Delivery {
         place: store.place().clone(),
-        transport,
+        relays,
         settings: &setup.config.delivery,
         patience: Patience { settings: &setup.config.bounces, probe },
         mail: setup.mail()?,

@@ -8,13 +8,12 @@ use super::rest::{Patience as Backoff, Rest};
 
 use crate::clock::Clock;
 use crate::delivery;
-use crate::dispatch::{Dispatch, Dispatched, End, Progress};
+use crate::dispatch::{Dispatch, Dispatched, End, Progress, Relays};
 use crate::message::{self, Signer};
 use crate::random::Random;
 use crate::store::bounces::Patience;
 use crate::store::{self, Mode, Place, Store};
 use crate::token::Keyring;
-use crate::transport::Transport;
 use chrono::TimeDelta;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,8 +25,8 @@ const ROUTINE: TimeDelta = TimeDelta::minutes(5);
 pub struct Delivery<'a> {
     /// Where the store is: a connection that broke is made anew.
     pub place: Place,
-    /// The way out.
-    pub transport: &'a Transport,
+    /// The ways out.
+    pub relays: &'a Relays,
     /// Connections, rates, patience.
     pub settings: &'a delivery::Settings,
     /// With addresses that refuse.
@@ -98,7 +97,7 @@ impl Delivery<'_> {
         let progress = Progress::default();
         let dispatch = Dispatch {
             store: &open,
-            transport: self.transport,
+            relays: self.relays,
             settings: self.settings,
             mail: self.mail,
             keyring: self.keyring,
@@ -171,7 +170,7 @@ mod tests {
     use crate::store::ledger::Recovered;
 
     fn ended(end: End) -> Result<Dispatched, store::Error> {
-        Ok(Dispatched { recovered: Recovered::default(), held_editions: Vec::new(), end })
+        Ok(Dispatched { recovered: Recovered::default(), held_editions: Vec::new(), relays: Vec::new(), end })
     }
 
     #[test]

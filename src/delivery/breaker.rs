@@ -33,6 +33,11 @@ pub enum Tripped {
 }
 
 impl Tripped {
+    /// Whether another relay may do better. What is said of the addresses, or of the text, speaks of the list and of the edition.
+    pub fn is_of_the_relay(self) -> bool {
+        !matches!(self, Tripped::Refusals(Refusal::Hard | Refusal::Content))
+    }
+
     /// What happened, with "the server" before it, and on a line of its own what to do.
     pub fn what_to_do(self) -> &'static str {
         match self {
@@ -190,6 +195,14 @@ mod tests {
         let lost = Outcome::Deferred(Fault::Connection);
         assert_eq!(trips([throttled; 49].into_iter().chain([lost, throttled])), Some(50));
         assert_eq!(trips([lost; 19].into_iter().chain([throttled, lost])), Some(20));
+    }
+
+    #[test]
+    fn another_relay_makes_no_list_better_and_no_text() {
+        let of_us = [Refusal::Hard, Refusal::Content].map(Tripped::Refusals);
+        assert!(!of_us.into_iter().any(Tripped::is_of_the_relay));
+        let of_it = [Refusal::Policy, Refusal::Sender].map(Tripped::Refusals);
+        assert!(of_it.into_iter().chain([Tripped::Connections, Tripped::Throttled]).all(Tripped::is_of_the_relay));
     }
 
     #[test]

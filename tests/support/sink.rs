@@ -61,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) pipelining: bool,
     /// How many messages a connection may bring, and how it ends when one more is offered.
     pub(crate) farewell: Option<(usize, Farewell)>,
+    /// What it says at RCPT, whoever it is.
+    pub(crate) refusal: Option<String>,
 }
 
 /// How a connection ends.
@@ -121,6 +123,7 @@ impl Settings {
             size: 1_000_000,
             pipelining: true,
             farewell: None,
+            refusal: None,
         }
     }
 
@@ -400,6 +403,9 @@ impl Talk<'_> {
 
     /// What goes wrong at RCPT, if anything.
     fn fault(&self, rcpt: &str) -> Option<String> {
+        if let Some(refusal) = &self.state.settings.refusal {
+            return Some(refusal.clone());
+        }
         let fault = fault_of(rcpt);
         let mut tries = self.state.tries.lock().expect("no thread panics with it");
         let nth = tries.entry(rcpt.into()).and_modify(|n| *n += 1).or_insert(1);

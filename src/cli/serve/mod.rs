@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::daemon::pulse::Pulse;
 use crate::daemon::rounds::Rounds;
 use crate::daemon::{self, manager};
+use crate::dispatch::Relays;
 use crate::http;
 use crate::message::Signer;
 use crate::notify::By;
@@ -17,7 +18,6 @@ use crate::random::Random;
 use crate::store::{Mode, Store};
 use crate::subscribe::desk::Desk;
 use crate::token::Keyring;
-use crate::transport::Transport;
 use crate::web::webhooks::Hooks;
 use crate::web::{self, Web};
 use anyhow::{Context, Result, anyhow};
@@ -97,7 +97,7 @@ struct Crew<'a> {
     store: Store,
     keyring: Keyring,
     /// Without a sender there is nothing to deliver, and nobody is asked anything.
-    way_out: Option<(Transport, Signer)>,
+    way_out: Option<(Relays, Signer)>,
     web: Web,
     probe: Option<String>,
 }
@@ -109,7 +109,7 @@ impl<'a> Crew<'a> {
         let keyring = setup.keyring(&store)?;
         let way_out = match setup.config.mail {
             None => None,
-            Some(_) => Some((setup.transport()?.1, setup.signer()?)),
+            Some(_) => Some((Relays::new(setup.relays()?), setup.signer()?)),
         };
         let probe = inbox::probe(setup)?;
         let templates = setup.templates()?;
@@ -129,10 +129,10 @@ impl<'a> Crew<'a> {
         let (for_rounds, for_delivery) = (Pulse::new(setup.clock), Pulse::new(setup.clock));
         let delivery_told = |failure: Option<&str>| work::told(setup, failure);
         let delivery = match &way_out {
-            Some((transport, signer)) => {
+            Some((relays, signer)) => {
                 let keys = (&keyring, signer);
                 let daemon = (&*signals.halt, &for_delivery);
-                Some(work::delivery(setup, store, transport, keys, probe.as_deref(), daemon, &delivery_told)?)
+                Some(work::delivery(setup, store, relays, keys, probe.as_deref(), daemon, &delivery_told)?)
             }
             None => None,
         };
