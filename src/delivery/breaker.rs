@@ -72,6 +72,10 @@ impl Breaker {
             // Only what is said of a message shows that the server is at work.
             _ => (self.lost, self.throttled) = (0, 0),
         }
+        self.recent.push_back((delivery.to_owned(), outcome));
+        if self.recent.len() > WINDOW {
+            self.recent.pop_front();
+        }
         if self.lost >= LOST_IN_A_ROW {
             (self.lost, self.throttled) = (0, 0);
             return Some(Tripped::Connections);
@@ -79,10 +83,6 @@ impl Breaker {
         if self.throttled >= THROTTLED_IN_A_ROW {
             (self.lost, self.throttled) = (0, 0);
             return Some(Tripped::Throttled);
-        }
-        self.recent.push_back((delivery.to_owned(), outcome));
-        if self.recent.len() > WINDOW {
-            self.recent.pop_front();
         }
         let Outcome::Refused(kind) = outcome else { return None };
         if !is_ours(kind) {
@@ -96,10 +96,15 @@ impl Breaker {
         Some(Tripped::Refusals(kind))
     }
 
-    /// The deliveries that refusals of this kind hit of late. Asked when all connections have come home: what they had under way
+    /// The deliveries that what tripped it hit of late. Asked when all connections have come home: what they had under way
     /// when it tripped is hit, too.
-    pub fn hit(&self, kind: Refusal) -> Vec<String> {
-        let same = self.recent.iter().filter(|(_, outcome)| *outcome == Outcome::Refused(kind));
+    pub fn hit(&self, tripped: Tripped) -> Vec<String> {
+        let hits = match tripped {
+            Tripped::Refusals(kind) => Outcome::Refused(kind),
+            Tripped::Connections => Outcome::Deferred(Fault::Connection),
+            Tripped::Throttled => Outcome::Deferred(Fault::Throttled),
+        };
+        let same = self.recent.iter().filter(|(_, outcome)| *outcome == hits);
         same.map(|(delivery, _)| delivery.clone()).collect()
     }
 }
@@ -171,7 +176,15 @@ mod tests {
         breaker.watch("10", POLICY);
         breaker.watch("other", HARD);
         breaker.watch("11", POLICY);
-        assert_eq!(breaker.hit(Refusal::Policy), (0..12).map(|n| n.to_string()).collect::<Vec<_>>());
+        let hit = breaker.hit(Tripped::Refusals(Refusal::Policy));
+        assert_eq!(hit, (0..12).map(|n| n.to_string()).collect::<Vec<_>>());
+        for (fault, tripped) in [(Fault::Connection, Tripped::Connections), (Fault::Throttled, Tripped::Throttled)] {
+            let mut breaker = Breaker::default();
+            breaker.watch("fine", Outcome::Accepted);
+            let mut many = (0..100).map(|n| (n, breaker.watch(&n.to_string(), Outcome::Deferred(fault))));
+            let last = many.find(|(_, said)| *said == Some(tripped)).map(|(n, _)| n).unwrap();
+            assert_eq!(breaker.hit(tripped), (0..=last).map(|n| n.to_string()).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -274,9 +274,14 @@ impl Dispatch<'_> {
         tripped: Tripped,
     ) -> Result<String, store::Error> {
         let (who, what) = (terms.title(), tripped.what_to_do());
-        // Nothing was refused, so nothing is to be undone.
-        let Tripped::Refusals(kind) = tripped else { return Ok(format!("{who} {what}")) };
-        let deliveries = breaker.hit(kind);
+        let deliveries = breaker.hit(tripped);
+        let Tripped::Refusals(_) = tripped else {
+            // Nothing was refused. But another relay need not wait until this one might be asked again.
+            if self.relays.all().len() > 1 {
+                ledger.undo(deliveries, self.clock.now())?;
+            }
+            return Ok(format!("{who} {what}"));
+        };
         let count = deliveries.len();
         ledger.undo(deliveries, self.clock.now())?;
         Ok(format!(

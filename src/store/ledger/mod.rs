@@ -294,7 +294,7 @@ impl Ledger {
         self.ask(|answer| Command::Release { deliveries, answer })?.wait()
     }
 
-    /// After the breaker tripped: refused deliveries are queued again and what they suppressed is not.
+    /// After the breaker tripped: refused deliveries are queued again and what they suppressed is not; deferred ones are due now.
     pub fn undo(&self, deliveries: Vec<String>, now: DateTime<Utc>) -> Result<(), Error> {
         self.ask(|answer| Command::Undo { deliveries, now, answer })?.wait()
     }

@@ -140,7 +140,7 @@ pub(super) fn undo(c: &mut Connection, deliveries: &[String], now: DateTime<Utc>
         let row = c.query_one("SELECT hash FROM deliveries WHERE id = $1", &[delivery.into()])?;
         let Some(hash) = row.map(|row| row.text(0)).transpose()? else { continue };
         c.execute("DELETE FROM suppressions WHERE delivery = $1 AND reason = 'bounce'", &[delivery.into()])?;
-        let sql = "UPDATE deliveries SET state = 'queued', due = $2 WHERE id = $1 AND state = 'refused'";
+        let sql = "UPDATE deliveries SET state = 'queued', due = $2 WHERE id = $1 AND state IN ('refused', 'queued')";
         c.execute(sql, &[delivery.into(), now.into()])?;
         // And what its suppression withdrew in other editions: nobody is skipped for a refusal that did not count (P1).
         // As it was: in doubt only where its last try is.
