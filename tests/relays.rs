@@ -14,13 +14,16 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A server, and its folder.
-struct Server(Sink, #[expect(dead_code, reason = "it goes with its owner")] TempDir);
+struct Server {
+    sink: Sink,
+    _folder: TempDir,
+}
 
 fn server(change: impl FnOnce(&mut Settings)) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = Settings::in_folder(folder.path());
     change(&mut settings);
-    Server(Sink::here(settings), folder)
+    Server { sink: Sink::here(settings), _folder: folder }
 }
 
 /// A server that takes all.
@@ -66,11 +69,11 @@ fn took(run: &serde_json::Value) -> BTreeMap<&str, i64> {
 #[test]
 fn the_first_relay_takes_all_while_it_can() {
     let (first, second, people) = (sound(), sound(), readers(40));
-    let tables = [table("second", second.0.port(), "priority = 10"), table("first", first.0.port(), "")];
+    let tables = [table("second", second.sink.port(), "priority = 10"), table("first", first.sink.port(), "")];
     let site = site(&people, &tables);
     let run = site.json(NOON, &["run"]);
-    everyone_once(&first.0, &people);
-    assert_eq!(second.0.connections(), 0);
+    everyone_once(&first.sink, &people);
+    assert_eq!(second.sink.connections(), 0);
     assert_eq!(took(&run), BTreeMap::from([("first", 40), ("second", 0)]));
     assert!(run["relays"][0].get("failed").is_none() && run["relays"][0]["name"] == "first", "{run}");
 }
@@ -80,7 +83,7 @@ fn the_first_relay_takes_all_while_it_can() {
 fn another_takes_over_from_one_that_lets_nobody_in() {
     let locked = server(|settings| settings.login = Some(("ada".into(), "right".into(), "PLAIN".into())));
     let (_socket, closed) = nobody();
-    let port = locked.0.port();
+    let port = locked.sink.port();
     let wrong =
         format!("[[relay]]\nname = \"first\"\ntransport = \"smtp://ada@127.0.0.1:{port}\"\npassword = \"wrong\"\n\n");
     for (first, why) in [
@@ -89,10 +92,10 @@ fn another_takes_over_from_one_that_lets_nobody_in() {
         (table("first", port, ""), "name the user in relay.transport"),
     ] {
         let (second, people) = (sound(), readers(30));
-        let site = site(&people, &[first, table("second", second.0.port(), "priority = 10")]);
+        let site = site(&people, &[first, table("second", second.sink.port(), "priority = 10")]);
         let ran = site.go(&["run"]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
-        everyone_once(&second.0, &people);
+        everyone_once(&second.sink, &people);
         assert!(ran.err.contains("the relay first: ") && ran.err.contains(why), "{ran:?}");
         assert!(ran.err.contains("it is tried again in 1 min"), "{ran:?}");
         assert!(ran.out.contains("relays: first took 0, then out of service; second took 30"), "{ran:?}");
@@ -114,11 +117,12 @@ fn where_nobody_takes_mail_the_run_fails_and_says_why_of_each() {
 fn one_that_is_busy_whoever_comes_goes_out_of_service() {
     let busy = server(|settings| settings.farewell = Some((0, Farewell::Says421)));
     let (second, people) = (sound(), readers(60));
-    let site = site(&people, &[table("first", busy.0.port(), ""), table("second", second.0.port(), "priority = 10")]);
+    let site =
+        site(&people, &[table("first", busy.sink.port(), ""), table("second", second.sink.port(), "priority = 10")]);
     let run = site.json(NOON, &["run"]);
     assert!(run["relays"][0]["failed"].as_str().unwrap().starts_with("the relay first takes nothing"), "{run}");
     // What it put off need not wait for it.
-    everyone_once(&second.0, &people);
+    everyone_once(&second.sink, &people);
 }
 
 #[test]
@@ -126,12 +130,12 @@ fn what_one_refused_for_its_policy_goes_by_another_at_once() {
     for refusal in ["550 5.7.1 you are not welcome here", "550 5.7.26 unauthenticated mail"] {
         let strict = server(|settings| settings.refusal = Some(refusal.to_owned()));
         let (second, people) = (sound(), readers(40));
-        let tables = [table("first", strict.0.port(), ""), table("second", second.0.port(), "priority = 10")];
+        let tables = [table("first", strict.sink.port(), ""), table("second", second.sink.port(), "priority = 10")];
         let site = site(&people, &tables);
         let ran = site.go(&["run"]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert!(ran.err.contains("refused deliveries are queued again"), "{ran:?}");
-        everyone_once(&second.0, &people);
+        everyone_once(&second.sink, &people);
     }
 }
 
@@ -140,10 +144,10 @@ fn what_one_refused_for_its_policy_goes_by_another_at_once() {
 fn what_speaks_of_the_list_stops_all_relays() {
     let knows_nobody = server(|settings| settings.refusal = Some("550 5.1.1 no such user".to_owned()));
     let second = sound();
-    let tables = [table("first", knows_nobody.0.port(), ""), table("second", second.0.port(), "priority = 10")];
+    let tables = [table("first", knows_nobody.sink.port(), ""), table("second", second.sink.port(), "priority = 10")];
     let site = site(&readers(40), &tables);
     let ran = site.go(&["run"]);
-    assert_eq!((ran.code, second.0.taken()), (Some(1), 0), "{ran:?}");
+    assert_eq!((ran.code, second.sink.taken()), (Some(1), 0), "{ran:?}");
     assert!(ran.err.contains("the relay first says of one address after another that it does not exist"), "{ran:?}");
     assert_eq!(site.deliveries("queued"), 40);
 }
@@ -153,15 +157,15 @@ fn what_speaks_of_the_list_stops_all_relays() {
 fn a_delivery_in_doubt_is_the_same_mail_by_another_relay() {
     let (first, second) = (sound(), sound());
     let people = vec!["dropafter@sink.test".to_owned()];
-    let tables = [table("first", first.0.port(), ""), table("second", second.0.port(), "priority = 10")];
+    let tables = [table("first", first.sink.port(), ""), table("second", second.sink.port(), "priority = 10")];
     let site = site(&people, &tables);
     let run = site.json(NOON, &["run"]);
-    assert_eq!((first.0.taken(), &run["editions"][0]["uncertain"]), (1, &1.into()));
+    assert_eq!((first.sink.taken(), &run["editions"][0]["uncertain"]), (1, &1.into()));
     let (_socket, closed) = nobody();
     configure(&site, &[table("first", closed, ""), tables[1].clone()]);
     site.json("2026-11-23T12:10:00Z", &["run"]);
     let key = |server: &Server| {
-        let taken = server.0.accepted();
+        let taken = server.sink.accepted();
         (taken.len(), taken[0].message_id.clone(), taken[0].sha256.clone())
     };
     assert_eq!(key(&first), key(&second));
@@ -174,13 +178,13 @@ fn a_delivery_in_doubt_is_the_same_mail_by_another_relay() {
 #[test]
 fn why_names_the_relay_of_each_try() {
     let (second, people) = (sound(), vec!["450-1@sink.test".to_owned()]);
-    let site = site(&people, &[table("main", second.0.port(), "")]);
+    let site = site(&people, &[table("main", second.sink.port(), "")]);
     site.json(NOON, &["run"]);
     site.json("2026-11-23T12:10:00Z", &["run"]);
     let ran = site.at("2026-11-23T12:11:00Z", &["why", &people[0]]);
     assert_eq!(ran.out.matches("relay main").count(), 2, "{ran:?}");
     // With one way out alone there is no relay to name.
-    let alone = Site::new(Plan::to(&second.0), &readers(1));
+    let alone = Site::new(Plan::to(&second.sink), &readers(1));
     assert!(alone.json(NOON, &["run"]).get("relays").is_none());
     assert!(!alone.go(&["why", "ok-0@sink.test"]).out.contains("relay"));
 }
@@ -190,42 +194,42 @@ fn why_names_the_relay_of_each_try() {
 #[test]
 fn relays_of_one_priority_share_by_their_weights() {
     let (big, small, people) = (sound(), sound(), readers(400));
-    let tables = [table("big", big.0.port(), "weight = 3"), table("small", small.0.port(), "")];
+    let tables = [table("big", big.sink.port(), "weight = 3"), table("small", small.sink.port(), "")];
     let run = site(&people, &tables).json(NOON, &["run"]);
     let counts = took(&run);
-    assert_eq!((big.0.taken() as i64, small.0.taken() as i64), (counts["big"], counts["small"]));
+    assert_eq!((big.sink.taken() as i64, small.sink.taken() as i64), (counts["big"], counts["small"]));
     assert_eq!(counts["big"] + counts["small"], 400);
     // But for a batch, and what the other takes in the meantime.
     assert!((counts["big"] - 300).abs() <= 16, "{counts:?}");
-    assert_eq!([&big, &small].iter().flat_map(|server| copies(&server.0.accepted())).count(), 400);
+    assert_eq!([&big, &small].iter().flat_map(|server| copies(&server.sink.accepted())).count(), 400);
 }
 
 #[test]
 fn where_one_has_reached_its_rate_the_next_goes_on() {
     let (first, second, people) = (sound(), sound(), readers(12));
     let tables = [
-        table("first", first.0.port(), "rates = [\"5/h\"]"),
-        table("second", second.0.port(), "priority = 10\nrates = [\"3/d\"]"),
+        table("first", first.sink.port(), "rates = [\"5/h\"]"),
+        table("second", second.sink.port(), "priority = 10\nrates = [\"3/d\"]"),
     ];
     let site = site(&people, &tables);
     let ran = site.go(&["run"]);
-    assert_eq!((ran.code, first.0.taken(), second.0.taken()), (Some(0), 5, 3), "{ran:?}");
+    assert_eq!((ran.code, first.sink.taken(), second.sink.taken()), (Some(0), 5, 3), "{ran:?}");
     assert!(ran.err.contains("no more may go for 60 minutes (delivery.rates, relay.rates"), "{ran:?}");
     // It is remembered, and the first one has room first.
     site.json("2026-11-23T12:30:00Z", &["run"]);
-    assert_eq!((first.0.taken(), second.0.taken()), (5, 3));
+    assert_eq!((first.sink.taken(), second.sink.taken()), (5, 3));
     site.json("2026-11-23T13:05:00Z", &["run"]);
-    assert_eq!((first.0.taken(), second.0.taken()), (9, 3));
+    assert_eq!((first.sink.taken(), second.sink.taken()), (9, 3));
 }
 
 #[test]
 fn the_rates_of_delivery_hold_for_all_relays_together() {
     let (first, second, people) = (sound(), sound(), readers(12));
-    let site = site(&people, &[table("first", first.0.port(), ""), table("second", second.0.port(), "")]);
+    let site = site(&people, &[table("first", first.sink.port(), ""), table("second", second.sink.port(), "")]);
     let config = fs::read_to_string(site.path("config.toml")).unwrap();
     site.write("config.toml", &config.replacen("[delivery]\n", "[delivery]\nrates = [\"7/d\"]\n", 1));
     let ran = site.go(&["run"]);
-    assert_eq!((ran.code, first.0.taken() + second.0.taken()), (Some(0), 7), "{ran:?}");
+    assert_eq!((ran.code, first.sink.taken() + second.sink.taken()), (Some(0), 7), "{ran:?}");
 }
 
 #[test]
@@ -233,14 +237,14 @@ fn a_relay_has_limits_of_its_own_for_a_domain() {
     let (first, second) = (sound(), sound());
     let people: Vec<String> = [readers(9), (0..9).map(|n| format!("ok-{n}@other.test")).collect()].concat();
     let tables = [
-        table("first", first.0.port(), "domains = { \"other.test\" = \"2/d\" }"),
-        table("second", second.0.port(), "priority = 10"),
+        table("first", first.sink.port(), "domains = { \"other.test\" = \"2/d\" }"),
+        table("second", second.sink.port(), "priority = 10"),
     ];
     site(&people, &tables).json(NOON, &["run"]);
     let others =
-        |server: &Server| server.0.accepted().iter().filter(|taken| taken.rcpt.ends_with("@other.test")).count();
-    assert_eq!((first.0.taken(), others(&first)), (11, 2));
-    assert_eq!((second.0.taken(), others(&second)), (7, 7));
+        |server: &Server| server.sink.accepted().iter().filter(|taken| taken.rcpt.ends_with("@other.test")).count();
+    assert_eq!((first.sink.taken(), others(&first)), (11, 2));
+    assert_eq!((second.sink.taken(), others(&second)), (7, 7));
 }
 
 // ---- what the ledger counts
