@@ -1,13 +1,14 @@
 //! config.toml: gathers the settings of all nouns. Unknown keys are errors with their line and the nearest known key.
 
 pub mod hooks;
+pub mod store;
 pub mod ways;
 pub mod web;
 
+pub use store::Store;
 pub use ways::WayOut;
 pub use web::{Hooks, Web};
 
-use crate::clock::Span;
 use crate::template::theme;
 use crate::{bounce, delivery, edition, feed, message, post, subscriber};
 use chrono_tz::Tz;
@@ -90,24 +91,6 @@ pub struct SiteTable {
     pub author: Option<post::Person>,
 }
 
-/// `[store]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Store {
-    /// `sqlite:FILE` or `postgres://…`.
-    pub url: String,
-    /// Whether a missing store is an error rather than a first run (P6).
-    pub must_exist: bool,
-    /// For how long it is known by address who got which edition; without it for ever.
-    pub keep: Option<Span>,
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Store { url: "sqlite:postrider.db".to_owned(), must_exist: false, keep: None }
-    }
-}
-
 /// Why a configuration cannot be used: what, where, what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -130,12 +113,6 @@ pub enum Error {
         message: String,
     },
 }
-
-/// A shorter memory would not know what a bounce is about.
-const SHORTEST_KEEP: Span = Span::hours(90 * 24);
-
-/// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 1] = [("remote", "a store in a git repository")];
 
 impl Config {
     /// Reads the text of a configuration file. `lookup` resolves `${NAME}`; a name that it does not know stays as it is until
@@ -176,12 +153,7 @@ impl Config {
         if self.bounces.limit == 0 {
             return Err("bounces.limit is 0; use 1 or more, or leave it out for 5".to_owned());
         }
-        if self.store.keep.is_some_and(|keep| keep < SHORTEST_KEEP) {
-            return Err(
-                "store.keep is shorter than 90 days, in which bounces and complaints still come; use 90d or more"
-                    .to_owned(),
-            );
-        }
+        self.store.check()?;
         self.theme.check()?;
         if let Some(mail) = &self.mail {
             mail.check_dkim().map_err(|e| e.to_string())?;
@@ -277,6 +249,21 @@ pub fn resolved<'a>(text: &'a str, key: &str) -> Result<&'a str, String> {
     }
 }
 
+/// An argument of the command line that may hold `${NAME}`: what is written out there, every user of the machine can read.
+pub fn looked_up(text: &str, what: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = 0;
+    for (range, name) in holes(text) {
+        let value = lookup(name);
+        let value = value.ok_or_else(|| format!("{what} holds ${{{name}}}, and the environment has no {name}"))?;
+        out.push_str(&text[rest..range.start]);
+        out.push_str(&value);
+        rest = range.end;
+    }
+    out.push_str(&text[rest..]);
+    Ok(out)
+}
+
 /// Puts the values of `${NAME}` in, escaped for a TOML string, before anything is parsed, so that lines stay what they are.
 fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
@@ -328,9 +315,6 @@ fn at(path: &str, text: &str, error: &toml::de::Error) -> Error {
 fn explain(message: &str) -> String {
     let Some(rest) = message.strip_prefix("unknown field `") else { return message.to_owned() };
     let Some((key, known)) = rest.split_once('`') else { return message.to_owned() };
-    if let Some((_, what)) = LATER.iter().find(|(later, _)| *later == key) {
-        return format!("`{key}`: this version does not have that yet ({what})\n  help: delete the key");
-    }
     let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
     match known.iter().min_by_key(|k| distance(key, k)).filter(|k| distance(key, k) <= 3) {
         Some(nearest) => format!("the key `{key}` is not known\n  help: did you mean `{nearest}`?"),
@@ -365,8 +349,6 @@ mod tests {
     fn an_unknown_key_is_an_error_with_its_line_and_the_nearest() {
         let error = parse("[site]\ntitle = \"x\"\n[feeds]\nlimti = 3\n").unwrap_err().to_string();
         assert_eq!(error, "blog/config.toml:4: the key `limti` is not known\n  help: did you mean `limit`?");
-        let error = parse("[posts]\n[store]\nremote = \"x\"\n").unwrap_err().to_string();
-        assert!(error.contains("does not have that yet"), "{error}");
     }
 
     #[test]

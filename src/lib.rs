@@ -19,7 +19,8 @@
 //! enqueues one delivery per reader, in one transaction. [`dispatch`] claims what is due, commits the intent to
 //! send, talks to the server, and records its reply. [`subscribe`] writes down what people ask for, with the letter that asks
 //! them back. None of them knows another: they meet in the ledger, which
-//! is the [`store`]. So each can be killed at any moment and run again, and two processes can share the work.
+//! is the [`store`]. So each can be killed at any moment and run again, and two processes can share the work. Where no machine keeps
+//! the store, [`remote`] does.
 //!
 //! # The layers
 //!
@@ -27,9 +28,9 @@
 //! reads the list from here and holds it against the source.
 //!
 //! ```layers
-//! base   address clock random token
+//! base   address clock random token seal
 //! nouns  html schedule reply post feed template subscriber edition delivery message bounce report config
-//! world  keys site output http dns hub store transport mailbox
+//! world  keys site output http dns hub store remote transport mailbox
 //! work   adopt check publish archive catalogue websub live freeze dispatch subscribe receive notify announce
 //! faces  preview web daemon cli
 //! ```
@@ -45,8 +46,8 @@
 //! # The promises
 //!
 //! * **P1** Nobody is skipped, nobody is mailed twice: one delivery per (subscriber, occasion), a UNIQUE constraint. After a
-//!   crash at most one delivery per open connection is in doubt, and `status` lists it by address. We never say "exactly
-//!   once": after the final dot and before the reply, SMTP cannot tell (RFC 1047).
+//!   crash at most one delivery per open connection is in doubt (with a store in a branch, [`remote`], a checkpoint of a hundred), and
+//!   `status` lists it by address. We never say "exactly once": after the final dot and before the reply, SMTP cannot tell (RFC 1047).
 //! * **P2** The intent is durable before the act; no transaction spans a network call; a resend carries the same bytes.
 //! * **P3** An edition never changes once it is frozen. Leaving takes effect to the last moment.
 //! * **P4** A post has one identity for life.
@@ -61,6 +62,7 @@ pub mod address;
 pub mod clock;
 pub mod random;
 pub mod token;
+pub mod seal;
 
 pub mod html;
 pub mod schedule;
@@ -83,6 +85,7 @@ pub mod http;
 pub mod dns;
 pub mod hub;
 pub mod store;
+pub mod remote;
 pub mod transport;
 pub mod mailbox;
 

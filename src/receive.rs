@@ -11,6 +11,7 @@ use crate::bounce::{self, Handled, Kind, Mail, Recipient, Returned, Verdict};
 use crate::mailbox::{self, Disposal, Item, Mailbox};
 use crate::message::letter;
 use crate::random::{Random, base32};
+use crate::remote::Remote;
 use crate::report::Arrived;
 use crate::store::answers::Answers;
 use crate::store::bounces::{Arrival, Done, Effect, Patience, Sender, Taken};
@@ -25,6 +26,8 @@ use chrono::{DateTime, Utc};
 pub struct Receiver<'a> {
     /// Where it is recorded.
     pub store: &'a Store,
+    /// What keeps that, if this machine does not: then a mail is moved away only once its effect is there.
+    pub remote: Option<&'a Remote>,
     /// Verifies tags and tokens.
     pub keyring: &'a Keyring,
     /// How many soft bounces an address may have.
@@ -57,6 +60,9 @@ pub enum Afterwards {
     Stay,
 }
 
+/// So many mails wait for one push.
+const AT_ONCE: usize = 200;
+
 impl Receiver<'_> {
     /// Reads a mailbox to its end. `told` hears the rows of each mail.
     pub fn empty(
@@ -65,12 +71,35 @@ impl Receiver<'_> {
         afterwards: Afterwards,
         mut told: impl FnMut(Vec<Arrived>),
     ) -> Result<(), Error> {
-        while let Some(item) = mailbox.next_mail()? {
+        let at_once = if self.remote.is_some() { AT_ONCE } else { 1 };
+        let mut recorded = Vec::with_capacity(at_once);
+        while let Some(mut item) = mailbox.next_mail()? {
             let (rows, disposal) = self.take(&item)?;
+            item.bytes.clear();
+            item.bytes.shrink_to_fit();
+            recorded.push((item, disposal));
+            if recorded.len() == at_once {
+                self.put_away(mailbox, &mut recorded, afterwards)?;
+            }
+            told(rows);
+        }
+        self.put_away(mailbox, &mut recorded, afterwards)
+    }
+
+    /// Moves mails away, once what they brought about is kept.
+    fn put_away(
+        &self,
+        mailbox: &mut Mailbox,
+        recorded: &mut Vec<(Item, Disposal)>,
+        afterwards: Afterwards,
+    ) -> Result<(), Error> {
+        if let (Some(remote), false) = (self.remote, recorded.is_empty()) {
+            remote.push_checkpoint()?;
+        }
+        for (item, disposal) in recorded.drain(..) {
             if let Afterwards::Move(handled) = afterwards {
                 mailbox.dispose(&item, disposal, handled)?;
             }
-            told(rows);
         }
         Ok(())
     }

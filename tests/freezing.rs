@@ -696,6 +696,7 @@ fn a_resend_is_the_same_message_to_the_octet() {
             let dispatched = Dispatch {
                 store: &store,
                 relays: &Relays::sole(transport.clone(), 4),
+                remote: None,
                 settings: &delivery::Settings::default(),
                 mail: blog.config.mail.as_ref().expect("[mail]"),
                 keyring: &store.keyring(&[], &random).unwrap(),

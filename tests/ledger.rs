@@ -600,6 +600,7 @@ fn a_run_does_not_wait_for_what_another_has_claimed() {
         let dispatched = Dispatch {
             store: &store,
             relays: &Relays::sole(transport.clone(), 4),
+            remote: None,
             settings: &delivery::Settings::default(),
             mail: &mail(),
             keyring: &store.keyring(&[], &random).unwrap(),

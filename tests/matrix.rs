@@ -302,6 +302,7 @@ fn dispatch(
     let dispatched = Dispatch {
         store,
         relays: &Relays::sole(transport.clone(), settings.connections),
+        remote: None,
         settings,
         mail: &mail(),
         keyring: &store.keyring(&[], &random).expect("a secret"),

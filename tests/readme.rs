@@ -5,7 +5,7 @@ use postrider::cli::Arguments;
 use postrider::config::Config;
 use std::path::Path;
 
-const TEXTS: [(&str, &str); 32] = [
+const TEXTS: [(&str, &str); 33] = [
     ("README.md", include_str!("../README.md")),
     ("docs/backup.md", include_str!("../docs/backup.md")),
     ("docs/bounces.md", include_str!("../docs/bounces.md")),
@@ -18,6 +18,7 @@ const TEXTS: [(&str, &str); 32] = [
     ("docs/explanation/once.md", include_str!("../docs/explanation/once.md")),
     ("docs/explanation/privacy.md", include_str!("../docs/explanation/privacy.md")),
     ("docs/feeds.md", include_str!("../docs/feeds.md")),
+    ("docs/how-to/ci.md", include_str!("../docs/how-to/ci.md")),
     ("docs/how-to/generators.md", include_str!("../docs/how-to/generators.md")),
     ("docs/how-to/migration.md", include_str!("../docs/how-to/migration.md")),
     ("docs/how-to/providers.md", include_str!("../docs/how-to/providers.md")),

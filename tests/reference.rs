@@ -50,7 +50,7 @@ const TABLES: [(&str, &str, &str); 25] = [
     ("[web]", "Web", include_str!("../src/config/web.rs")),
     ("[web.hooks]", "Hooks", include_str!("../src/config/web.rs")),
     ("[hooks]", "Hooks", include_str!("../src/config/hooks.rs")),
-    ("[store]", "Store", include_str!("../src/config.rs")),
+    ("[store]", "Store", include_str!("../src/config/store.rs")),
     ("", "Config", include_str!("../src/config.rs")),
 ];
 

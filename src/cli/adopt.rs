@@ -15,7 +15,10 @@ const SHOWN: usize = 20;
 
 /// `postrider adopt`
 pub(super) fn run(global: &Global, feeds: &[String], dry_run: bool) -> Result<Exit> {
-    let setup = Setup::load(global)?;
+    Setup::load(global)?.change(|setup| take_over(global, setup, feeds, dry_run))
+}
+
+fn take_over(global: &Global, setup: &Setup, feeds: &[String], dry_run: bool) -> Result<Exit> {
     let (site, generator) = setup.site()?;
     site::look(&setup.config.posts, &setup.config.root)?;
     let sources = adopt::read(feeds)?;

@@ -284,6 +284,17 @@ pub enum SubscribersAction {
 /// What to do with the store.
 #[derive(Debug, Subcommand)]
 pub enum StoreAction {
+    /// Move all of it to another database, SQLite or PostgreSQL, and compare the two; the one that was left refuses to work from then on
+    Copy {
+        /// The store, as in store.url: sqlite:FILE or postgres://…
+        from: String,
+        /// A new one, written alike; ${NAME} is looked up in the environment
+        to: String,
+    },
+    /// Make the first, empty store where there is none: of store.remote the branch
+    Create,
+    /// Print a new key for store.key
+    Key,
     /// Write all of it into a file, while it is in use
     Backup {
         /// The file; one of that name is replaced

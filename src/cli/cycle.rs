@@ -191,7 +191,7 @@ impl<'a> Cycle<'a> {
 
     /// What tells a program of the author's of what happens.
     pub(super) fn announcer(&self) -> Announcer<'_> {
-        let Setup { config, clock, random } = self.setup;
+        let Setup { config, clock, random, .. } = self.setup;
         Announcer { hooks: config.hooks.as_ref(), store: &self.store, random, clock: *clock, began: self.now }
     }
 

@@ -13,7 +13,10 @@ use anyhow::{Result, bail};
 
 /// `postrider approve`
 pub(super) fn approve(global: &Global, edition: &str, anyway: bool) -> Result<Exit> {
-    let setup = Setup::load(global)?;
+    Setup::load(global)?.change(|setup| released(global, setup, edition, anyway))
+}
+
+fn released(global: &Global, setup: &Setup, edition: &str, anyway: bool) -> Result<Exit> {
     let default = |digest: &str| setup.config.default_digests().contains(&digest);
     let store = setup.existing_store()?;
     let now = setup.clock.now();
@@ -27,12 +30,12 @@ pub(super) fn approve(global: &Global, edition: &str, anyway: bool) -> Result<Ex
         Changed::NotNow => {
             bail!("the edition {edition} waits for nothing\n  help: `postrider status` shows where it stands")
         }
-        Changed::Awaits => match release_if_live(&setup, &store, edition)? {
+        Changed::Awaits => match release_if_live(setup, &store, edition)? {
             Released::To(count) => count,
             Released::NotYet(lacks) => return not_yet(global, edition, &lacks),
         },
     };
-    write_pages(global, &setup, &store);
+    write_pages(global, setup, &store);
     done(global, edition, count, "released to", "`postrider run` sends it")
 }
 
@@ -70,7 +73,10 @@ fn not_yet(global: &Global, edition: &str, lacks: &[Awaited]) -> Result<Exit> {
 
 /// `postrider cancel`. What a connection has in hand goes its way; a run under way goes on with the other editions.
 pub(super) fn cancel(global: &Global, edition: &str) -> Result<Exit> {
-    let setup = Setup::load(global)?;
+    Setup::load(global)?.change(|setup| withdrawn(global, setup, edition))
+}
+
+fn withdrawn(global: &Global, setup: &Setup, edition: &str) -> Result<Exit> {
     let store = setup.existing_store()?;
     let count = match store.cancel(edition)? {
         Changed::Done(count) => count,
@@ -79,7 +85,7 @@ pub(super) fn cancel(global: &Global, edition: &str) -> Result<Exit> {
             bail!("the edition {edition} is at its end already\n  help: `postrider status` shows where it stands")
         }
     };
-    write_pages(global, &setup, &store);
+    write_pages(global, setup, &store);
     done(
         global,
         edition,
@@ -104,7 +110,16 @@ fn write_pages(global: &Global, setup: &Setup, store: &Store) {
 
 /// `postrider retry`
 pub(super) fn retry(global: &Global, edition: &str, failed_with: Option<&str>, outbox: bool) -> Result<Exit> {
-    let setup = Setup::load(global)?;
+    Setup::load(global)?.change(|setup| queued_again(global, setup, edition, failed_with, outbox))
+}
+
+fn queued_again(
+    global: &Global,
+    setup: &Setup,
+    edition: &str,
+    failed_with: Option<&str>,
+    outbox: bool,
+) -> Result<Exit> {
     let which = if outbox { Retry::Outbox } else { Retry::Refused(failed_with) };
     let store = setup.existing_store()?;
     let beyond = store.beyond_retry(edition, which)?;

@@ -16,9 +16,12 @@ use anyhow::{Context, Result, anyhow, bail};
 
 /// `postrider inbox`
 pub(super) fn run(global: &Global, source: Option<&str>, dry_run: bool) -> Result<Exit> {
-    let setup = Setup::load(global)?;
+    Setup::load(global)?.change(|setup| empty(global, setup, source, dry_run))
+}
+
+fn empty(global: &Global, setup: &Setup, source: Option<&str>, dry_run: bool) -> Result<Exit> {
     let (source, afterwards) = match source {
-        Some(named) => (parsed(named)?, of_settings(&setup, named)),
+        Some(named) => (parsed(named)?, of_settings(setup, named)),
         None => {
             let inbox = setup.config.inbox.as_ref();
             let Some(inbox) = inbox else {
@@ -30,9 +33,9 @@ pub(super) fn run(global: &Global, source: Option<&str>, dry_run: bool) -> Resul
     let (mode, afterwards) = if dry_run { (Mode::Rehearse, Afterwards::Stay) } else { (Mode::Create, afterwards) };
     let store = setup.store(mode)?;
     let keyring = setup.keyring(&store)?;
-    let messages = read(&setup, &store, &keyring, &source, afterwards)?;
+    let messages = read(setup, &store, &keyring, &source, afterwards)?;
     if !dry_run {
-        refusals(global, &setup, &store)?;
+        refusals(global, setup, &store)?;
     }
     match global.json {
         true => say::json(&report::Inbox { messages })?,
@@ -86,6 +89,7 @@ fn read(
     };
     let receiver = Receiver {
         store,
+        remote: setup.remote()?.filter(|_| afterwards != Afterwards::Stay),
         keyring,
         patience: Patience { settings: &config.bounces, probe: probe.as_deref() },
         answers: answers.as_ref(),

@@ -21,6 +21,31 @@ pub(super) fn during<T>(global: &Global, progress: &Progress, total: i64, work: 
     })
 }
 
+/// What draws how many rows are done, out of how many.
+pub(super) fn bar(global: &Global) -> impl Fn(u64, u64) {
+    let target = if say::on_terminal(global) { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(None, target);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent}%  {eta} left") {
+        bar.set_style(style);
+    }
+    let bar = Cleared(bar);
+    move |done, all| {
+        if bar.0.elapsed() > Duration::from_secs(1) {
+            bar.0.set_length(all);
+            bar.0.set_position(done);
+        }
+    }
+}
+
+/// Leaves nothing on the terminal.
+struct Cleared(ProgressBar);
+
+impl Drop for Cleared {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 fn draw(progress: &Progress, total: i64, done: &AtomicBool) {
     let tick = Duration::from_millis(100);
     // Nothing flickers for what is over in a second.

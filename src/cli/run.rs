@@ -20,8 +20,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `postrider build`
 pub(super) fn build(global: &Global) -> Result<Exit> {
-    let setup = Setup::load(global)?;
-    let cycle = Cycle::open(global, &setup, Mode::Create)?;
+    Setup::load(global)?.change(|setup| feeds(global, setup))
+}
+
+fn feeds(global: &Global, setup: &Setup) -> Result<Exit> {
+    let cycle = Cycle::open(global, setup, Mode::Create)?;
     let published = cycle.publish(publish::Mode::Publish)?;
     cycle.announce(published.listed)?;
     let run = cycle.report(published.feeds, published.problems);
@@ -71,17 +74,18 @@ fn as_answered(
 /// `postrider run`
 pub(super) fn run(global: &Global, wait: Option<Span>) -> Result<Exit> {
     let stop = stop_flag()?;
-    let setup = Setup::load(global)?;
-    if setup.config.digests.is_empty() {
-        say::remark(global, "there is no [[digest]]: only the feeds are written");
-        return build(global);
-    }
-    let done = deliver(global, &setup, &stop, wait);
-    // Whoever stopped it knows.
-    if !stop.load(Ordering::Relaxed) {
-        notice::after(By::Run, &setup, done.as_ref().err().map(say::sentence).as_deref());
-    }
-    done
+    Setup::load(global)?.change(|setup| {
+        if setup.config.digests.is_empty() {
+            say::remark(global, "there is no [[digest]]: only the feeds are written");
+            return feeds(global, setup);
+        }
+        let done = deliver(global, setup, &stop, wait);
+        // Whoever stopped it knows.
+        if !stop.load(Ordering::Relaxed) {
+            notice::after(By::Run, setup, done.as_ref().err().map(say::sentence).as_deref());
+        }
+        done
+    })
 }
 
 /// All that a run does, from the posts to the last reply.
@@ -110,6 +114,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     let dispatch = Dispatch {
         store: &cycle.store,
         relays: &relays,
+        remote: setup.remote()?,
         settings: &setup.config.delivery,
         mail: setup.mail()?,
         keyring: &keyring,

@@ -9,6 +9,8 @@ use crate::keys;
 use crate::message::{self, Signer};
 use crate::post::Site;
 use crate::random::Random;
+use crate::remote::Remote;
+use crate::seal::Keys;
 use crate::site::{self, Generator};
 use crate::store::{self, Mode, Place, Store};
 use crate::template::Templates;
@@ -19,14 +21,25 @@ use chrono::TimeDelta;
 use signal_hook::{consts, flag};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A configuration, understood, and the time.
 pub(super) struct Setup {
     pub(super) config: Config,
     pub(super) clock: Clock,
     pub(super) random: Random,
+    purpose: Purpose,
+    /// The store of `store.remote`, once it was asked for.
+    remote: OnceLock<Remote>,
+}
+
+/// What a command wants of a store that others share from afar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Look,
+    /// To have it alone, and to leave it changed.
+    Change,
 }
 
 impl Setup {
@@ -41,7 +54,22 @@ impl Setup {
         let text = std::fs::read_to_string(path)
             .map_err(|e| anyhow!("{}: {e}\n  help: name the configuration with --config", path.display()))?;
         let config = Config::parse(&text, path, |name| std::env::var(name).ok())?;
-        Ok(Setup { config, clock, random: Random::system() })
+        Ok(Setup { config, clock, random: Random::system(), purpose: Purpose::Look, remote: OnceLock::new() })
+    }
+
+    /// Does something that may change the store. What is recorded is kept where the store is, whether the work comes to its end or not.
+    pub(super) fn change<T>(mut self, work: impl FnOnce(&Setup) -> Result<T>) -> Result<T> {
+        self.purpose = Purpose::Change;
+        let done = work(&self);
+        let kept = self.remote.get().map_or(Ok(()), Remote::give_back);
+        match (done, kept) {
+            (Ok(_), Err(error)) => Err(error.into()),
+            (done, kept) => {
+                // What stopped the work is what is told.
+                kept.unwrap_or_else(|error| tracing::error!("{error}"));
+                done
+            }
+        }
     }
 
     /// The site and its generator's own configuration.
@@ -75,26 +103,100 @@ impl Setup {
 
     /// Where the store is.
     pub(super) fn place(&self) -> Result<Place> {
+        if let Some(remote) = self.remote()? {
+            return Ok(remote.place().clone());
+        }
         let url = config::resolved(&self.config.store.url, "store.url").map_err(|e| anyhow!(e))?;
         Ok(Place::parse(url, &self.config.root)?)
     }
 
+    /// What keeps the store, if this machine does not; fetched when it is first asked for.
+    pub(super) fn remote(&self) -> Result<Option<&Remote>> {
+        let config::store::Store { remote: Some(config::store::Remote::Git), branch, key, .. } = &self.config.store
+        else {
+            return Ok(None);
+        };
+        if self.remote.get().is_none() {
+            for key in key {
+                config::resolved(key, "store.key").map_err(|e| anyhow!(e))?;
+            }
+            let keys = Keys::parse(key).map_err(|e| anyhow!("store.{e}"))?;
+            let fetched = Remote::fetch(&self.config.root, branch, keys, &self.random, self.clock)?;
+            let _ = self.remote.set(fetched);
+        }
+        Ok(self.remote.get())
+    }
+
     /// The store.
     pub(super) fn store(&self, mode: Mode) -> Result<Store> {
-        let place = self.place()?;
-        let mode = if self.config.store.must_exist && mode == Mode::Create { Mode::MustExist } else { mode };
-        if self.config.store.must_exist && mode == Mode::Rehearse {
+        let (place, must_exist) = (self.place()?, self.config.store.must_exist());
+        let mode = if must_exist && mode == Mode::Create { Mode::MustExist } else { mode };
+        if must_exist || matches!(mode, Mode::MustExist | Mode::Reclaim) {
             // What a run would say of it.
-            place.must_exist()?;
+            match self.remote()? {
+                Some(remote) => remote.must_exist()?,
+                None => place.must_exist()?,
+            }
         }
-        Ok(Store::open(&place, mode)?)
+        self.open(&place, mode)
+    }
+
+    /// The first store, made; an error where there is one.
+    pub(super) fn first_store(&self) -> Result<Store> {
+        let place = self.place()?;
+        let is_there = match self.remote()? {
+            Some(remote) => remote.must_exist().is_ok(),
+            None => match Store::open(&place, Mode::MustExist) {
+                Err(store::Error::Missing(_)) => false,
+                opened => opened.map(|_| true)?,
+            },
+        };
+        if is_there {
+            bail!("there is a store already, and it stays as it is\n  help: `postrider status` shows what is in it");
+        }
+        self.open(&place, Mode::Create)
+    }
+
+    /// A store that was just put where there was none.
+    pub(super) fn begun(&self) -> Result<Store> {
+        self.open(&self.place()?, Mode::MustExist)
+    }
+
+    /// An error where the store is kept elsewhere between runs: who has it open all the time needs one of its own.
+    pub(super) fn stays(&self) -> Result<()> {
+        match self.config.store.remote {
+            None => Ok(()),
+            Some(_) => bail!(
+                "store.remote is for runs that come and go, and this command keeps the store open\n  help: leave remote out and give it a store by url; `postrider store backup` and `restore` carry one over"
+            ),
+        }
+    }
+
+    fn open(&self, place: &Place, mode: Mode) -> Result<Store> {
+        let store = Store::open(place, mode)?;
+        match (self.remote()?, self.purpose) {
+            (Some(remote), Purpose::Change) if mode != Mode::Rehearse => remote.take(&store)?,
+            (Some(remote), _) => remote.look(&store)?,
+            (None, _) => {}
+        }
+        Ok(store)
     }
 
     /// A store that must be there already, for commands that only make sense on one.
     pub(super) fn existing_store(&self) -> Result<Store> {
-        match self.store(Mode::MustExist) {
+        self.there(Mode::MustExist)
+    }
+
+    /// Such a store, also one that was moved away: to go on with it.
+    pub(super) fn reclaimed_store(&self) -> Result<Store> {
+        self.there(Mode::Reclaim)
+    }
+
+    fn there(&self, mode: Mode) -> Result<Store> {
+        match self.store(mode) {
             Err(error)
-                if matches!(error.downcast_ref(), Some(store::Error::Missing(_))) && !self.config.store.must_exist =>
+                if matches!(error.downcast_ref(), Some(store::Error::Missing(_)))
+                    && !self.config.store.must_exist() =>
             {
                 bail!("there is no store yet\n  help: `postrider run` makes one")
             }
@@ -148,7 +250,7 @@ impl Setup {
     /// The ways out, the first ones first. `--now` ahead of the machine's clock only where no mail can reach a reader.
     pub(super) fn relays(&self) -> Result<Vec<Relay>> {
         self.mail()?.check()?;
-        let mut relays: Vec<Relay> = self.config.ways_out().iter().map(|way| self.open(way)).collect::<Result<_>>()?;
+        let mut relays: Vec<Relay> = self.config.ways_out().iter().map(|way| self.relay(way)).collect::<Result<_>>()?;
         relays.sort_by_key(|relay| relay.terms.priority);
         Ok(relays)
     }
@@ -167,7 +269,7 @@ impl Setup {
     }
 
     /// Opens a way out. Connects to nothing yet.
-    pub(super) fn open(&self, way: &WayOut<'_>) -> Result<Relay> {
+    pub(super) fn relay(&self, way: &WayOut<'_>) -> Result<Relay> {
         let route = self.route(way)?;
         if self.clock.ahead() > TimeDelta::minutes(1) && !route.is_rehearsal() {
             bail!(

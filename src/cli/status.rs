@@ -38,6 +38,9 @@ pub(super) fn run(global: &Global, watch: bool) -> Result<Exit> {
     }
     let stop = watch.then(stop_flag).transpose()?;
     let setup = Setup::load(global)?;
+    if watch {
+        setup.stays()?;
+    }
     let (site, _) = setup.site()?;
     let store = setup.existing_store()?;
     let view = View { setup, site, store };

@@ -1,34 +1,114 @@
-//! `postrider store`: backups of it, and going on with one.
+//! `postrider store`: backups of it, going on with one, and moving to another database.
 
 use super::arguments::{Global, StoreAction};
 use super::setup::Setup;
-use super::{Exit, say};
+use super::{Exit, progress, say};
+use crate::config;
+use crate::seal;
 use crate::store::backup::{self, Restored};
-use anyhow::Result;
+use crate::store::copying::{self, Compared, Failed};
+use crate::store::{Mode, Place};
+use anyhow::{Result, anyhow};
 use serde_json::json;
 use std::path::Path;
 
 /// `postrider store`
 pub(super) fn run(global: &Global, action: &StoreAction) -> Result<Exit> {
-    let setup = Setup::load(global)?;
     match action {
+        // These need no configuration: it may name the one store or the other, and be waiting for the key.
+        StoreAction::Copy { from, to } => return copy(global, &place(from, "FROM")?, &place(to, "TO")?),
+        StoreAction::Key => say::line(seal::new_key()),
+        StoreAction::Create => Setup::load(global)?.change(|setup| create(global, setup))?,
         StoreAction::Backup { file } => {
+            let setup = Setup::load(global)?;
             let bytes = setup.existing_store()?.backup(file, setup.clock.now())?;
             match global.json {
                 true => say::json(&json!({ "path": file.display().to_string(), "bytes": bytes }))?,
                 false => say::line(format!("{}: {} KB", file.display(), bytes.div_ceil(1000))),
             }
         }
-        StoreAction::Restore { file } => restore(global, &setup, file.as_deref())?,
+        StoreAction::Restore { file } => {
+            Setup::load(global)?.change(|setup| restore(global, setup, file.as_deref()))?
+        }
     }
     Ok(Exit::Done)
 }
 
+fn copy(global: &Global, from: &Place, to: &Place) -> Result<Exit> {
+    let bar = progress::bar(global);
+    let copied = copying::copy(from, to, &|done, all| bar(done, all));
+    drop(bar);
+    let (compared, exit) = match copied {
+        Ok(compared) => (compared, Exit::Done),
+        Err(Failed::Differs(compared)) => (compared, Exit::Failed),
+        Err(Failed::Store(error)) => return Err(error.into()),
+    };
+    if global.json {
+        let row = |table: &Compared| json!({ "table": table.table, "rows": table.rows, "equal": table.equal });
+        let tables: Vec<_> = compared.iter().map(row).collect();
+        say::json(&json!({ "equal": exit == Exit::Done, "tables": tables }))?;
+    }
+    let different: Vec<&str> = compared.iter().filter(|t| !t.equal).map(|t| t.table.as_str()).collect();
+    if !different.is_empty() {
+        return Err(anyhow!(
+            "what {} gives back is not what was written into it, in {}; nothing was copied\n  help: look for what changes rows there: triggers, rules, a damaged disk",
+            to.shown(),
+            different.join(", ")
+        ));
+    }
+    if !global.json {
+        let rows: u64 = compared.iter().map(|table| table.rows).sum();
+        say::line(format!(
+            "{} in {}: the same in {} and {}.",
+            say::count(rows as i64, "row"),
+            say::count(compared.len() as i64, "table"),
+            from.shown(),
+            to.shown()
+        ));
+        say::line(format!("Set store.url to the new one: {} is closed from now on.", from.shown()));
+    }
+    Ok(exit)
+}
+
+/// A store that is named on the command line; files are relative to the working directory.
+fn place(text: &str, what: &str) -> Result<Place> {
+    let text = config::looked_up(text, what, |name| std::env::var(name).ok()).map_err(|e| anyhow!(e))?;
+    // Its own words would be of the configuration.
+    Place::parse(&text, Path::new("")).map_err(|_| {
+        anyhow!("{what} is neither sqlite:FILE nor postgres://…\n  help: write it as in [store] url, such as sqlite:postrider.db")
+    })
+}
+
+fn create(global: &Global, setup: &Setup) -> Result<()> {
+    setup.first_store()?;
+    match global.json {
+        true => say::json(&json!({ "created": true })),
+        false => {
+            say::line("There is a store now, and nobody in it.");
+            Ok(())
+        }
+    }
+}
+
 fn restore(global: &Global, setup: &Setup, file: Option<&Path>) -> Result<()> {
     let now = setup.clock.now();
-    let restored = match file {
-        Some(file) => backup::restore(&setup.place()?, file, now)?,
-        None => setup.existing_store()?.hold_since_backup(now)?,
+    let restored = match (file, setup.remote()?) {
+        (Some(file), None) => backup::restore(&setup.place()?, file, now)?,
+        (Some(file), Some(remote)) => {
+            // From here on nobody else changes it; and where there is none yet, it begins with the backup.
+            let taken = remote.must_exist().is_ok();
+            if taken {
+                setup.store(Mode::MustExist)?;
+            }
+            let mut restored = backup::restore(remote.place(), file, now)?;
+            if !taken {
+                setup.begun()?;
+            }
+            // What was kept aside goes with this process.
+            restored.aside = None;
+            restored
+        }
+        (None, _) => setup.reclaimed_store()?.hold_since_backup(now)?,
     };
     if global.json {
         let time = |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);

@@ -25,14 +25,20 @@ pub(super) fn run(global: &Global, action: &SubscribersAction) -> Result<Exit> {
                 topics: Choices::parse(tags),
                 status: Status::Active,
             };
-            add(global, &setup, &row)
+            setup.change(|setup| add(global, setup, &row))
         }
-        SubscribersAction::Remove { address, suppress } => remove(global, &setup, &parse(address)?, *suppress),
+        SubscribersAction::Remove { address, suppress } => {
+            let address = parse(address)?;
+            setup.change(|setup| remove(global, setup, &address, *suppress))
+        }
         SubscribersAction::List => list(global, &setup),
-        SubscribersAction::Import { file, dry_run } => import::run(global, &setup, file, *dry_run),
+        SubscribersAction::Import { file, dry_run } => setup.change(|setup| import::run(global, setup, file, *dry_run)),
         SubscribersAction::Export { address: None, form } => export(global, &setup, *form),
         SubscribersAction::Export { address: Some(address), .. } => all_of(&setup, &parse(address)?),
-        SubscribersAction::Forget { address } => forget(global, &setup, &parse(address)?),
+        SubscribersAction::Forget { address } => {
+            let address = parse(address)?;
+            setup.change(|setup| forget(global, setup, &address))
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use std::sync::atomic::AtomicBool;
 pub(super) fn run(global: &Global) -> Result<Exit> {
     let stop = stop_flag()?;
     let setup = Setup::load(global)?;
+    setup.stays()?;
     let relays = Relays::new(setup.relays()?);
     let signer = setup.signer()?;
     let store = setup.existing_store()?;

@@ -98,6 +98,7 @@ impl Delivery<'_> {
         let dispatch = Dispatch {
             store: &open,
             relays: self.relays,
+            remote: None,
             settings: self.settings,
             mail: self.mail,
             keyring: self.keyring,

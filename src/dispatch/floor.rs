@@ -7,6 +7,7 @@ use super::{Dispatch, PATIENCE, SLICE};
 use crate::delivery::breaker::{Breaker, Tripped};
 use crate::delivery::{Limits, Rate, Throttle};
 use crate::message::letter::Kind;
+use crate::remote::{CHECKPOINT, Remote};
 use crate::reply::{Fault, Outcome, Refusal};
 use crate::store;
 use crate::store::ledger::{Claim, Claimed, Ledger, Text, Way};
@@ -21,8 +22,12 @@ pub(super) struct House<'a> {
     pub(super) dispatch: &'a Dispatch<'a>,
     pub(super) skeletons: Mutex<Skeletons>,
     limits: Arc<Limits>,
-    /// Between those on duty, in their order.
+    /// Of those on duty, in their order: how many rows one claims at once.
+    batches: Vec<i64>,
+    /// Between them.
     shares: Shares,
+    /// Held by who claims for a store that is kept elsewhere.
+    checkpoint: Mutex<()>,
     halt: Mutex<Option<Halt>>,
     /// Whether a relay has found what ends the run, and is about to say what.
     is_over: AtomicBool,
@@ -85,20 +90,22 @@ pub(super) struct Left {
     pub(super) breaker: Breaker,
 }
 
-/// How many rows are claimed at once.
-fn batch(relay: &Relay) -> i64 {
-    (relay.terms.connections as i64 * 8).clamp(16, 512)
-}
-
 impl<'a> House<'a> {
     /// For these of the relays.
     pub(super) fn new(dispatch: &'a Dispatch<'a>, on_duty: &[usize]) -> Self {
         let all = dispatch.relays.all();
+        let batch = |relay: &Relay| match dispatch.remote {
+            // They divide a checkpoint, so that each push is of many.
+            Some(_) => (CHECKPOINT / on_duty.len() as i64).max(1),
+            None => (relay.terms.connections as i64 * 8).clamp(16, 512),
+        };
         let shares: Vec<_> = on_duty.iter().map(|at| (all[*at].terms.weight.get(), batch(&all[*at]))).collect();
         House {
             dispatch,
             skeletons: Mutex::default(),
+            checkpoint: Mutex::default(),
             limits: Arc::new(dispatch.settings.limits(all.iter().map(|relay| relay.terms.clone()).collect())),
+            batches: shares.iter().map(|(_, batch)| *batch).collect(),
             shares: Shares::new(&shares),
             halt: Mutex::default(),
             is_over: AtomicBool::new(false),
@@ -127,7 +134,8 @@ impl<'a> Floor<'a> {
             ledger: ledger.by(way),
             relay,
             place,
-            tray: Tray::new(connections, connections * 4),
+            // Each push is one of a whole checkpoint, so as much as may be waits for it.
+            tray: Tray::new(connections, if house.dispatch.remote.is_some() { 0 } else { connections * 4 }),
             end: Mutex::default(),
             out: Mutex::default(),
             breaker: Mutex::default(),
@@ -147,10 +155,11 @@ impl<'a> Floor<'a> {
     }
 
     fn claims(&self) -> Result<(), store::Error> {
-        let House { limits, shares, .. } = self.house;
+        let House { shares, limits, .. } = self.house;
         let own = self.place.on_duty;
         self.ledger.clear_lanes(limits)?;
         while !self.is_over() {
+            self.dispatch.remote.map_or(Ok(()), Remote::renew)?;
             if self.dispatch.relays.is_to_yield(self.place.of_all) {
                 lock(&self.end).get_or_insert(Went::Yielded);
                 break;
@@ -168,7 +177,12 @@ impl<'a> Floor<'a> {
             if turn < 1 {
                 continue;
             }
-            let end = match self.ledger.claim(turn.min(batch(self.relay)), limits, self.dispatch.clock.now())? {
+            let Some(claim) = self.claim(turn.min(self.house.batches[own]))? else {
+                // All that may be in doubt is in hand.
+                std::thread::sleep(SLICE);
+                continue;
+            };
+            let end = match claim {
                 Claim::Rows(rows) => {
                     shares.took(own, rows.len());
                     self.tray.lay(rows);
@@ -186,6 +200,24 @@ impl<'a> Floor<'a> {
             break;
         }
         Ok(())
+    }
+
+    /// So many at most. Where the store is kept elsewhere, they are seen there before any of them is begun (P2), and no more are claimed
+    /// than may be in doubt; None: as many are in hand.
+    fn claim(&self, most: i64) -> Result<Option<Claim>, store::Error> {
+        let claim = |most| self.ledger.claim(most, &self.house.limits, self.dispatch.clock.now());
+        let Some(remote) = self.dispatch.remote else { return claim(most).map(Some) };
+        // What all relays have in hand together is what may be in doubt.
+        let _alone = lock(&self.house.checkpoint);
+        let room = CHECKPOINT - self.dispatch.store.claimed()?;
+        if room < 1 {
+            return Ok(None);
+        }
+        let claim = claim(most.min(room))?;
+        if let Claim::Rows(_) = &claim {
+            remote.push_checkpoint()?;
+        }
+        Ok(Some(claim))
     }
 
     /// Whether the server takes less than it might be given: nobody waits for it.

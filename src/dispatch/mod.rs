@@ -20,6 +20,7 @@ use crate::delivery::relay::Terms;
 use crate::delivery::{self, Uncertain};
 use crate::message::{self, Signer};
 use crate::random::Random;
+use crate::remote::{RENEWAL, Remote};
 use crate::store::ledger::{Ledger, Recovered};
 use crate::store::{self, Store};
 use crate::token::Keyring;
@@ -33,6 +34,8 @@ use std::time::Duration;
 pub struct Dispatch<'a> {
     /// The ledger's store.
     pub store: &'a Store,
+    /// What keeps that, if this machine does not: then what is claimed is pushed before it is begun.
+    pub remote: Option<&'a Remote>,
     /// The ways out.
     pub relays: &'a Relays,
     /// Connections, rates, patience.
@@ -121,7 +124,12 @@ impl Dispatch<'_> {
                 _ if ledger.mend_due(now)? > 0 => {}
                 Some(next) if next - now <= stays || next <= now => {
                     // What is due and yet not to be had is another's for a moment.
-                    if !self.sleep_until(next.max(now + TimeDelta::milliseconds(SLICE.as_millis() as i64))) {
+                    let mut until = next.max(now + TimeDelta::milliseconds(SLICE.as_millis() as i64));
+                    if self.remote.is_some() {
+                        // Whoever sleeps longer than it says is taken for dead.
+                        until = until.min(now + RENEWAL);
+                    }
+                    if !self.sleep_until(until) {
                         break End::Stopped;
                     }
                 }
@@ -304,6 +312,7 @@ mod tests {
             toml::from_str("from = \"news@example.org\"\ntransport = \"outbox:outbox\"").unwrap();
         look(&Dispatch {
             store: &store,
+            remote: None,
             relays: &Relays::sole(Transport::memory().0, 4),
             settings: &delivery::Settings::default(),
             mail: &mail,

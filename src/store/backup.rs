@@ -2,7 +2,7 @@
 //! and now, so whatever may have been sent in that time waits for a person (P1).
 
 use super::sql::{Connection, Write};
-use super::{Error, Mode, Place, Store, WITHDRAW, meta, set_meta, time};
+use super::{Error, MOVED, Mode, Place, Store, WITHDRAW, meta, set_meta, time};
 use crate::post::PostId;
 use chrono::{DateTime, Utc};
 use std::collections::HashSet;
@@ -81,6 +81,7 @@ impl Store {
                 "UPDATE deliveries SET {WITHDRAW} WHERE edition IS NULL AND state IN ('queued', 'uncertain', 'sending')"
             );
             let withdrawn = c.execute(&letters, &[])?;
+            c.execute("DELETE FROM meta WHERE key = $1", &[MOVED.into()])?;
             set_meta(c, RESTORED, &now.timestamp_millis().to_string())?;
             Ok(Restored { taken, held, withdrawn, ..Restored::default() })
         })
@@ -166,7 +167,7 @@ fn bring_back(place: &Place, path: &Path, there: &Place, coming: &Path, now: Dat
         copy.copy_all_of(&source)?;
         whole(&mut copy.known_as(there.shown()))?;
     }
-    let new = Store::open(&Place::File(coming.to_owned()), Mode::MustExist).map_err(|error| match error {
+    let new = Store::open(&Place::File(coming.to_owned()), Mode::Reclaim).map_err(|error| match error {
         Error::Missing(_) | Error::Corrupt(_) => Error::Corrupt(format!("{} is no backup of a store", there.shown())),
         other => other,
     })?;
@@ -199,7 +200,7 @@ fn bring_back(place: &Place, path: &Path, there: &Place, coming: &Path, now: Dat
 
 /// Keeps the store that is to be replaced, and takes over from it who left; how many.
 fn rescue(place: &Place, new: &Store, aside: &Path, now: DateTime<Utc>) -> Result<u64, Error> {
-    let old = Store::open(place, Mode::MustExist)?;
+    let old = Store::open(place, Mode::Reclaim)?;
     if old.under_way()? {
         return Err(Error::Unavailable(
             "somebody is delivering from the store that is there\n  help: stop run, work and serve first".to_owned(),

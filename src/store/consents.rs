@@ -448,8 +448,11 @@ pub(super) fn forget(c: &mut Connection, id: &str) -> Result<bool, Error> {
     if c.query_one(sql, &[id.into()])?.is_some() {
         return Ok(false);
     }
-    let sql = "DELETE FROM attempts WHERE delivery IN (SELECT d.id FROM deliveries d WHERE d.subscriber = $1)";
-    c.execute(sql, &[id.into()])?;
+    for table in ["bounces", "attempts"] {
+        let sql =
+            format!("DELETE FROM {table} WHERE delivery IN (SELECT d.id FROM deliveries d WHERE d.subscriber = $1)");
+        c.execute(&sql, &[id.into()])?;
+    }
     for table in ["deliveries", "consents", "events", "other_addresses"] {
         c.execute(&format!("DELETE FROM {table} WHERE subscriber = $1"), &[id.into()])?;
     }

@@ -1,10 +1,10 @@
 //! The store: what Postrider remembers. One SQL text for a SQLite file and for PostgreSQL.
 //!
 //! * [`sql`] alone knows the drivers and what differs between them.
-//! * [`posts`], [`feeds`], [`pings`], [`subscribers`], [`editions`], [`pages`], [`awaited`], [`letters`], [`consents`], [`moves`], [`bounces`], [`erasure`], [`backup`], [`retention`], [`announcements`] are the tables by subject; [`numbers`], [`figures`] and [`story`] read
+//! * [`posts`], [`feeds`], [`pings`], [`subscribers`], [`editions`], [`pages`], [`awaited`], [`letters`], [`consents`], [`moves`], [`bounces`], [`erasure`], [`backup`], [`copying`], [`retention`], [`announcements`] are the tables by subject; [`numbers`], [`figures`] and [`story`] read
 //!   them for people.
 //! * [`ledger`] is what delivery works on: claim, begin, settle, recover.
-//! * [`lock`] tells who is alive.
+//! * [`lock`] tells who is alive; [`checkpoint`] what a store holds that is carried from machine to machine.
 //!
 //! The database decides races: by constraints, guarded updates and the number of rows that they changed. Time comes in as a
 //! parameter. An unreadable store is an error, never a first run (P6).
@@ -14,7 +14,9 @@ pub mod answers;
 pub mod awaited;
 pub mod backup;
 pub mod bounces;
+pub mod checkpoint;
 pub mod consents;
+pub mod copying;
 pub mod editions;
 pub mod erasure;
 pub mod feeds;
@@ -64,6 +66,9 @@ const MIGRATIONS: [&str; 16] = [
 /// What becomes of a delivery that waits when it is withdrawn. One that may have been taken already is not called cancelled.
 const WITHDRAW: &str = "state = CASE WHEN state = 'uncertain' OR resends > 0 THEN 'held' ELSE 'cancelled' END, worker = NULL, lease = NULL";
 
+/// The note of a store that was copied to another database: which one.
+const MOVED: &str = "moved";
+
 /// Why the store cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -84,6 +89,16 @@ pub enum Error {
         found: i64,
         /// Ours.
         known: i64,
+    },
+    /// It was copied to another database, which is the one to use.
+    #[error(
+        "the store {from} was moved to {to}: nothing was done, or people would be mailed from both\n  help: set store.url to that one; if this one is to go on after all, say `postrider store restore`, which holds what the other may have sent"
+    )]
+    Moved {
+        /// The one that was left.
+        from: String,
+        /// The one that knows what happened since.
+        to: String,
     },
     /// It is not a store, or is damaged.
     #[error("{0}\n  help: restore the store from a backup; do not delete it, or nobody knows who got what")]
@@ -125,6 +140,8 @@ pub enum Mode {
     MustExist,
     /// Nothing that is written is kept, and a missing store is not made: for `plan`.
     Rehearse,
+    /// A missing store is an error; one that was moved away is opened all the same: to go on with it.
+    Reclaim,
 }
 
 impl Place {
@@ -200,7 +217,7 @@ impl Store {
     /// Opens the store, and brings its schema up to date.
     pub fn open(place: &Place, mode: Mode) -> Result<Store, Error> {
         let place = match (mode, place.must_exist()) {
-            (Mode::MustExist, Err(missing)) => return Err(missing),
+            (Mode::MustExist | Mode::Reclaim, Err(missing)) => return Err(missing),
             (Mode::Rehearse, Err(_)) => Place::Memory,
             _ => place.clone(),
         };
@@ -212,11 +229,15 @@ impl Store {
         match version(&mut connection).map_err(|e| place.named(e))? {
             Some(found) if found > known => return Err(Error::NewerSchema { found, known }),
             Some(found) if found == known => {}
-            None if mode == Mode::MustExist => return Err(Error::Missing(place.shown())),
+            None if matches!(mode, Mode::MustExist | Mode::Reclaim) => return Err(Error::Missing(place.shown())),
             _ => migrate(&mut connection).map_err(|e| place.named(e))?,
         }
         if mode != Mode::Rehearse {
             connection.settle_in()?;
+        }
+        // Last: a copy sees from then on that somebody is here, and before that has ended.
+        if mode != Mode::Reclaim {
+            not_moved(&mut connection, &place)?;
         }
         Ok(Store { place: place.canonical(), connection: Mutex::new(connection) })
     }
@@ -290,6 +311,10 @@ fn set_meta(c: &mut Connection, key: &str, value: &str) -> Result<(), Error> {
 
 /// The store's own secret of that name, made at its first use.
 fn mint(c: &mut Connection, key: &str, random: &Random) -> Result<String, Error> {
+    // Mostly it is there: who only reads waits for no writer, nor for the generator to be seeded.
+    if let Some(value) = meta(c, key)? {
+        return Ok(value);
+    }
     let fresh = crate::random::base32(&random.bytes::<32>());
     c.execute(
         "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING",
@@ -321,14 +346,25 @@ fn version(c: &mut Connection) -> Result<Option<i64>, Error> {
 }
 
 fn migrate(c: &mut Connection) -> Result<(), Error> {
-    c.transaction(Write::Alone, |c| {
-        // Asked again inside: another process may have migrated in the meantime.
-        let done = version(c)?.unwrap_or(0);
-        for migration in MIGRATIONS.iter().skip(done as usize) {
-            c.batch(migration)?;
-        }
-        set_meta(c, "version", &MIGRATIONS.len().to_string())
-    })
+    c.transaction(Write::Alone, bring_up)
+}
+
+/// The migrations that a store has not seen, in a transaction of somebody's.
+fn bring_up(c: &mut Connection) -> Result<(), Error> {
+    // Asked again inside: another process may have migrated in the meantime.
+    let done = version(c)?.unwrap_or(0);
+    for migration in MIGRATIONS.iter().skip(done as usize) {
+        c.batch(migration)?;
+    }
+    set_meta(c, "version", &MIGRATIONS.len().to_string())
+}
+
+/// An error where the store was copied to another database.
+fn not_moved(c: &mut Connection, place: &Place) -> Result<(), Error> {
+    match meta(c, MOVED)? {
+        Some(to) => Err(Error::Moved { from: place.shown(), to }),
+        None => Ok(()),
+    }
 }
 
 fn time(millis: i64) -> Result<DateTime<Utc>, Error> {

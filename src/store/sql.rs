@@ -3,7 +3,10 @@
 //! Statements use TEXT and BIGINT only, and `$1…$n`. What differs is here: `{skip}` (PostgreSQL's `FOR UPDATE SKIP
 //! LOCKED`; SQLite has one writer and needs none), how a write begins, and how errors read.
 
+mod bulk;
 mod errors;
+
+pub use bulk::{Column, Kind, Table};
 
 use super::Error;
 use rusqlite::types::{ToSqlOutput, ValueRef};

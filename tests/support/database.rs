@@ -54,6 +54,15 @@ impl Base {
         .expect("it connects")
     }
 
+    /// As `[store] url` says it.
+    pub(crate) fn url(&self) -> String {
+        match &self.place {
+            Place::File(path) => format!("sqlite:{}", path.display()),
+            Place::Server(url) => url.clone(),
+            Place::Memory => unreachable!("no test asks for it"),
+        }
+    }
+
     pub(crate) fn is_sqlite(&self) -> bool {
         matches!(self.place, Place::File(_))
     }
@@ -76,6 +85,26 @@ pub(crate) fn every_store(body: impl Fn(&Base)) {
         let database = Database::create(server);
         let folder = tempfile::tempdir().expect("a folder");
         body(&Base { place: Place::Server(database.url()), folder });
+        count();
+    }
+}
+
+/// Runs `body` on two places, each a SQLite file or PostgreSQL where it is: both ways, and between two of a kind.
+pub(crate) fn every_two(body: impl Fn(&Base, &Base)) {
+    let file = || Base::in_folder(tempfile::tempdir().expect("a folder"));
+    body(&file(), &file());
+    if let Some(server) = server() {
+        let databases = [Database::create(server), Database::create(server)];
+        let [one, other] = databases.each_ref().map(|database| {
+            let folder = tempfile::tempdir().expect("a folder");
+            Base { place: Place::Server(database.url()), folder }
+        });
+        body(&file(), &one);
+        body(&other, &file());
+        for base in [&one, &other] {
+            base.connection().batch("DROP SCHEMA public CASCADE; CREATE SCHEMA public").expect("it is empty again");
+        }
+        body(&one, &other);
         count();
     }
 }

@@ -179,6 +179,7 @@ impl Served {
         let dispatch = Dispatch {
             store: &self.store(),
             relays: &Relays::sole(transport.clone(), 4),
+            remote: None,
             settings: &delivery::Settings::default(),
             mail: parsed.mail.as_ref().expect("a sender"),
             keyring: &self.keyring,

@@ -42,7 +42,8 @@ pub(super) fn judge(setup: &Setup, site: &Url, digests: &[Digest<'_>], largest: 
         return Ok(judged);
     }
     // What the environment holds is not at hand everywhere; a run says what it lacks.
-    if let Ok(url) = config::resolved(&setup.config.store.url, "store.url")
+    if setup.config.store.remote.is_none()
+        && let Ok(url) = config::resolved(&setup.config.store.url, "store.url")
         && let Ok(place) = Place::parse(url, &setup.config.root)
     {
         judged.findings = world::store(&source, &place);
@@ -99,7 +100,7 @@ fn open(setup: &Setup, source: &Source, way: &WayOut<'_>) -> Result<Way, Box<Fin
             .map_err(|why| Box::new(world::unusable(source, name, key, Severity::Note, &why)))?;
     }
     let opened = setup.mail().and_then(|mail| Ok(mail.check()?));
-    let opened = opened.and_then(|()| Ok(Way { key: way.key, route: setup.route(way)?, relay: setup.open(way)? }));
+    let opened = opened.and_then(|()| Ok(Way { key: way.key, route: setup.route(way)?, relay: setup.relay(way)? }));
     opened.map_err(|error| {
         Box::new(world::unusable(source, name, way.key, Severity::Error, &super::say::sentence(&error)))
     })

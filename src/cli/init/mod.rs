@@ -71,7 +71,7 @@ pub(super) fn run(global: &Global, options: &InitOptions) -> Result<Exit> {
             facts.generator.why
         ),
     );
-    if config.store.must_exist {
+    if config.store.must_exist() {
         found(&config)?;
     }
     let global = &Global { config: Some(path.clone()), ..global.clone() };

@@ -104,6 +104,7 @@ struct Crew<'a> {
 
 impl<'a> Crew<'a> {
     fn new(setup: &'a Setup) -> Result<Self> {
+        setup.stays()?;
         let (site, _) = setup.site()?;
         let store = setup.store(Mode::Create)?;
         let keyring = setup.keyring(&store)?;

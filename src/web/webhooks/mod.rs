@@ -142,6 +142,7 @@ impl Hooks {
     fn record(&self, notice: &notice::Notice, id: &str) -> Result<(), store::Error> {
         let receiver = Receiver {
             store: &self.store,
+            remote: None,
             keyring: &self.keyring,
             patience: Patience { settings: &self.bounces, probe: self.probe.as_deref() },
             answers: None,

@@ -1,0 +1,202 @@
+//! A store moves to another database: all of it or nothing, and compared before it counts. Two stores that know the same people must
+//! not both mail them, so the one that was left says so from then on (P1).
+
+use super::sql::{Connection, Row, Table, Write};
+use super::{Error, MIGRATIONS, MOVED, Place, bring_up, set_meta, version};
+use aws_lc_rs::digest::{Context, SHA256};
+
+/// A table of two stores, compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// Its name.
+    pub table: String,
+    /// Its rows, in the store that is left.
+    pub rows: u64,
+    /// Whether the other one has the same rows, octet for octet.
+    pub equal: bool,
+}
+
+/// Why a store was not moved.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failed {
+    /// One of them cannot be used, or must not be.
+    #[error(transparent)]
+    Store(#[from] Error),
+    /// What was read back is not what was written.
+    #[error("what was read back is not what was written")]
+    Differs(Vec<Compared>),
+}
+
+/// What was seen of a table's rows, in the order of its key.
+struct Sum {
+    rows: u64,
+    hash: Context,
+    bytes: Vec<u8>,
+}
+
+/// Moves a store into a new one: copies it, compares the two, and closes the one that was left. `progress` hears how many rows were done,
+/// out of how many.
+///
+/// # Errors
+/// [`Failed`]: then the new one is as empty as it was (a new file stays: another process may have it open); but where only the closing
+/// failed, which it says.
+pub fn copy(from: &Place, to: &Place, progress: &dyn Fn(u64, u64)) -> Result<Vec<Compared>, Failed> {
+    if from.clone().canonical() == to.clone().canonical() {
+        return Err(Error::Unavailable(format!("both are the same store, {}", from.shown())).into());
+    }
+    from.must_exist().map_err(|_| none(from))?;
+    let mut source = from.connect()?;
+    up_to_date(&mut source, from)?;
+    if to.must_exist().is_ok() {
+        // Before the store is taken from anybody; and it may be the same one by another name.
+        empty(&mut to.connect()?, to)?;
+    }
+    let tables = tables()?;
+    let mut filled = false;
+    let copied = source.by_itself(&tables, |source| {
+        up_to_date(source, from)?;
+        let mut target = to.connect()?;
+        let compared = fill(source, &mut target, to, &tables, progress)?;
+        filled = true;
+        target.settle_in()?;
+        // Last: should it not come to this, the new one is not in use yet, and the other one goes on.
+        set_meta(source, MOVED, &to.clone().canonical().shown())?;
+        Ok(compared)
+    });
+    copied.map_err(|failed| match filled {
+        true => Error::Unavailable(format!(
+            "all of it is in {}, but {} could not be closed ({failed})\n  help: use one of them alone, and remove the other",
+            to.shown(),
+            from.shown()
+        ))
+        .into(),
+        false => failed,
+    })
+}
+
+/// Writes all of a store into an empty one, and reads it back, in one transaction.
+fn fill(
+    source: &mut Connection,
+    target: &mut Connection,
+    to: &Place,
+    tables: &[Table],
+    progress: &dyn Fn(u64, u64),
+) -> Result<Vec<Compared>, Failed> {
+    let mut expected = 0;
+    for table in tables {
+        let count = source.query_one(&format!("SELECT COUNT(*) FROM {}", table.name), &[])?;
+        expected += count.map_or(Ok(0), |row| row.int(0))?.unsigned_abs();
+    }
+    let mut done = 0;
+    let mut step = || {
+        done += 1;
+        if done % 1024 == 0 {
+            // Written once, and read once.
+            progress(done, 2 * expected);
+        }
+    };
+    target.expect_rows()?;
+    target.transaction(Write::Alone, |target| {
+        empty(target, to)?;
+        bring_up(target)?;
+        target.execute("DELETE FROM meta", &[])?;
+        let aside = target.lay_aside(tables)?;
+        let mut sums = Vec::with_capacity(tables.len());
+        for table in tables {
+            let mut sum = Sum::new();
+            target.fill(table, |write| {
+                source.each_of(table, |row| {
+                    step();
+                    sum.add(&row);
+                    write(&row)
+                })
+            })?;
+            sums.push(sum);
+        }
+        for statement in aside {
+            target.batch(&statement)?;
+        }
+        let mut compared = Vec::with_capacity(tables.len());
+        for (table, sum) in tables.iter().zip(sums) {
+            let mut back = Sum::new();
+            target.each_of(table, |row| {
+                step();
+                back.add(&row);
+                Ok(())
+            })?;
+            compared.push(Compared { table: table.name.clone(), rows: sum.rows, equal: sum.equals(back) });
+        }
+        match compared.iter().all(|table| table.equal) {
+            true => Ok(compared),
+            false => Err(Failed::Differs(compared)),
+        }
+    })
+}
+
+/// The tables that a store has: those that the migrations make.
+fn tables() -> Result<Vec<Table>, Error> {
+    let mut model = Connection::memory()?;
+    bring_up(&mut model)?;
+    model.tables()
+}
+
+/// A copy must not change what it copies.
+fn up_to_date(source: &mut Connection, from: &Place) -> Result<(), Error> {
+    let known = MIGRATIONS.len() as i64;
+    match version(source)? {
+        None => Err(none(from)),
+        Some(found) if found > known => Err(Error::NewerSchema { found, known }),
+        Some(found) if found < known => Err(Error::Unavailable(format!(
+            "the store {} is of version {found}, and this program's are of version {known}\n  help: bring it up to date first: any command does, such as `postrider status`",
+            from.shown()
+        ))),
+        Some(_) => super::not_moved(source, from),
+    }
+}
+
+/// An error where something is there.
+fn empty(target: &mut Connection, to: &Place) -> Result<(), Error> {
+    let filled = || {
+        Error::Unavailable(format!(
+            "there is something in {} already, and nothing was copied\n  help: name a new file, or an empty database",
+            to.shown()
+        ))
+    };
+    let known = MIGRATIONS.len() as i64;
+    match version(target) {
+        Ok(None) => return Ok(()),
+        Ok(Some(found)) if found > known => return Err(Error::NewerSchema { found, known }),
+        Ok(Some(found)) if found < known => return Err(filled()),
+        // Of another program.
+        Err(Error::Corrupt(_)) => return Err(filled()),
+        other => other?,
+    };
+    for table in tables()? {
+        let but = if table.name == "meta" { "WHERE key <> 'version'" } else { "" };
+        if target.query_one(&format!("SELECT 1 FROM {} {but} LIMIT 1", table.name), &[])?.is_some() {
+            return Err(filled());
+        }
+    }
+    Ok(())
+}
+
+fn none(from: &Place) -> Error {
+    Error::Unavailable(format!("there is no store at {}\n  help: name the one of [store] url", from.shown()))
+}
+
+impl Sum {
+    fn new() -> Self {
+        Sum { rows: 0, hash: Context::new(&SHA256), bytes: Vec::new() }
+    }
+
+    fn add(&mut self, row: &Row) {
+        self.rows += 1;
+        self.bytes.clear();
+        row.encode(&mut self.bytes);
+        self.hash.update(&self.bytes);
+    }
+
+    fn equals(self, other: Sum) -> bool {
+        self.rows == other.rows && self.hash.finish().as_ref() == other.hash.finish().as_ref()
+    }
+}
