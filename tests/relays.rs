@@ -38,7 +38,7 @@ fn table(name: &str, port: u16, lines: &str) -> String {
 
 /// A site whose mails leave by these relays.
 fn site(people: &[String], relays: &[String]) -> Site {
-    let site = Site::new(Plan { connections: 2, ..Plan::to_outbox() }, people);
+    let site = Site::new(Plan { connections: 2, uncertain: "resend", ..Plan::to_outbox() }, people);
     configure(&site, relays);
     site
 }
@@ -160,7 +160,7 @@ fn a_delivery_in_doubt_is_the_same_mail_by_another_relay() {
     let tables = [table("first", first.sink.port(), ""), table("second", second.sink.port(), "priority = 10")];
     let site = site(&people, &tables);
     let run = site.json(NOON, &["run"]);
-    assert_eq!((first.sink.taken(), &run["editions"][0]["uncertain"]), (1, &1.into()));
+    assert_eq!((first.sink.taken(), &run["editions"][0]["uncertain"]), (1, &1.into()), "{run}");
     let (_socket, closed) = nobody();
     configure(&site, &[table("first", closed, ""), tables[1].clone()]);
     site.json("2026-11-23T12:10:00Z", &["run"]);
