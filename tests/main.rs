@@ -9,6 +9,7 @@ mod backups;
 mod bounces;
 mod by_mail;
 mod bytes;
+mod chaos;
 mod check;
 mod clock;
 mod contract;

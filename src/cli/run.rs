@@ -8,7 +8,7 @@ use super::{Exit, inbox, notice, progress, say};
 use crate::clock::Span;
 use crate::dispatch::{Dispatch, End, Progress, Relays, Used};
 use crate::live;
-use crate::notify::By;
+use crate::notify::{By, News};
 use crate::post::{Site, problem};
 use crate::publish;
 use crate::report;
@@ -82,14 +82,16 @@ pub(super) fn run(global: &Global, wait: Option<Span>) -> Result<Exit> {
         let done = deliver(global, setup, &stop, wait);
         // Whoever stopped it knows.
         if !stop.load(Ordering::Relaxed) {
-            notice::after(By::Run, setup, done.as_ref().err().map(say::sentence).as_deref());
+            let failure = done.as_ref().err().map(say::sentence);
+            let out = done.as_ref().map_or(&[][..], |(_, out)| out);
+            notice::after(By::Run, setup, News { failure: failure.as_deref(), out });
         }
-        done
+        done.map(|(exit, _)| exit)
     })
 }
 
-/// All that a run does, from the posts to the last reply.
-fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>) -> Result<Exit> {
+/// All that a run does, from the posts to the last reply. With why each of the relays went out of service that did.
+fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>) -> Result<(Exit, Vec<String>)> {
     // What is wrong with the way out or the secret shows before anything is frozen.
     let relays = Relays::new(setup.relays()?);
     let signer = setup.signer()?;
@@ -133,7 +135,7 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     run.relays = dispatched.relays.iter().filter_map(relay_report).collect();
     let told = Told { decisions: &decisions, dispatched: &dispatched, outbox: setup.outbox(), store: &cycle.store };
     let done = finish(global, &cycle.site, run, Some(told))?;
-    came_in.map(|_| done)
+    came_in.map(|_| (done, dispatched.out()))
 }
 
 /// What became of a relay, where there are several.

@@ -8,7 +8,7 @@ use crate::daemon::delivery::Delivery;
 use crate::daemon::pulse::Pulse;
 use crate::dispatch::Relays;
 use crate::message::Signer;
-use crate::notify::By;
+use crate::notify::{By, News};
 use crate::store::Store;
 use crate::store::bounces::Patience;
 use crate::token::Keyring;
@@ -26,7 +26,7 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
     let keyring = setup.keyring(&store)?;
     let names: Vec<&str> = relays.all().iter().map(|relay| relay.transport.name()).collect();
     tracing::info!("delivering to {}; `postrider status --watch` shows how it goes", names.join(", "));
-    let told = |failure: Option<&str>| told(&setup, failure);
+    let told = |news: News<'_>| told(&setup, news);
     let probe = inbox::probe(&setup)?;
     let pulse = Pulse::new(setup.clock);
     let daemon = (&*stop, &pulse);
@@ -42,7 +42,7 @@ pub(super) fn delivery<'a>(
     (keyring, signer): (&'a Keyring, &'a Signer),
     probe: Option<&'a str>,
     (stop, pulse): (&'a AtomicBool, &'a Pulse),
-    told: &'a (dyn Fn(Option<&str>) + Sync),
+    told: &'a (dyn Fn(News<'_>) + Sync),
 ) -> Result<Delivery<'a>> {
     Ok(Delivery {
         place: store.place().clone(),
@@ -61,9 +61,9 @@ pub(super) fn delivery<'a>(
 }
 
 /// The failure into the log; and it, or that it is over, to the author who asked for it.
-pub(super) fn told(setup: &Setup, failure: Option<&str>) {
-    if let Some(failure) = failure {
+pub(super) fn told(setup: &Setup, news: News<'_>) {
+    if let Some(failure) = news.failure {
         tracing::error!("{failure}");
     }
-    notice::after(By::Work, setup, failure);
+    notice::after(By::Work, setup, news);
 }

@@ -97,6 +97,13 @@ pub struct Dispatched {
     pub end: End,
 }
 
+impl Dispatched {
+    /// Why each of the relays went out of service that did.
+    pub fn out(&self) -> Vec<String> {
+        self.relays.iter().filter_map(|relay| relay.failed.clone()).collect()
+    }
+}
+
 /// `run` waits for a rate's window up to this long.
 const PATIENCE: i64 = 60_000;
 /// Sleeps are cut into slices of this length, so that a stop is soon heard.

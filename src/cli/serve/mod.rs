@@ -13,7 +13,7 @@ use crate::daemon::{self, manager};
 use crate::dispatch::Relays;
 use crate::http;
 use crate::message::Signer;
-use crate::notify::By;
+use crate::notify::{By, News};
 use crate::random::Random;
 use crate::store::{Mode, Store};
 use crate::subscribe::desk::Desk;
@@ -128,7 +128,7 @@ impl<'a> Crew<'a> {
             tracing::warn!("{what}; {help}");
         }
         let (for_rounds, for_delivery) = (Pulse::new(setup.clock), Pulse::new(setup.clock));
-        let delivery_told = |failure: Option<&str>| work::told(setup, failure);
+        let delivery_told = |news: News<'_>| work::told(setup, news);
         let delivery = match &way_out {
             Some((relays, signer)) => {
                 let keys = (&keyring, signer);
@@ -144,7 +144,7 @@ impl<'a> Crew<'a> {
                 if let Some(failure) = failure {
                     tracing::error!("{failure}");
                 }
-                notice::after(By::Run, setup, failure);
+                notice::after(By::Run, setup, News { failure, ..News::default() });
             },
             clock: setup.clock,
             stop: &signals.halt,
