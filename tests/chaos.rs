@@ -88,11 +88,11 @@ fn chaos(uncertain: &'static str) {
         let taken = chaos.sink.taken();
         if taken >= next && chaos.machines.iter().any(|machine| machine.trouble.is_none()) {
             chaos.strike();
-            next = taken + people.len() / 300;
+            next = taken + people.len() / 200;
         }
         thread::sleep(Duration::from_millis(100));
     }
-    let Chaos { site, sink, counts, crashes, watch, .. } = chaos.end();
+    let Chaos { site, sink, counts, crashes, watch, folder: _folder, .. } = chaos.end();
     let judged = judge(&site, &sink, &people, crashes).unwrap_or_else(|why| panic!("{why}"));
     for ((event, _), count) in EVENTS.iter().zip(counts) {
         let name = format!("{event:?}").to_lowercase().replace(['(', ')'], "_");
@@ -129,9 +129,10 @@ impl Chaos {
         let machines = SKEWS.iter().enumerate().map(|(n, minutes)| {
             let network = Network::new(n);
             let name = format!("work-{n}.toml");
-            let config = config
-                .replace(&site.plan.store, &cluster.url(network.address(Reach::Store)))
-                .replace("smtp://127.0.0.1:", &format!("smtp://{}:", network.address(Reach::Mail)));
+            let config = config.replace(&site.plan.store, &cluster.url(network.address(Reach::Store))).replace(
+                &format!("smtp://127.0.0.1:{}", sink.port()),
+                &format!("smtp://{}:{}?tls=none", network.address(Reach::Mail), sink.port()),
+            );
             site.write(&name, &config);
             let skew = TimeDelta::minutes(*minutes);
             let worker = start(&site, &network, &name, now(&watch) + skew, folder.path());
@@ -164,8 +165,8 @@ impl Chaos {
         let well: Vec<usize> = (0..self.machines.len()).filter(|n| self.machines[*n].trouble.is_none()).collect();
         let at = well[record::below(&self.random, well.len())];
         // A moment, or longer than anybody waits.
-        let lasts = Duration::from_millis(if self.random.fraction() < 0.7 { 300 } else { 20_000 });
-        let lasts = lasts.mul_f64(1.0 + 3.0 * self.random.fraction());
+        let lasts = Duration::from_millis(if self.random.fraction() < 0.9 { 300 } else { 20_000 });
+        let lasts = lasts.mul_f64(1.0 + 2.0 * self.random.fraction());
         let machine = &mut self.machines[at];
         match event {
             Event::Kill => {

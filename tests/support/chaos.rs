@@ -46,7 +46,9 @@ impl Network {
     /// The same program, inside.
     pub(crate) fn inside(&self, command: &Command) -> Command {
         let mut inside = Command::new("ip");
-        inside.args(["netns", "exec", &self.space()]).arg(command.get_program()).args(command.get_args());
+        // It ends when we do, however that is.
+        inside.args(["netns", "exec", &self.space(), "setpriv", "--pdeathsig", "KILL"]);
+        inside.arg(command.get_program()).args(command.get_args());
         inside.current_dir(command.get_current_dir().expect("a folder"));
         inside
     }
