@@ -92,12 +92,13 @@ fn chaos(uncertain: &'static str) {
         }
         thread::sleep(Duration::from_millis(100));
     }
-    let Chaos { site, sink, counts, crashes, watch, folder: _folder, .. } = chaos.end();
-    let judged = judge(&site, &sink, &people, crashes).unwrap_or_else(|why| panic!("{why}"));
+    let ended = chaos.end();
+    let Chaos { site, sink, counts, crashes, watch, .. } = &ended;
+    let judged = judge(site, sink, &people, *crashes).unwrap_or_else(|why| panic!("{why}"));
     for ((event, _), count) in EVENTS.iter().zip(counts) {
         let name = format!("{event:?}").to_lowercase().replace(['(', ')'], "_");
-        record::count(&format!("chaos.{uncertain}.{}", name.trim_matches('_')), count);
-        assert!(count > 0 || people.len() < 100_000, "no {event:?} in so long a time");
+        record::count(&format!("chaos.{uncertain}.{}", name.trim_matches('_')), *count);
+        assert!(*count > 0 || people.len() < 100_000, "no {event:?} in so long a time");
     }
     record::count(&format!("chaos.{uncertain}.readers"), people.len());
     record::count(&format!("chaos.{uncertain}.seconds"), watch.elapsed().as_secs() as usize);

@@ -85,7 +85,10 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        // The cables go with it.
+        // A network outlives its name for as long as a connection in it does not know that it has ended; its cables must not.
+        for reach in [Reach::Store, Reach::Mail] {
+            let _ = Command::new("ip").args(["link", "del", &self.cable(reach)]).output();
+        }
         let _ = Command::new("ip").args(["netns", "del", &self.space()]).output();
     }
 }
