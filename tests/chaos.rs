@@ -77,6 +77,33 @@ fn nobody_is_mailed_twice_when_machines_die_and_networks_part() {
     chaos("hold");
 }
 
+/// The database must find out by itself that the machine is gone: what that was sending is nobody else's before.
+#[test]
+fn a_machine_that_is_cut_off_for_good_is_taken_for_dead() {
+    if record::number("POSTRIDER_CHAOS").is_none() {
+        return;
+    }
+    let people = readers(200);
+    let mut chaos = Chaos::begin("resend", &people);
+    while chaos.sink.taken() < 40 {
+        thread::sleep(Duration::from_millis(10));
+    }
+    for machine in &chaos.machines {
+        [Reach::Store, Reach::Mail].into_iter().for_each(|reach| machine.network.cut(reach));
+    }
+    assert!(chaos.site.deliveries("sending") > 0);
+    let parted = chaos.watch.elapsed();
+    while chaos.site.deliveries("accepted") < 200 {
+        // An hour is what the fastest of the clocks is ahead.
+        let later = (now(&chaos.watch) + TimeDelta::hours(2)).to_rfc3339_opts(SecondsFormat::Secs, true);
+        chaos.site.at(&later, &["run", "--quiet"]);
+        assert!(chaos.watch.elapsed() - parted < Duration::from_secs(120), "they still count as living");
+    }
+    chaos.machines.iter_mut().for_each(|machine| machine.worker.kill().expect("it lives"));
+    judge(&chaos.site, &chaos.sink, &people, SKEWS.len()).unwrap_or_else(|why| panic!("{why}"));
+    record::count("chaos.cut_off_for_good", SKEWS.len());
+}
+
 fn chaos(uncertain: &'static str) {
     let Some(count) = record::number("POSTRIDER_CHAOS") else { return };
     let people = readers(count as usize);
