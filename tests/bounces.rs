@@ -217,7 +217,6 @@ fn each_mail_of_the_corpus_is_what_is_written_beside_it() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "how long it takes is what is asked")]
 fn of_what_is_nested_without_end_no_more_is_read_than_makes_sense() {
     let deep = "Content-Type: message/rfc822\n\n".repeat(20_000);
     let wide: String =
