@@ -2,9 +2,11 @@
 
 pub mod hooks;
 pub mod store;
+pub mod ways;
 pub mod web;
 
 pub use store::Store;
+pub use ways::WayOut;
 pub use web::{Hooks, Web};
 
 use crate::template::theme;
@@ -35,6 +37,9 @@ pub struct Config {
     /// `[delivery]`
     #[serde(default)]
     pub delivery: delivery::Settings,
+    /// `[[relay]]`, in order.
+    #[serde(default, rename = "relay")]
+    pub relays: Vec<delivery::relay::Settings>,
     /// `[[digest]]`, in order.
     #[serde(default, rename = "digest")]
     pub digests: Vec<edition::Settings>,
@@ -109,9 +114,6 @@ pub enum Error {
     },
 }
 
-/// Parts of the contract that this version does not have yet; a key without effect would be a lie.
-const LATER: [(&str, &str); 1] = [("relay", "several relays")];
-
 impl Config {
     /// Reads the text of a configuration file. `lookup` resolves `${NAME}`; a name that it does not know stays as it is until
     /// the setting is used, see [`resolved`].
@@ -125,7 +127,10 @@ impl Config {
         let mut config: Config = toml::from_str(&expanded).map_err(|e| at(&shown, &expanded, &e))?;
         config.root = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         config.path = path.to_owned();
-        config.check().map_err(|message| Error::Whole { path: shown, message })?;
+        config
+            .check()
+            .and_then(|()| config.check_relays(&table))
+            .map_err(|message| Error::Whole { path: shown, message })?;
         Ok(config)
     }
 
@@ -310,9 +315,6 @@ fn at(path: &str, text: &str, error: &toml::de::Error) -> Error {
 fn explain(message: &str) -> String {
     let Some(rest) = message.strip_prefix("unknown field `") else { return message.to_owned() };
     let Some((key, known)) = rest.split_once('`') else { return message.to_owned() };
-    if let Some((_, what)) = LATER.iter().find(|(later, _)| *later == key) {
-        return format!("`{key}`: this version does not have that yet ({what})\n  help: delete the key");
-    }
     let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
     match known.iter().min_by_key(|k| distance(key, k)).filter(|k| distance(key, k) <= 3) {
         Some(nearest) => format!("the key `{key}` is not known\n  help: did you mean `{nearest}`?"),
@@ -347,8 +349,6 @@ mod tests {
     fn an_unknown_key_is_an_error_with_its_line_and_the_nearest() {
         let error = parse("[site]\ntitle = \"x\"\n[feeds]\nlimti = 3\n").unwrap_err().to_string();
         assert_eq!(error, "blog/config.toml:4: the key `limti` is not known\n  help: did you mean `limit`?");
-        let error = parse("[posts]\n[[relay]]\n").unwrap_err().to_string();
-        assert!(error.contains("does not have that yet"), "{error}");
     }
 
     #[test]

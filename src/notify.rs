@@ -1,4 +1,4 @@
-//! Mail to the author (`mail.report_to`): a run failed, something is held, all is well again.
+//! Mail to the author (`mail.report_to`): a run failed, a relay is out of service, something is held, all is well again.
 //!
 //! It does not leave by the ledger, since it goes to no reader (P7). The same news is told once, then once a day until it is
 //! over: what was told stands in the store's notes. Where the store itself cannot be used nobody remembers, and each failing run
@@ -11,7 +11,8 @@ use crate::reply::Outcome;
 use crate::store::numbers::Edition;
 use crate::store::{self, Store};
 use crate::template::text::shorten;
-use crate::transport::{Job, Transport};
+use crate::transport::relay::{self, Reached};
+use crate::transport::{Job, Relay};
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -50,6 +51,15 @@ impl By {
     }
 }
 
+/// How a run or a round ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct News<'a> {
+    /// What stopped it.
+    pub failure: Option<&'a str>,
+    /// Why each of the relays went out of service that did, while others went on.
+    pub out: &'a [String],
+}
+
 /// Writes to the author.
 pub struct Notifier<'a> {
     /// Who does.
@@ -57,7 +67,7 @@ pub struct Notifier<'a> {
     /// Remembers what was told; None where it cannot be used.
     pub store: Option<&'a Store>,
     /// The way out: the readers' own.
-    pub transport: &'a Transport,
+    pub relays: &'a [Relay],
     /// Who writes.
     pub mail: &'a message::Settings,
     /// Signs it, so that it does not end up in the author's spam.
@@ -90,6 +100,8 @@ enum Tell {
 struct Standing {
     /// What stopped the run.
     failure: Option<String>,
+    /// Relays that went out of service.
+    out: Vec<String>,
     /// Editions that rested too long.
     held: Vec<Edition>,
     /// Editions with deliveries in doubt that wait for a person, and how many.
@@ -103,18 +115,21 @@ struct Standing {
 struct Told {
     /// The keys of news that is not over.
     news: Vec<(String, i64)>,
+    /// Those of relays: nobody waits for their end, since one that rests is not tried.
+    out: Vec<(String, i64)>,
     /// How many deliveries in doubt were told of: they stay so, and are no trouble that will be over.
     in_doubt: i64,
     in_doubt_at: i64,
 }
 
 impl Notifier<'_> {
-    /// Tells the author what is new: the failure, if the run failed, and what is held. Says whether a mail went out.
+    /// Tells the author what is new: what failed, and what is held. Says whether a mail went out.
     ///
     /// # Errors
     /// [`Error`]; what could not be told is told by the next run.
-    pub fn tell(&self, to: &Mailbox, failure: Option<&str>, now: DateTime<Utc>) -> Result<bool, Error> {
-        let mut standing = Standing { failure: failure.map(mask_all), ..Standing::default() };
+    pub fn tell(&self, to: &Mailbox, news: News<'_>, now: DateTime<Utc>) -> Result<bool, Error> {
+        let (failure, out) = (news.failure.map(mask_all), news.out.iter().map(|why| mask_all(why)).collect());
+        let mut standing = Standing { failure, out, ..Standing::default() };
         let mut told = Told::default();
         if let Some(store) = self.store {
             if self.by == By::Run {
@@ -156,8 +171,7 @@ impl Notifier<'_> {
         let envelope = Envelope { from: from.address.clone(), to: to.address.clone() };
         let bytes = self.signer.sign(bytes.into_bytes(), now).map_err(|e| Error::NotSent(e.to_string()))?;
         let message = Message { envelope, bytes };
-        let mut session = self.transport.session();
-        session.ready().map_err(|e| Error::NotSent(e.to_string()))?;
+        let Reached { mut session, .. } = relay::reach(self.relays).map_err(|e| Error::NotSent(e.to_string()))?;
         let sent = session.send(&Job { edition: OCCASION, delivery: &id, message: &message });
         let sent = sent.map_err(|e| Error::NotSent(e.to_string()))?;
         session.quit();
@@ -172,9 +186,11 @@ impl Notifier<'_> {
 fn decide(standing: &Standing, told: &Told, now: i64) -> (Tell, Told) {
     // A clock that was set back, too, ends the silence.
     let long_ago = |at: i64| (now - at).abs() >= AGAIN.num_milliseconds();
-    let keys = standing.keys();
+    let (keys, out) = (standing.keys(), standing.keys_of_relays());
     let in_doubt = standing.in_doubt.iter().map(|(_, count)| count).sum::<i64>();
-    let fresh = |key: &String| told.news.iter().find(|(known, _)| known == key).is_none_or(|(_, at)| long_ago(*at));
+    let fresh = |known: &[(String, i64)], keys: &[String]| {
+        keys.iter().any(|key| known.iter().find(|(known, _)| known == key).is_none_or(|(_, at)| long_ago(*at)))
+    };
     let more_in_doubt = in_doubt > told.in_doubt && (told.in_doubt == 0 || long_ago(told.in_doubt_at));
     let mut then = told.clone();
     // Fewer than were told of: somebody has cleared up, and what comes is new.
@@ -182,34 +198,47 @@ fn decide(standing: &Standing, told: &Told, now: i64) -> (Tell, Told) {
     if in_doubt == 0 {
         then.in_doubt_at = 0;
     }
-    if more_in_doubt || keys.iter().any(fresh) {
-        then.news.retain(|(known, _)| !keys.contains(known));
-        then.news.extend(keys.into_iter().map(|key| (key, now)));
-        let excess = then.news.len().saturating_sub(KEPT);
-        then.news.drain(..excess);
+    if more_in_doubt || fresh(&told.news, &keys) || fresh(&told.out, &out) {
+        remember(&mut then.news, keys, now);
+        remember(&mut then.out, out, now);
         (then.in_doubt, then.in_doubt_at) = (in_doubt, if in_doubt > 0 { now } else { 0 });
         return (Tell::Trouble, then);
     }
-    if keys.is_empty() && !told.news.is_empty() {
+    if keys.is_empty() && out.is_empty() && !told.news.is_empty() {
         then.news.clear();
         return (Tell::Well, then);
     }
     (Tell::Nothing, then)
 }
 
+/// These were told now, and of older news not too much is kept.
+fn remember(told: &mut Vec<(String, i64)>, keys: Vec<String>, now: i64) {
+    told.retain(|(known, _)| !keys.contains(known));
+    told.extend(keys.into_iter().map(|key| (key, now)));
+    let excess = told.len().saturating_sub(KEPT);
+    told.drain(..excess);
+}
+
 impl Standing {
-    /// What makes news the same news. Of a failure only the words without a digit in them: counts and a server's queue ids differ
-    /// from run to run.
+    /// What makes news the same news.
     fn keys(&self) -> Vec<String> {
-        let key = |text: &str| base32(&digest(&SHA256, text.as_bytes()).as_ref()[..10]);
-        let words = |text: &str| {
-            let words: Vec<&str> =
-                text.split_whitespace().filter(|word| !word.bytes().any(|b| b.is_ascii_digit())).collect();
-            words.join(" ")
-        };
         let failure = self.failure.iter().map(|failure| key(&words(failure)));
         failure.chain(self.held.iter().map(|edition| key(&format!("held {}", edition.id)))).collect()
     }
+
+    fn keys_of_relays(&self) -> Vec<String> {
+        self.out.iter().map(|why| key(&words(why))).collect()
+    }
+}
+
+fn key(text: &str) -> String {
+    base32(&digest(&SHA256, text.as_bytes()).as_ref()[..10])
+}
+
+/// Of a failure only the words without a digit in them: counts and a server's queue ids differ from run to run.
+fn words(failure: &str) -> String {
+    let words = failure.split_whitespace().filter(|word| !word.bytes().any(|octet| octet.is_ascii_digit()));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl Told {
@@ -219,6 +248,7 @@ impl Told {
         for line in note.lines() {
             match line.split(' ').collect::<Vec<_>>()[..] {
                 ["news", key, at] => told.news.extend(at.parse().ok().map(|at| (key.to_owned(), at))),
+                ["relay", key, at] => told.out.extend(at.parse().ok().map(|at| (key.to_owned(), at))),
                 ["in-doubt", count, at] => {
                     (told.in_doubt, told.in_doubt_at) = (count.parse().unwrap_or(0), at.parse().unwrap_or(0));
                 }
@@ -230,6 +260,7 @@ impl Told {
 
     fn written(&self) -> String {
         let mut note: String = self.news.iter().map(|(key, at)| format!("news {key} {at}\n")).collect();
+        note.extend(self.out.iter().map(|(key, at)| format!("relay {key} {at}\n")));
         if self.in_doubt > 0 {
             note.push_str(&format!("in-doubt {} {}\n", self.in_doubt, self.in_doubt_at));
         }
@@ -250,7 +281,10 @@ fn compose(by: By, tell: Tell, standing: &Standing, remembers: bool) -> (String,
         (Some(failure), _) => format!("postrider: {}: {}", by.failed(), failure.lines().next().unwrap_or_default()),
         (None, [edition]) => format!("postrider: {} is held", edition.id),
         (None, [_, _, ..]) => format!("postrider: {} editions are held", standing.held.len()),
-        (None, []) => format!("postrider: {} held", count(doubts)),
+        (None, []) => match standing.out.first().and_then(|why| why.lines().next()) {
+            Some(why) => format!("postrider: {why}"),
+            None => format!("postrider: {} held", count(doubts)),
+        },
     };
     if tell == Tell::Well {
         add(match by {
@@ -268,6 +302,10 @@ fn compose(by: By, tell: Tell, standing: &Standing, remembers: bool) -> (String,
             By::Run => "\nWhat was not sent stays queued, and the next run goes on with it.",
             By::Work => "\nWhat was not sent stays queued, and is tried again within the hour.",
         });
+    }
+    if !standing.out.is_empty() {
+        add("\nOut of service, while other relays go on:\n");
+        standing.out.iter().flat_map(|why| why.lines()).for_each(|line| add(&format!("  {}", line.trim())));
     }
     for edition in &standing.held {
         add(&format!("\n{} had no attempt for longer than delivery.give_up_after and is held:\n", edition.id));
@@ -308,6 +346,7 @@ fn count(deliveries: i64) -> String {
 mod tests {
     use super::*;
     use crate::report::Counts;
+    use crate::transport::Transport;
 
     const HOUR: i64 = 3_600_000;
 
@@ -371,6 +410,22 @@ mod tests {
     }
 
     #[test]
+    fn a_relay_that_is_out_is_told_once_a_day_and_nobody_waits_for_its_end() {
+        let out =
+            |why: &[&str]| Standing { out: why.iter().map(|why| (*why).to_owned()).collect(), ..Standing::default() };
+        let first = "the relay first: cannot reach 127.0.0.1:9";
+        let mut standings = vec![out(&[first]), out(&[]), out(&[first]), out(&[first, "the relay second is busy"])];
+        standings.extend((4..30).map(|_| out(&[first])));
+        standings.push(out(&[]));
+        let told = hours(&standings);
+        let trouble: Vec<usize> = (0..told.len()).filter(|n| told[*n] == Tell::Trouble).collect();
+        assert_eq!(trouble, [0, 3, 27]);
+        assert!(!told.contains(&Tell::Well));
+        let (subject, _) = compose(By::Run, Tell::Trouble, &standings[0], true);
+        assert_eq!(subject, "postrider: the relay first: cannot reach 127.0.0.1:9");
+    }
+
+    #[test]
     fn a_mail_says_what_happened_and_what_to_type() {
         let counts = Counts { accepted: 10, queued: 990, ..Counts::default() };
         let edition = |id: &str| Edition {
@@ -381,6 +436,7 @@ mod tests {
         };
         let standing = Standing {
             failure: Some("the server refuses one message after another by its policy\n  help: look at SPF".into()),
+            out: vec!["the relay first: cannot reach 127.0.0.1:9\n  help: look at the server".into()],
             held: vec![edition("weekly/2026-11-16")],
             in_doubt: vec![("weekly/2026-11-09".into(), 2)],
             open: vec![edition("weekly/2026-11-23")],
@@ -401,14 +457,18 @@ mod tests {
         let notifier = Notifier {
             by: By::Run,
             store: None,
-            transport: &transport,
+            relays: &[Relay::sole(transport, 1)],
             mail: &mail,
             signer: &Signer::none(),
             random: &random,
         };
         let to = "Ada <ada@example.org>".parse().unwrap();
         let why = "it said: 550 <zoe@example.net> is nobody\nBcc: x@example.net";
-        assert!(notifier.tell(&to, Some(why), DateTime::from_timestamp(1_795_446_000, 0).unwrap()).unwrap());
+        assert!(
+            notifier
+                .tell(&to, News { failure: Some(why), out: &[] }, DateTime::from_timestamp(1_795_446_000, 0).unwrap())
+                .unwrap()
+        );
         let taken = memory.taken();
         assert_eq!((taken.len(), taken[0].message.envelope.to.as_str()), (1, "ada@example.org"));
         let text = String::from_utf8(taken[0].message.bytes.clone()).unwrap();

@@ -30,8 +30,8 @@ INSERT INTO suppressions VALUES ('h3', NULL, 'erased', NULL, 1), ('h4', 'x@examp
 INSERT INTO events VALUES ('e1', 's', 1, 'subscribed', ''), ('E1', 'gone', 1, 'left', ' ');
 INSERT INTO letters VALUES ('l', 'Hello');
 INSERT INTO deliveries VALUES ('d1', 's', 'weekly/2026-11-23', 'weekly/2026-11-23', 'v', NULL, 'ada@example.net', 'h1', NULL, 'sending', 1, 1, 0, 1, 1, 'w1',
-  NULL, 'smtp', NULL, 1, ''), ('D1', 'S', 'confirm/1', NULL, NULL, 'l', 'ben@example.net', 'h2', '', 'queued', 1, 0, 0, NULL, NULL, NULL, 5, NULL, 'd1', 1, 'lane');
-INSERT INTO attempts VALUES ('d1', 1, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL), ('D1', 10, 1, 2, 'rcpt', 450, '4.2.1', 'later', 'deferred', 'lane');
+  NULL, 'smtp', NULL, 1, '', 'first'), ('D1', 'S', 'confirm/1', NULL, NULL, 'l', 'ben@example.net', 'h2', '', 'queued', 1, 0, 0, NULL, NULL, NULL, 5, NULL, 'd1', 1, 'lane', NULL);
+INSERT INTO attempts VALUES ('d1', 1, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), ('D1', 10, 1, 2, 'rcpt', 450, '4.2.1', 'later', 'deferred', 'lane', 'first');
 INSERT INTO feeds VALUES ('', 'f', 'd', '');
 INSERT INTO archived VALUES ('f', 'tag:a', 0);
 INSERT INTO pings VALUES ('f', '', 'w', 1, 2, 3);

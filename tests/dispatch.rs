@@ -10,7 +10,7 @@ use crate::support::site::{NOON, Plan, Site, end, everyone_once, readers, signal
 use chrono::{DateTime, TimeDelta, Utc};
 use postrider::clock::Clock;
 use postrider::delivery::{self, Uncertain};
-use postrider::dispatch::{Dispatch, Dispatched, End, Progress};
+use postrider::dispatch::{Dispatch, Dispatched, End, Progress, Relays, Used};
 use postrider::message;
 use postrider::message::letter::Kind;
 use postrider::random::Random;
@@ -155,8 +155,8 @@ fn dispatch(store: &Store, transport: &Transport, uncertain: Uncertain, wait: Ti
     let settings = delivery::Settings { connections: 1, uncertain, ..delivery::Settings::default() };
     let dispatch = Dispatch {
         store,
+        relays: &Relays::sole(transport.clone(), settings.connections),
         remote: None,
-        transport,
         settings: &settings,
         mail: &mail(),
         keyring: &store.keyring(&[], &random).unwrap(),
@@ -220,7 +220,8 @@ fn the_doubts_that_the_dead_leave_behind_while_it_stays_are_counted_too() {
             Uncertain::Resend => Recovered { uncertain: 3, held: 0 },
             Uncertain::Hold => Recovered { uncertain: 0, held: 3 },
         };
-        assert_eq!(dispatched, (Dispatched { recovered, held_editions: Vec::new(), end: End::Drained }, taken));
+        let relays = vec![Used { accepted: taken as u64, ..Used::default() }];
+        assert_eq!(dispatched, (Dispatched { recovered, held_editions: Vec::new(), relays, end: End::Drained }, taken));
     }
 }
 

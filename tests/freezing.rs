@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use postrider::clock::Clock;
 use postrider::config::{Config, SiteTable};
 use postrider::delivery;
-use postrider::dispatch::{Dispatch, End, Progress};
+use postrider::dispatch::{Dispatch, End, Progress, Relays};
 use postrider::edition::select::Candidate;
 use postrider::freeze::{Decision, Desk, Error, Verdict};
 use postrider::html::clean;
@@ -695,8 +695,8 @@ fn a_resend_is_the_same_message_to_the_octet() {
         let dispatch = |minutes| {
             let dispatched = Dispatch {
                 store: &store,
+                relays: &Relays::sole(transport.clone(), 4),
                 remote: None,
-                transport: &transport,
                 settings: &delivery::Settings::default(),
                 mail: blog.config.mail.as_ref().expect("[mail]"),
                 keyring: &store.keyring(&[], &random).unwrap(),

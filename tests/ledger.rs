@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use postrider::address::EmailAddress;
 use postrider::clock::Clock;
 use postrider::delivery::{self, Uncertain};
-use postrider::dispatch::{Dispatch, End, Progress};
+use postrider::dispatch::{Dispatch, End, Progress, Relays};
 use postrider::message;
 use postrider::random::Random;
 use postrider::reply::{Fault, Outcome, Refusal};
@@ -599,8 +599,8 @@ fn a_run_does_not_wait_for_what_another_has_claimed() {
         let random = Random::seeded(4);
         let dispatched = Dispatch {
             store: &store,
+            relays: &Relays::sole(transport.clone(), 4),
             remote: None,
-            transport: &transport,
             settings: &delivery::Settings::default(),
             mail: &mail(),
             keyring: &store.keyring(&[], &random).unwrap(),

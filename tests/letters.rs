@@ -5,7 +5,7 @@ use crate::support::edition::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use postrider::clock::Clock;
 use postrider::delivery::{self, Uncertain};
-use postrider::dispatch::{Dispatch, End, Progress};
+use postrider::dispatch::{Dispatch, End, Progress, Relays};
 use postrider::message::letter::Kind;
 use postrider::message::{self, Signer};
 use postrider::random::Random;
@@ -381,8 +381,8 @@ fn the_bytes_are_the_same_at_a_resend_and_their_links_are_signed_for_their_purpo
             let settings: message::Settings = toml::from_str("from = 'Field Notes <news@example.org>'").unwrap();
             let dispatched = Dispatch {
                 store: &store,
+                relays: &Relays::sole(transport.clone(), 4),
                 remote: None,
-                transport: &transport,
                 settings: &delivery::Settings::default(),
                 mail: &settings,
                 keyring,

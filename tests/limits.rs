@@ -20,7 +20,7 @@ fn seconds(seconds: i64) -> DateTime<Utc> {
 
 /// Limits as the configuration has them.
 fn table(table: &str) -> Arc<Limits> {
-    Arc::new(toml::from_str::<delivery::Settings>(table).expect("a table").limits())
+    Arc::new(toml::from_str::<delivery::Settings>(table).expect("a table").limits(Vec::new()))
 }
 
 /// A store with these readers and an edition for them, released on that Monday.

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use postrider::address::EmailAddress;
 use postrider::clock::Clock;
 use postrider::delivery::{self, route::Route};
-use postrider::dispatch::{Dispatch, End, Progress};
+use postrider::dispatch::{Dispatch, End, Progress, Relays};
 use postrider::message;
 use postrider::random::Random;
 use postrider::store::Store;
@@ -301,8 +301,8 @@ fn dispatch(
     let progress = Progress::default();
     let dispatched = Dispatch {
         store,
+        relays: &Relays::sole(transport.clone(), settings.connections),
         remote: None,
-        transport,
         settings,
         mail: &mail(),
         keyring: &store.keyring(&[], &random).expect("a secret"),

@@ -201,7 +201,7 @@ impl<'a> World<'a> {
             base,
             look,
             random,
-            limits: Arc::new(settings.limits()),
+            limits: Arc::new(settings.limits(Vec::new())),
             settings,
             now: monday(),
             era: 0,

@@ -26,7 +26,7 @@ const CONTEXTS: [&str; 4] = [
 ];
 
 /// Each table of the configuration: how it is begun, and the type that it is read into.
-const TABLES: [(&str, &str, &str); 22] = [
+const TABLES: [(&str, &str, &str); 25] = [
     ("[site]", "SiteTable", include_str!("../src/config.rs")),
     ("[site.author]", "Person", include_str!("../src/post/mod.rs")),
     ("[posts]", "Settings", include_str!("../src/post/settings.rs")),
@@ -37,6 +37,9 @@ const TABLES: [(&str, &str, &str); 22] = [
     ("[[mail.dkim]]", "Dkim", include_str!("../src/message/settings.rs")),
     ("[delivery]", "Settings", include_str!("../src/delivery/mod.rs")),
     ("[delivery.domains]", "", ""),
+    ("[[relay]]", "Settings", include_str!("../src/delivery/relay.rs")),
+    ("[relay.domains]", "", ""),
+    ("[relay.warm_up]", "WarmUp", include_str!("../src/delivery/relay.rs")),
     ("[[digest]]", "Settings", include_str!("../src/edition/mod.rs")),
     ("[theme]", "Settings", include_str!("../src/template/theme.rs")),
     ("[theme.dark]", "Dark", include_str!("../src/template/theme.rs")),
@@ -141,6 +144,7 @@ fn known(table: &str) -> Vec<String> {
     let text = match table {
         "" => format!("{wrong}\n[posts]\n"),
         "[posts]" => format!("[posts]\n{wrong}\n"),
+        "[relay.warm_up]" => format!("[posts]\n[[relay]]\n{table}\n{wrong}\n"),
         _ => format!("[posts]\n{table}\n{wrong}\n"),
     };
     let error = Config::parse(&text, Path::new("config.toml"), |_| None).expect_err("the key is not known").to_string();
@@ -217,7 +221,7 @@ fn the_configuration() {
         if !about.is_empty() {
             let _ = write!(text, "{}.\n\n", linked(&capital(about)));
         }
-        if *table == "[delivery.domains]" {
+        if table.ends_with(".domains]") {
             text += "Its keys are domains of readers, its values a rate (`\"20/s\"`) or a list of rates that all hold for what goes there.\n";
             continue;
         }

@@ -73,8 +73,8 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         what: "a newer store",
         break_it: |site| store(site).batch("UPDATE meta SET value = '99' WHERE key = 'version'").unwrap(),
-        says: "the store is of version 99, this program knows versions up to 15\n  help: use the newer Postrider that wrote it",
-        mend: |site| store(site).batch("UPDATE meta SET value = '15' WHERE key = 'version'").unwrap(),
+        says: "the store is of version 99, this program knows versions up to 16\n  help: use the newer Postrider that wrote it",
+        mend: |site| store(site).batch("UPDATE meta SET value = '16' WHERE key = 'version'").unwrap(),
     },
     Refusal {
         what: "a file where the feeds belong",

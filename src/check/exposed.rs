@@ -40,8 +40,9 @@ fn ours(config: &Config) -> Vec<(Severity, PathBuf)> {
     let mut files = Vec::new();
     files.extend(config.subscribers.file.as_ref().map(|file| config.path_of(file)));
     files.extend(config.store.url.strip_prefix("sqlite:").map(|file| config.path_of(Path::new(file))));
+    let outboxes = config.ways_out().into_iter().filter_map(|way| way.transport.strip_prefix("outbox:"));
+    files.extend(outboxes.map(|folder| config.path_of(Path::new(folder))));
     if let Some(mail) = &config.mail {
-        files.extend(mail.transport.strip_prefix("outbox:").map(|folder| config.path_of(Path::new(folder))));
         files.extend(mail.dkim.iter().map(|dkim| config.path_of(Path::new(&dkim.key))));
     }
     let mut ours = vec![(Severity::Note, config.path.clone())];

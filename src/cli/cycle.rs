@@ -268,7 +268,7 @@ impl<'a> Cycle<'a> {
             read_as: None,
             newest: None,
         };
-        report::Run { posts, feeds, editions: None, digests: None }
+        report::Run { posts, feeds, ..report::Run::default() }
     }
 }
 

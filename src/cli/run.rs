@@ -6,9 +6,9 @@ use super::setup::{Setup, stop_flag};
 use super::tell::{self, Told};
 use super::{Exit, inbox, notice, progress, say};
 use crate::clock::Span;
-use crate::dispatch::{Dispatch, End, Progress};
+use crate::dispatch::{Dispatch, End, Progress, Relays, Used};
 use crate::live;
-use crate::notify::By;
+use crate::notify::{By, News};
 use crate::post::{Site, problem};
 use crate::publish;
 use crate::report;
@@ -82,16 +82,18 @@ pub(super) fn run(global: &Global, wait: Option<Span>) -> Result<Exit> {
         let done = deliver(global, setup, &stop, wait);
         // Whoever stopped it knows.
         if !stop.load(Ordering::Relaxed) {
-            notice::after(By::Run, setup, done.as_ref().err().map(say::sentence).as_deref());
+            let failure = done.as_ref().err().map(say::sentence);
+            let out = done.as_ref().map_or(&[][..], |(_, out)| out);
+            notice::after(By::Run, setup, News { failure: failure.as_deref(), out });
         }
-        done
+        done.map(|(exit, _)| exit)
     })
 }
 
-/// All that a run does, from the posts to the last reply.
-fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>) -> Result<Exit> {
+/// All that a run does, from the posts to the last reply. With why each of the relays went out of service that did.
+fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>) -> Result<(Exit, Vec<String>)> {
     // What is wrong with the way out or the secret shows before anything is frozen.
-    let (route, transport) = setup.transport()?;
+    let relays = Relays::new(setup.relays()?);
     let signer = setup.signer()?;
     let cycle = Cycle::open(global, setup, Mode::Create)?;
     let keyring = setup.keyring(&cycle.store)?;
@@ -113,8 +115,8 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     let waiting = cycle.store.waiting()?;
     let dispatch = Dispatch {
         store: &cycle.store,
+        relays: &relays,
         remote: setup.remote()?,
-        transport: &transport,
         settings: &setup.config.delivery,
         mail: setup.mail()?,
         keyring: &keyring,
@@ -130,9 +132,16 @@ fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>
     cycle.compact()?;
     cycle.announcer().tell()?.into_iter().for_each(|remark| say::remark(global, remark));
     run.editions = Some(cycle.touched(&decisions, &before)?.iter().map(edition_report).collect());
-    let told = Told { decisions: &decisions, dispatched: &dispatched, route: &route, store: &cycle.store };
+    run.relays = dispatched.relays.iter().filter_map(relay_report).collect();
+    let told = Told { decisions: &decisions, dispatched: &dispatched, outbox: setup.outbox(), store: &cycle.store };
     let done = finish(global, &cycle.site, run, Some(told))?;
-    came_in.map(|_| done)
+    came_in.map(|_| (done, dispatched.out()))
+}
+
+/// What became of a relay, where there are several.
+fn relay_report(used: &Used) -> Option<report::Relay> {
+    let Used { name, accepted, failed } = used.clone();
+    Some(report::Relay { name: name?, accepted, failed })
 }
 
 fn finish(global: &Global, site: &Site, mut run: report::Run, told: Option<Told<'_>>) -> Result<Exit> {
@@ -170,8 +179,9 @@ fn finish(global: &Global, site: &Site, mut run: report::Run, told: Option<Told<
             End::RateLimited(millis) => say::remark(
                 global,
                 format!(
-                    "no more may go for {} minutes (delivery.rates, or the server asks for a slower pace); run again then",
-                    millis / 60_000 + 1
+                    "no more may go for {} minutes ({}, or the server asks for a slower pace); run again then",
+                    millis / 60_000 + 1,
+                    if run.relays.is_empty() { "delivery.rates" } else { "delivery.rates, relay.rates" },
                 ),
             ),
             End::Drained | End::Stopped => {}

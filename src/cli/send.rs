@@ -13,6 +13,7 @@ use crate::publish;
 use crate::reply::Outcome;
 use crate::store::Mode;
 use crate::transport::Job;
+use crate::transport::relay::{self, Reached};
 use anyhow::{Result, anyhow, bail};
 
 /// `postrider send`
@@ -22,7 +23,7 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
     let digest = setup.digest(digest)?;
     let mail = setup.mail()?;
     let signer = setup.signer()?;
-    let (_, transport) = setup.transport()?;
+    let relays = setup.relays()?;
     let cycle = Cycle::open(global, &setup, Mode::Rehearse)?;
     if let Some(reason) = cycle.store.suppression(&to, &setup.random)? {
         bail!("{} is suppressed ({reason}) and gets no mail\n  help: `postrider why` tells the story", to.as_str());
@@ -53,8 +54,7 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
     // Nothing is kept of this store; closed, it holds up no run while we wait for the server.
     drop((decisions, desk));
     drop(cycle);
-    let mut session = transport.session();
-    session.ready().map_err(|e| anyhow!("{e}"))?;
+    let Reached { mut session, via } = relay::reach(&relays).map_err(|e| anyhow!("{e}"))?;
     let sent = session
         .send(&Job { edition: &format!("test/{}", digest.name), delivery: &delivery, message: &message })
         .map_err(|e| anyhow!("{e}"))?;
@@ -66,7 +66,7 @@ pub(super) fn run(global: &Global, digest: &str, to: &str) -> Result<Exit> {
                     &serde_json::json!({ "address": to.as_str(), "subject": composition.subject, "reply": sent.reply.text }),
                 )?,
                 false => {
-                    let (subject, to, via) = (&composition.subject, to.as_str(), transport.name());
+                    let (subject, to) = (&composition.subject, to.as_str());
                     say::line(format!("{subject:?} went to {to} ({via}): {}", sent.reply.text.trim()));
                 }
             }

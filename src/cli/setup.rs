@@ -2,7 +2,7 @@
 
 use super::arguments::Global;
 use crate::clock::Clock;
-use crate::config::{self, Config, SiteTable};
+use crate::config::{self, Config, SiteTable, WayOut};
 use crate::delivery::route::Route;
 use crate::edition;
 use crate::keys;
@@ -15,7 +15,7 @@ use crate::site::{self, Generator};
 use crate::store::{self, Mode, Place, Store};
 use crate::template::Templates;
 use crate::token::Keyring;
-use crate::transport::{Options, Password, Timeouts, Transport};
+use crate::transport::{Options, Password, Relay, Timeouts, Transport};
 use anyhow::{Context, Result, anyhow, bail};
 use chrono::TimeDelta;
 use signal_hook::{consts, flag};
@@ -247,26 +247,54 @@ impl Setup {
         Ok(keys::signer(dkim, &self.config.root)?)
     }
 
-    /// The way out. `--now` ahead of the machine's clock only where no mail can reach a reader.
-    pub(super) fn transport(&self) -> Result<(Route, Transport)> {
-        let mail = self.mail()?;
-        mail.check()?;
-        let text = config::resolved(&mail.transport, "mail.transport").map_err(|e| anyhow!(e))?;
-        let route: Route = text.parse().map_err(|e| anyhow!("mail.transport: {e}"))?;
-        if self.clock.ahead() > TimeDelta::minutes(1) && !route.is_rehearsal() {
+    /// The ways out, the first ones first. `--now` ahead of the machine's clock only where no mail can reach a reader.
+    pub(super) fn relays(&self) -> Result<Vec<Relay>> {
+        self.mail()?.check()?;
+        let mut relays: Vec<Relay> = self.config.ways_out().iter().map(|way| self.relay(way)).collect::<Result<_>>()?;
+        relays.sort_by_key(|relay| relay.terms.priority);
+        Ok(relays)
+    }
+
+    /// Where mails leave, as it is written.
+    pub(super) fn route(&self, way: &WayOut<'_>) -> Result<Route> {
+        let text = config::resolved(way.transport, way.key).map_err(|e| anyhow!(e))?;
+        let route: Route = text.parse().map_err(|e| anyhow!("{}", way.terms.said(&format!("mail.transport: {e}"))))?;
+        if matches!(route, Route::Outbox(_)) && way.terms.name.is_some() {
+            let title = way.terms.title();
             bail!(
-                "--now is ahead of this machine's clock, and mail.transport reaches real readers\n  help: rehearse with transport = \"outbox:outbox\", or leave --now out"
+                "{title} is an outbox, from which nobody gets a mail\n  help: rehearse with mail.transport = \"outbox:outbox\" and no [[relay]]"
             );
         }
-        let password = match &mail.password {
+        Ok(route)
+    }
+
+    /// Opens a way out. Connects to nothing yet.
+    pub(super) fn relay(&self, way: &WayOut<'_>) -> Result<Relay> {
+        let route = self.route(way)?;
+        if self.clock.ahead() > TimeDelta::minutes(1) && !route.is_rehearsal() {
+            bail!(
+                "--now is ahead of this machine's clock, and {} reaches real readers\n  help: rehearse with transport = \"outbox:outbox\", or leave --now out",
+                way.key
+            );
+        }
+        let password = match way.password {
             Some(password) if matches!(route, Route::Smtp(_)) => {
-                Some(Password::new(config::resolved(password, "mail.password").map_err(|e| anyhow!(e))?))
+                Some(Password::new(config::resolved(password, way.password_key()).map_err(|e| anyhow!(e))?))
             }
             _ => None,
         };
         let options = Options { root: &self.config.root, password, helo: None, timeouts: Timeouts::default() };
-        let transport = Transport::open(&route, options)?;
-        Ok((route, transport))
+        let transport = Transport::open(&route, options).map_err(|e| anyhow!("{}", way.terms.said(&e.to_string())))?;
+        Ok(Relay { terms: way.terms.clone(), transport })
+    }
+
+    /// The folder where mails stay, where they do.
+    pub(super) fn outbox(&self) -> Option<PathBuf> {
+        let ways = self.config.ways_out();
+        match ways.first().and_then(|way| self.route(way).ok()) {
+            Some(Route::Outbox(folder)) => Some(folder),
+            _ => None,
+        }
     }
 }
 

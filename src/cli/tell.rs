@@ -1,19 +1,20 @@
 //! What `run`, `build` and `plan` did, in words: what was read, written, sent, and what comes next.
 
 use super::say;
-use crate::delivery::route::Route;
 use crate::dispatch::Dispatched;
 use crate::freeze::{Decision, Verdict};
 use crate::post::Site;
 use crate::report;
 use crate::store::Store;
 use anyhow::Result;
+use std::path::PathBuf;
 
 /// What `run` has to tell beyond the report.
 pub(super) struct Told<'a> {
     pub(super) decisions: &'a [Decision<'a>],
     pub(super) dispatched: &'a Dispatched,
-    pub(super) route: &'a Route,
+    /// The folder where mails stay, where they do.
+    pub(super) outbox: Option<PathBuf>,
     pub(super) store: &'a Store,
 }
 
@@ -83,6 +84,13 @@ pub(super) fn tell(site: &Site, run: &report::Run, told: Option<&Told<'_>>) -> R
         let next = digest.next.as_ref().map_or(String::new(), |next| format!("; next {next}"));
         say::line(format!("{}: {due}, {}{next}", digest.name, digest.reason));
     }
+    if !run.relays.is_empty() {
+        let took = |relay: &report::Relay| {
+            let failed = if relay.failed.is_some() { ", then out of service" } else { "" };
+            format!("{} took {}{failed}", relay.name, relay.accepted)
+        };
+        say::line(format!("relays: {}", run.relays.iter().map(took).collect::<Vec<_>>().join("; ")));
+    }
     let Some(told) = told else { return Ok(()) };
     for decision in told.decisions {
         let zone = decision.digest.zone(site.timezone);
@@ -109,15 +117,15 @@ fn edition_line(edition: &report::Edition, rehearsal: bool) -> String {
 /// What goes to a directory has reached nobody; say so, and what to do next.
 fn outbox_hint(told: &Told<'_>) -> Result<()> {
     let in_outbox = told.store.only_in_outbox()?;
-    match told.route {
-        Route::Outbox(folder) if !in_outbox.is_empty() => {
+    match &told.outbox {
+        Some(folder) if !in_outbox.is_empty() => {
             say::line(format!("The mails lie in {}/ as .eml files; none has left this machine.", folder.display()));
             say::line(
                 "To send digests, set mail.transport in the configuration to your server: smtp://user@host:587, and mail.password.",
             );
         }
-        Route::Outbox(_) => {}
-        _ => {
+        Some(_) => {}
+        None => {
             for (edition, count) in in_outbox {
                 say::line(format!(
                     "{edition}: {count} went to an outbox only; `postrider retry {edition} --outbox` sends them"

@@ -36,6 +36,7 @@ pub(super) fn document(address: &EmailAddress, story: Story) -> report::Why {
         text: e.text,
         duration: e.duration,
         transport: e.transport,
+        relay: e.relay,
     };
     let chosen = story.chosen.unwrap_or_default();
     report::Why {
@@ -75,7 +76,7 @@ fn chose(chosen: &Chosen, zone: Tz) -> String {
     all.join("; ")
 }
 
-/// What was said and, behind it, at which step of the dialogue, how long it took and who took it.
+/// What was said and, behind it, at which step of the dialogue, how long it took, who took it, and over which relay it went.
 fn said(event: &Event) -> String {
     let mut said = event.code.map_or(String::new(), |code| format!("{code} "));
     said.push_str(&event.text);
@@ -85,7 +86,8 @@ fn said(event: &Event) -> String {
         ..100 => format!("{millis} ms"),
         _ => format!("{:.1} s", millis as f64 / 1000.0),
     });
-    let beside: Vec<String> = [stage, took, event.transport.clone()].into_iter().flatten().collect();
+    let relay = event.relay.as_ref().map(|relay| format!("relay {relay}"));
+    let beside: Vec<String> = [stage, took, event.transport.clone(), relay].into_iter().flatten().collect();
     match beside.is_empty() {
         true => said,
         false => format!("{} ({})", said.trim_end(), beside.join(", ")).trim_start().to_owned(),
@@ -144,6 +146,7 @@ mod tests {
                     text: "2.0.0 taken".into(),
                     duration: Some(80),
                     transport: Some("smtp://mail.example.org:587".into()),
+                    relay: Some("second".into()),
                     ..event("2026-11-23T16:00:00Z", "accepted")
                 },
                 Event { text: "bounce".into(), ..event("2026-11-23T17:00:00Z", "suppressed") },

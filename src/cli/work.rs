@@ -6,12 +6,12 @@ use super::setup::{Setup, stop_flag};
 use super::{Exit, inbox, notice};
 use crate::daemon::delivery::Delivery;
 use crate::daemon::pulse::Pulse;
+use crate::dispatch::Relays;
 use crate::message::Signer;
-use crate::notify::By;
+use crate::notify::{By, News};
 use crate::store::Store;
 use crate::store::bounces::Patience;
 use crate::token::Keyring;
-use crate::transport::Transport;
 use anyhow::Result;
 use std::sync::atomic::AtomicBool;
 
@@ -20,16 +20,17 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
     let stop = stop_flag()?;
     let setup = Setup::load(global)?;
     setup.stays()?;
-    let (route, transport) = setup.transport()?;
+    let relays = Relays::new(setup.relays()?);
     let signer = setup.signer()?;
     let store = setup.existing_store()?;
     let keyring = setup.keyring(&store)?;
-    tracing::info!("delivering to {}; `postrider status --watch` shows how it goes", route.name());
-    let told = |failure: Option<&str>| told(&setup, failure);
+    let names: Vec<&str> = relays.all().iter().map(|relay| relay.transport.name()).collect();
+    tracing::info!("delivering to {}; `postrider status --watch` shows how it goes", names.join(", "));
+    let told = |news: News<'_>| told(&setup, news);
     let probe = inbox::probe(&setup)?;
     let pulse = Pulse::new(setup.clock);
     let daemon = (&*stop, &pulse);
-    delivery(&setup, store, &transport, (&keyring, &signer), probe.as_deref(), daemon, &told)?.run();
+    delivery(&setup, store, &relays, (&keyring, &signer), probe.as_deref(), daemon, &told)?.run();
     Ok(Exit::Done)
 }
 
@@ -37,15 +38,15 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
 pub(super) fn delivery<'a>(
     setup: &'a Setup,
     store: Store,
-    transport: &'a Transport,
+    relays: &'a Relays,
     (keyring, signer): (&'a Keyring, &'a Signer),
     probe: Option<&'a str>,
     (stop, pulse): (&'a AtomicBool, &'a Pulse),
-    told: &'a (dyn Fn(Option<&str>) + Sync),
+    told: &'a (dyn Fn(News<'_>) + Sync),
 ) -> Result<Delivery<'a>> {
     Ok(Delivery {
         place: store.place().clone(),
-        transport,
+        relays,
         settings: &setup.config.delivery,
         patience: Patience { settings: &setup.config.bounces, probe },
         mail: setup.mail()?,
@@ -60,9 +61,9 @@ pub(super) fn delivery<'a>(
 }
 
 /// The failure into the log; and it, or that it is over, to the author who asked for it.
-pub(super) fn told(setup: &Setup, failure: Option<&str>) {
-    if let Some(failure) = failure {
+pub(super) fn told(setup: &Setup, news: News<'_>) {
+    if let Some(failure) = news.failure {
         tracing::error!("{failure}");
     }
-    notice::after(By::Work, setup, failure);
+    notice::after(By::Work, setup, news);
 }

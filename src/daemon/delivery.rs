@@ -8,13 +8,13 @@ use super::rest::{Patience as Backoff, Rest};
 
 use crate::clock::Clock;
 use crate::delivery;
-use crate::dispatch::{Dispatch, Dispatched, End, Progress};
+use crate::dispatch::{Dispatch, Dispatched, End, Progress, Relays};
 use crate::message::{self, Signer};
+use crate::notify::News;
 use crate::random::Random;
 use crate::store::bounces::Patience;
 use crate::store::{self, Mode, Place, Store};
 use crate::token::Keyring;
-use crate::transport::Transport;
 use chrono::TimeDelta;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,8 +26,8 @@ const ROUTINE: TimeDelta = TimeDelta::minutes(5);
 pub struct Delivery<'a> {
     /// Where the store is: a connection that broke is made anew.
     pub place: Place,
-    /// The way out.
-    pub transport: &'a Transport,
+    /// The ways out.
+    pub relays: &'a Relays,
     /// Connections, rates, patience.
     pub settings: &'a delivery::Settings,
     /// With addresses that refuse.
@@ -45,7 +45,7 @@ pub struct Delivery<'a> {
     /// Set by a signal.
     pub stop: &'a AtomicBool,
     /// Hears why a round failed; and after failures that one did not.
-    pub told: &'a (dyn Fn(Option<&str>) + Sync),
+    pub told: &'a (dyn Fn(News<'_>) + Sync),
     /// Shows that it goes on.
     pub pulse: &'a Pulse,
 }
@@ -72,8 +72,13 @@ impl Delivery<'_> {
             let failed = backoff.has_failed();
             let (failure, next) = judge(&round, &mut backoff);
             // Who was always well has no news: it would end the trouble of another machine that is not.
-            if next != Next::Leave && (failed || failure.is_some()) {
-                (self.told)(failure.as_deref());
+            let out = match &round {
+                // What stopped it names them.
+                Ok(dispatched) if failure.is_none() => dispatched.out(),
+                _ => Vec::new(),
+            };
+            if next != Next::Leave && (failed || failure.is_some() || !out.is_empty()) {
+                (self.told)(News { failure: failure.as_deref(), out: &out });
             }
             let goes_on = match next {
                 Next::Leave => false,
@@ -98,8 +103,8 @@ impl Delivery<'_> {
         let progress = Progress::default();
         let dispatch = Dispatch {
             store: &open,
+            relays: self.relays,
             remote: None,
-            transport: self.transport,
             settings: self.settings,
             mail: self.mail,
             keyring: self.keyring,
@@ -172,23 +177,23 @@ mod tests {
     use crate::store::ledger::Recovered;
 
     fn ended(end: End) -> Result<Dispatched, store::Error> {
-        Ok(Dispatched { recovered: Recovered::default(), held_editions: Vec::new(), end })
+        Ok(Dispatched { recovered: Recovered::default(), held_editions: Vec::new(), relays: Vec::new(), end })
     }
 
     #[test]
     fn failures_are_told_and_rested_from_longer_each_time_until_one_round_goes_well() {
         let broken = || ended(End::Halted("no server".to_owned()));
         let mut backoff = Backoff::default();
-        let rests: Vec<i64> = (0..9)
+        let rests: Vec<i64> = (0..12)
             .map(|_| match judge(&broken(), &mut backoff) {
-                (Some(why), Next::Rest(pause)) if why == "no server" => pause.num_minutes(),
+                (Some(why), Next::Rest(pause)) if why == "no server" => pause.num_seconds(),
                 other => panic!("{other:?}"),
             })
             .collect();
-        assert_eq!(rests, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(rests, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]);
         assert_eq!(judge(&ended(End::Drained), &mut backoff), (None, Next::Look));
         let lost = Err(store::Error::Unavailable("no store".to_owned()));
-        assert_eq!(judge(&lost, &mut backoff), (Some("no store".to_owned()), Next::Rest(TimeDelta::minutes(1))));
+        assert_eq!(judge(&lost, &mut backoff), (Some("no store".to_owned()), Next::Rest(TimeDelta::seconds(5))));
         assert_eq!(judge(&ended(End::RateLimited(90_000)), &mut backoff), (None, Next::Rest(TimeDelta::seconds(90))));
         assert_eq!(judge(&ended(End::Stopped), &mut backoff), (None, Next::Leave));
     }

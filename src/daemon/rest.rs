@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The pause after a first failure; it doubles with each further one.
-const PAUSE: TimeDelta = TimeDelta::minutes(1);
+const PAUSE: TimeDelta = TimeDelta::seconds(5);
 /// The longest pause after failures.
 const LONGEST: TimeDelta = TimeDelta::hours(1);
 

@@ -33,6 +33,11 @@ pub enum Tripped {
 }
 
 impl Tripped {
+    /// Whether another relay may do better. What is said of the addresses, or of the text, speaks of the list and of the edition.
+    pub fn is_of_the_relay(self) -> bool {
+        !matches!(self, Tripped::Refusals(Refusal::Hard | Refusal::Content))
+    }
+
     /// What happened, with "the server" before it, and on a line of its own what to do.
     pub fn what_to_do(self) -> &'static str {
         match self {
@@ -67,6 +72,10 @@ impl Breaker {
             // Only what is said of a message shows that the server is at work.
             _ => (self.lost, self.throttled) = (0, 0),
         }
+        self.recent.push_back((delivery.to_owned(), outcome));
+        if self.recent.len() > WINDOW {
+            self.recent.pop_front();
+        }
         if self.lost >= LOST_IN_A_ROW {
             (self.lost, self.throttled) = (0, 0);
             return Some(Tripped::Connections);
@@ -74,10 +83,6 @@ impl Breaker {
         if self.throttled >= THROTTLED_IN_A_ROW {
             (self.lost, self.throttled) = (0, 0);
             return Some(Tripped::Throttled);
-        }
-        self.recent.push_back((delivery.to_owned(), outcome));
-        if self.recent.len() > WINDOW {
-            self.recent.pop_front();
         }
         let Outcome::Refused(kind) = outcome else { return None };
         if !is_ours(kind) {
@@ -91,10 +96,15 @@ impl Breaker {
         Some(Tripped::Refusals(kind))
     }
 
-    /// The deliveries that refusals of this kind hit of late. Asked when all connections have come home: what they had under way
+    /// The deliveries that what tripped it hit of late. Asked when all connections have come home: what they had under way
     /// when it tripped is hit, too.
-    pub fn hit(&self, kind: Refusal) -> Vec<String> {
-        let same = self.recent.iter().filter(|(_, outcome)| *outcome == Outcome::Refused(kind));
+    pub fn hit(&self, tripped: Tripped) -> Vec<String> {
+        let hits = match tripped {
+            Tripped::Refusals(kind) => Outcome::Refused(kind),
+            Tripped::Connections => Outcome::Deferred(Fault::Connection),
+            Tripped::Throttled => Outcome::Deferred(Fault::Throttled),
+        };
+        let same = self.recent.iter().filter(|(_, outcome)| *outcome == hits);
         same.map(|(delivery, _)| delivery.clone()).collect()
     }
 }
@@ -166,7 +176,15 @@ mod tests {
         breaker.watch("10", POLICY);
         breaker.watch("other", HARD);
         breaker.watch("11", POLICY);
-        assert_eq!(breaker.hit(Refusal::Policy), (0..12).map(|n| n.to_string()).collect::<Vec<_>>());
+        let hit = breaker.hit(Tripped::Refusals(Refusal::Policy));
+        assert_eq!(hit, (0..12).map(|n| n.to_string()).collect::<Vec<_>>());
+        for (fault, tripped) in [(Fault::Connection, Tripped::Connections), (Fault::Throttled, Tripped::Throttled)] {
+            let mut breaker = Breaker::default();
+            breaker.watch("fine", Outcome::Accepted);
+            let mut many = (0..100).map(|n| (n, breaker.watch(&n.to_string(), Outcome::Deferred(fault))));
+            let last = many.find(|(_, said)| *said == Some(tripped)).map(|(n, _)| n).unwrap();
+            assert_eq!(breaker.hit(tripped), (0..=last).map(|n| n.to_string()).collect::<Vec<_>>());
+        }
     }
 
     #[test]
@@ -190,6 +208,14 @@ mod tests {
         let lost = Outcome::Deferred(Fault::Connection);
         assert_eq!(trips([throttled; 49].into_iter().chain([lost, throttled])), Some(50));
         assert_eq!(trips([lost; 19].into_iter().chain([throttled, lost])), Some(20));
+    }
+
+    #[test]
+    fn another_relay_makes_no_list_better_and_no_text() {
+        let of_us = [Refusal::Hard, Refusal::Content].map(Tripped::Refusals);
+        assert!(!of_us.into_iter().any(Tripped::is_of_the_relay));
+        let of_it = [Refusal::Policy, Refusal::Sender].map(Tripped::Refusals);
+        assert!(of_it.into_iter().chain([Tripped::Connections, Tripped::Throttled]).all(Tripped::is_of_the_relay));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod breaker;
 pub mod limits;
 pub mod pace;
+pub mod relay;
 pub mod retry;
 pub mod route;
 pub mod throttle;
@@ -46,9 +47,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How much may go.
-    pub fn limits(&self) -> Limits {
-        Limits { rates: self.rates.clone(), domains: self.domains.clone() }
+    /// How much may go over these relays.
+    pub fn limits(&self, relays: Vec<relay::Terms>) -> Limits {
+        Limits { rates: self.rates.clone(), domains: self.domains.clone(), relays }
     }
 }
 
@@ -221,7 +222,8 @@ mod tests {
         .unwrap();
         assert_eq!((settings.connections, settings.rates.len(), settings.give_up_after), (2, 1, Span::hours(24)));
         assert_eq!((settings.uncertain, settings.domains.rates("gmail.com").len()), (Uncertain::Hold, 1));
-        assert_eq!(settings.limits(), Limits { rates: settings.rates, domains: settings.domains });
+        let limits = settings.limits(Vec::new());
+        assert_eq!(limits, Limits { rates: settings.rates, domains: settings.domains, relays: Vec::new() });
         let settings: Settings = toml::from_str("").unwrap();
         assert_eq!((settings.connections, settings.rates.len(), settings.give_up_after), (4, 0, Span::hours(72)));
         assert_eq!((settings.uncertain, settings.domains.is_empty()), (Uncertain::Resend, true));

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+/// A day in milliseconds.
+pub(super) const DAY: i64 = 86_400_000;
+
 /// At most so many messages in any window of that length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -21,7 +24,7 @@ impl FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "{text:?} is not a rate; write messages per second, minute, hour or day: 14/s, 500/m, 2000/h or 50000/d"
+                "{text:?} is not a rate; write messages per second, minute, hour, day or month: 14/s, 500/m, 2000/h, 50000/d or 300000/month"
             )
         };
         let (messages, unit) = text.split_once('/').ok_or_else(wrong)?;
@@ -30,7 +33,9 @@ impl FromStr for Rate {
             "s" => 1_000,
             "m" => 60_000,
             "h" => 3_600_000,
-            "d" => 86_400_000,
+            "d" => DAY,
+            // The longest there is: whatever the month, no more go in it.
+            "month" => 31 * DAY,
             _ => return Err(wrong()),
         };
         Ok(Rate { messages, window })
@@ -165,6 +170,17 @@ pub enum Allowance {
     Wait(i64),
 }
 
+impl Allowance {
+    /// What both allow.
+    pub fn and(self, other: Allowance) -> Allowance {
+        match (self, other) {
+            (Allowance::Now(a), Allowance::Now(b)) => Allowance::Now(a.min(b)),
+            (Allowance::Wait(a), Allowance::Wait(b)) => Allowance::Wait(a.max(b)),
+            (wait @ Allowance::Wait(_), _) | (_, wait) => wait,
+        }
+    }
+}
+
 /// What all windows together allow.
 pub fn allowance(windows: &[Window]) -> Allowance {
     let left = windows.iter().map(|w| w.rate.messages - w.used).min().unwrap_or(i64::MAX);
@@ -188,6 +204,14 @@ mod tests {
     }
 
     #[test]
+    fn of_two_allowances_the_tighter_holds() {
+        use Allowance::{Now, Wait};
+        for (a, b, both) in [(Now(3), Now(5), Now(3)), (Now(3), Wait(9), Wait(9)), (Wait(7), Wait(9), Wait(9))] {
+            assert_eq!([a.and(b), b.and(a)], [both, both]);
+        }
+    }
+
+    #[test]
     fn a_full_window_is_waited_for_at_least_a_moment() {
         let full = |frees_in| Window { rate: "1/s".parse().unwrap(), used: 1, frees_in };
         assert_eq!(allowance(&[full(0)]), Allowance::Wait(1));
@@ -198,12 +222,16 @@ mod tests {
 
     #[test]
     fn rates_are_read() {
-        for (text, messages, window) in
-            [("14/s", 14, 1_000), ("500/m", 500, 60_000), (" 1 / h ", 1, 3_600_000), ("50000/d", 50_000, 86_400_000)]
-        {
+        for (text, messages, window) in [
+            ("14/s", 14, 1_000),
+            ("500/m", 500, 60_000),
+            (" 1 / h ", 1, 3_600_000),
+            ("50000/d", 50_000, DAY),
+            ("9000/month", 9_000, 31 * DAY),
+        ] {
             assert_eq!(text.parse(), Ok(Rate { messages, window }));
         }
-        for wrong in ["14", "0/s", "-1/s", "5/y", "1.5/s", "/s", "5/", "", "99999999999999999999/d"] {
+        for wrong in ["14", "0/s", "-1/s", "5/y", "5/mo", "1.5/s", "/s", "5/", "", "99999999999999999999/d"] {
             let sentence = wrong.parse::<Rate>().unwrap_err();
             assert!(sentence.starts_with(&format!("{wrong:?} is not a rate; write messages per second")), "{sentence}");
         }

@@ -1,16 +1,22 @@
 //! Delivery: claim → splice → send → settle, until nothing is due or somebody says stop.
 //!
-//! One thread claims rows, a few at a time, so that only a handful is ever in memory, and lays them on a tray. Each session is a
-//! thread with one connection to the server, and takes from it. They meet in the ledger, which commits at once what all of them
-//! wait for. What a reply means, when to try again, how fast and when to stop is asked of [`crate::delivery`]; nothing is decided
+//! Each relay has a thread that claims rows, a few at a time, so that only a handful is ever in memory, and lays them on a tray. Each
+//! session is a thread with one connection to the server, and takes from it. They meet in the ledger, which commits at once what all of
+//! them wait for. What a reply means, when to try again, how fast and when to stop is asked of [`crate::delivery`]; nothing is decided
 //! here.
+//!
+//! The relays on duty are those of the first priority that can work. When they are done, have failed or are full, or another's time
+//! has come, they come home, and who is on duty is asked again. What a relay has not begun is handed back, for whoever comes next.
 
 mod floor;
+mod roster;
 mod session;
+mod shares;
 mod tray;
 
 use crate::clock::Clock;
 use crate::delivery::breaker::{Breaker, Tripped};
+use crate::delivery::relay::Terms;
 use crate::delivery::{self, Uncertain};
 use crate::message::{self, Signer};
 use crate::random::Random;
@@ -18,9 +24,9 @@ use crate::remote::{RENEWAL, Remote};
 use crate::store::ledger::{Ledger, Recovered};
 use crate::store::{self, Store};
 use crate::token::Keyring;
-use crate::transport::Transport;
 use chrono::{DateTime, TimeDelta, Utc};
-use floor::{Floor, Halt, Left};
+use floor::{Floor, Halt, House, Left, Out, Place, Went};
+pub use roster::{Relays, Used};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -30,8 +36,8 @@ pub struct Dispatch<'a> {
     pub store: &'a Store,
     /// What keeps that, if this machine does not: then what is claimed is pushed before it is begun.
     pub remote: Option<&'a Remote>,
-    /// The way out.
-    pub transport: &'a Transport,
+    /// The ways out.
+    pub relays: &'a Relays,
     /// Connections, rates, patience.
     pub settings: &'a delivery::Settings,
     /// For the envelope.
@@ -85,8 +91,17 @@ pub struct Dispatched {
     pub recovered: Recovered,
     /// Editions that had rested too long and are held now.
     pub held_editions: Vec<String>,
+    /// What became of each relay.
+    pub relays: Vec<Used>,
     /// How it ended.
     pub end: End,
+}
+
+impl Dispatched {
+    /// Why each of the relays went out of service that did.
+    pub fn out(&self) -> Vec<String> {
+        self.relays.iter().filter_map(|relay| relay.failed.clone()).collect()
+    }
 }
 
 /// `run` waits for a rate's window up to this long.
@@ -97,7 +112,9 @@ const SLICE: Duration = Duration::from_millis(100);
 impl Dispatch<'_> {
     /// Delivers all that is due, and within `wait` what becomes due.
     pub fn run(&self) -> Result<Dispatched, store::Error> {
-        let ledger = Ledger::start(self.store, self.random.id(), self.transport.name().to_owned())?;
+        let first = self.relays.all().first().map_or("", |relay| relay.transport.name());
+        let ledger = Ledger::start(self.store, self.random.id(), first.to_owned())?;
+        self.relays.begin();
         let watch = self.clock.stopwatch();
         let mut recovered = self.recover(&ledger)?;
         let held_editions = ledger.hold_rested(self.clock.now() - self.settings.give_up_after.0)?;
@@ -129,7 +146,7 @@ impl Dispatch<'_> {
             recovered = Recovered { uncertain: recovered.uncertain + more.uncertain, held: recovered.held + more.held };
         };
         ledger.finish_editions()?;
-        Ok(Dispatched { recovered, held_editions, end })
+        Ok(Dispatched { recovered, held_editions, relays: self.relays.used(), end })
     }
 
     fn recover(&self, ledger: &Ledger) -> Result<Recovered, store::Error> {
@@ -145,45 +162,114 @@ impl Dispatch<'_> {
         Ok(recovered)
     }
 
-    /// One pass: sessions are started, work until nothing is due, and come home. With when the next delivery is due.
+    /// Works until nothing is due or nobody can go on. With when the next delivery is due.
     fn drain(&self, ledger: &Ledger) -> Result<(End, Option<DateTime<Utc>>), store::Error> {
-        let floor = Floor::new(self, ledger);
+        loop {
+            let on_duty = self.relays.on_duty();
+            if on_duty.is_empty() {
+                return Ok((self.relays.end(), None));
+            }
+            let house = House::new(self, &on_duty);
+            let went = self.work_all(&house, ledger, &on_duty);
+            match house.close() {
+                Some(Halt::Store(error)) => return Err(error),
+                Some(Halt::Broken(why)) => return Ok((End::Halted(why), None)),
+                None => {}
+            }
+            // Asked now that all are home: what one session deferred was not there when another found nothing due.
+            if went.iter().all(|went| *went == Some(Went::Drained)) {
+                return Ok((End::Drained, ledger.next_due(self.clock.now())?));
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok((End::Stopped, None));
+            }
+        }
+    }
+
+    /// Those on duty work side by side, the first of them on this thread.
+    fn work_all(&self, house: &House<'_>, ledger: &Ledger, on_duty: &[usize]) -> Vec<Option<Went>> {
+        let mut places = on_duty.iter().enumerate().map(|(on_duty, of_all)| Place { on_duty, of_all: *of_all });
+        let first = places.next();
+        std::thread::scope(|scope| {
+            let start = |place| {
+                std::thread::Builder::new().spawn_scoped(scope, move || self.work(house, ledger, place)).map_err(
+                    |why| {
+                        house.halt(Halt::Broken(format!("no thread for a relay: {why}\n  help: use fewer relays")));
+                    },
+                )
+            };
+            let others: Vec<_> = places.map(start).collect();
+            let mut went: Vec<Option<Went>> = first.map(|place| self.work(house, ledger, place)).into_iter().collect();
+            // One that panics is told of by the others' scope: a session's panic does not come here.
+            went.extend(others.into_iter().map(|other| other.ok().and_then(|thread| thread.join().ok()).flatten()));
+            went
+        })
+    }
+
+    /// A relay's sessions are started, work until nothing is due for it, and come home. None: it failed, or the run is over.
+    fn work(&self, house: &House<'_>, ledger: &Ledger, place: Place) -> Option<Went> {
+        let floor = Floor::new(house, ledger, place);
+        let terms = &floor.relay.terms;
         std::thread::scope(|scope| {
             let start = |n: usize| {
-                let thread = std::thread::Builder::new().name(format!("session {n}"));
-                let started = thread.spawn_scoped(scope, || session::serve(&floor));
+                let name = match &terms.name {
+                    None => format!("session {n}"),
+                    Some(relay) => format!("{relay} {n}"),
+                };
+                let started = std::thread::Builder::new().name(name).spawn_scoped(scope, || session::serve(&floor));
                 if let Err(why) = &started {
                     floor.leave();
-                    floor.halt(Halt::Broken(format!(
+                    house.halt(Halt::Broken(format!(
                         "no thread for connection {n}: {why}\n  help: set delivery.connections to fewer than {n}"
                     )));
                 }
                 started.ok()
             };
-            let sessions: Vec<_> = (1..=self.settings.connections).filter_map(start).collect();
+            let sessions: Vec<_> = (1..=terms.connections).filter_map(start).collect();
             floor.supply();
             for session in sessions {
                 // A session that panicked has left its row Sending: recovery judges it.
                 if session.join().is_err() {
-                    floor.halt(Halt::Broken("a delivery thread panicked; please report this".to_owned()));
+                    house.halt(Halt::Broken("a delivery thread panicked; please report this".to_owned()));
                 }
             }
         });
-        let Left { rows, end, halt, breaker } = floor.clear();
-        if let Some(Halt::Store(error)) = halt {
-            return Err(error);
-        }
-        ledger.release(rows.into_iter().map(|row| row.id).collect())?;
-        Ok(match halt {
-            Some(Halt::Store(error)) => return Err(error),
-            Some(Halt::Broken(why)) => (End::Halted(why), None),
-            Some(Halt::Tripped(tripped)) => (End::Halted(self.undo(ledger, &breaker, tripped)?), None),
-            // Asked now that all are home: what one session deferred was not there when another found nothing due.
-            None => match end {
-                Some(End::Drained) => (End::Drained, ledger.next_due(self.clock.now())?),
-                end => (end.unwrap_or(End::Stopped), None),
-            },
+        let left = floor.clear();
+        self.clear_up(house, ledger, terms, place, left).unwrap_or_else(|error| {
+            house.halt(Halt::Store(error));
+            None
         })
+    }
+
+    /// Hands back what a relay has not begun, and notes how it stands.
+    fn clear_up(
+        &self,
+        house: &House<'_>,
+        ledger: &Ledger,
+        terms: &Terms,
+        place: Place,
+        left: Left,
+    ) -> Result<Option<Went>, store::Error> {
+        let Left { rows, went, out, breaker } = left;
+        ledger.release(rows.into_iter().map(|row| row.id).collect())?;
+        let relays = self.relays;
+        match (out, went) {
+            (Some(Out::Broken(why)), _) => relays.failed(place.of_all, &why, self.clock),
+            (Some(Out::Tripped(tripped)), _) => {
+                let why = self.undo(ledger, terms, &breaker, tripped)?;
+                match tripped.is_of_the_relay() {
+                    true => relays.failed(place.of_all, &why, self.clock),
+                    false => house.halt(Halt::Broken(why)),
+                }
+            }
+            (None, Some(Went::Full(millis))) => relays.full(place.of_all, millis, self.clock),
+            (None, Some(went)) => {
+                relays.well(place.of_all);
+                return Ok(Some(went));
+            }
+            (None, None) => {}
+        }
+        Ok(None)
     }
 
     /// True unless somebody said stop. It ends when the clock says so, or when as much time has passed: whichever comes first.
@@ -195,15 +281,26 @@ impl Dispatch<'_> {
         !self.stop.load(Ordering::Relaxed)
     }
 
-    fn undo(&self, ledger: &Ledger, breaker: &Breaker, tripped: Tripped) -> Result<String, store::Error> {
-        let what = tripped.what_to_do();
-        // Nothing was refused, so nothing is to be undone.
-        let Tripped::Refusals(kind) = tripped else { return Ok(format!("the server {what}")) };
-        let deliveries = breaker.hit(kind);
+    fn undo(
+        &self,
+        ledger: &Ledger,
+        terms: &Terms,
+        breaker: &Breaker,
+        tripped: Tripped,
+    ) -> Result<String, store::Error> {
+        let (who, what) = (terms.title(), tripped.what_to_do());
+        let deliveries = breaker.hit(tripped);
+        let Tripped::Refusals(_) = tripped else {
+            // Nothing was refused. But another relay need not wait until this one might be asked again.
+            if self.relays.all().len() > 1 {
+                ledger.undo(deliveries, self.clock.now())?;
+            }
+            return Ok(format!("{who} {what}"));
+        };
         let count = deliveries.len();
         ledger.undo(deliveries, self.clock.now())?;
         Ok(format!(
-            "the server {what}\n  {count} refused deliveries are queued again, and no address is suppressed for them"
+            "{who} {what}\n  {count} refused deliveries are queued again, and no address is suppressed for them"
         ))
     }
 }
@@ -212,6 +309,7 @@ impl Dispatch<'_> {
 mod tests {
     use super::*;
     use crate::store::{Mode, Place};
+    use crate::transport::Transport;
 
     /// One over an empty store, told to stop or not.
     pub(super) fn with_dispatch(stopped: bool, look: impl FnOnce(&Dispatch<'_>)) {
@@ -222,7 +320,7 @@ mod tests {
         look(&Dispatch {
             store: &store,
             remote: None,
-            transport: &Transport::memory().0,
+            relays: &Relays::sole(Transport::memory().0, 4),
             settings: &delivery::Settings::default(),
             mail: &mail,
             keyring: &Keyring::new(&["secret"]),

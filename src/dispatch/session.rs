@@ -1,6 +1,6 @@
 //! One connection's thread: take a row, offer it, commit the intent, send the body, record its reply with the next intent.
 
-use super::floor::{Floor, Halt, lock};
+use super::floor::{Floor, Halt, Out, lock};
 use crate::address::Mailbox;
 use crate::clock::Stopwatch;
 use crate::delivery::{self, Tried};
@@ -10,7 +10,7 @@ use crate::reply::{Fault, Outcome, Sent};
 use crate::store;
 use crate::store::ledger::{Begun, Claimed, Settled, Text};
 use crate::token::Purpose;
-use crate::transport::{Job, NotReady, Offered, Session};
+use crate::transport::{Configuration, Job, NotReady, Offered, Session};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl Start {
 pub(super) fn serve(floor: &Floor<'_>) {
     let _home = Home(floor);
     let mut hands =
-        Hands { floor, session: floor.dispatch.transport.session(), letter: None, ended: None, spare: Vec::new() };
+        Hands { floor, session: floor.relay.transport.session(), letter: None, ended: None, spare: Vec::new() };
     let result = hands.work();
     let settled = hands.settle();
     if let Err(error) = result.and(settled) {
@@ -148,16 +148,27 @@ impl Hands<'_> {
                 }
             }
             match self.session.ready_unless(&|| self.floor.is_over()) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.floor.reached(true);
+                    return Ok(());
+                }
                 Err(NotReady::Configuration(why)) => {
-                    self.floor.halt(Halt::Broken(why.to_string()));
+                    self.misconfigured(&why);
                     return Err(None);
                 }
                 Err(_) if self.floor.is_over() => return Err(None),
-                Err(not_ready) => last = Some(not_ready),
+                Err(not_ready) => {
+                    self.floor.reached(false);
+                    last = Some(not_ready);
+                }
             }
         }
         Err(last)
+    }
+
+    /// The server would refuse all alike.
+    fn misconfigured(&self, why: &Configuration) {
+        self.floor.fail(Out::Broken(self.floor.relay.terms.said(&why.to_string())));
     }
 
     /// Offers the letter in hand, and delivers it where it is wanted.
@@ -178,7 +189,7 @@ impl Hands<'_> {
                 Ok(())
             }
             Err(configuration) => {
-                self.floor.halt(Halt::Broken(configuration.to_string()));
+                self.misconfigured(&configuration);
                 self.floor.give_back(letter.row);
                 Ok(())
             }
@@ -209,7 +220,7 @@ impl Hands<'_> {
                 if lost { self.settle() } else { Ok(()) }
             }
             Err(configuration) => {
-                self.floor.halt(Halt::Broken(configuration.to_string()));
+                self.misconfigured(&configuration);
                 self.floor.ledger.take_back(&letter.row.id, begun.attempt)
             }
         }
@@ -276,7 +287,7 @@ fn finish(floor: &Floor<'_>, row: &Claimed, spare: Vec<u8>) -> Result<Result<Mes
 }
 
 fn skeleton(floor: &Floor<'_>, text: &Text) -> Result<Arc<Skeleton>, store::Error> {
-    let mut skeletons = lock(&floor.skeletons);
+    let mut skeletons = lock(&floor.house.skeletons);
     if let Some(skeleton) = skeletons.get(text) {
         return Ok(Arc::clone(skeleton));
     }

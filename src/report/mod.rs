@@ -20,6 +20,21 @@ pub struct Run {
     /// `plan` alone: where each digest stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digests: Option<Vec<Digest>>,
+    /// `run` alone, where there are `[[relay]]` tables: what became of each, the first ones first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub relays: Vec<Relay>,
+}
+
+/// What became of a `[[relay]]` in a run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Relay {
+    /// Its name.
+    pub name: String,
+    /// How many messages it took.
+    pub accepted: u64,
+    /// Why it went out of service, where it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 /// What was read.
@@ -339,6 +354,9 @@ pub struct Event {
     /// Which transport took it, where one did: `smtp://mail.example.org:587`, `outbox`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport: Option<String>,
+    /// Over which `[[relay]]` a try went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay: Option<String>,
 }
 
 #[cfg(test)]
@@ -367,6 +385,7 @@ mod tests {
                 changed: true,
                 difference: Some(Difference::default()),
             }],
+            relays: vec![Relay { name: "main".into(), accepted: 2, failed: Some("f".into()) }],
             editions: Some(vec![Edition {
                 id: "weekly/2026-11-23".into(),
                 not: Some(Not::default()),
@@ -392,8 +411,12 @@ mod tests {
             vec![Awaited { url: "https://example.org/a/".into(), said: Some("the server answers 404".into()) }];
         let waiting = Edition { state: "waiting".into(), awaits, ..Edition::default() };
         insta::assert_json_snapshot!("status_waiting", Status { editions: vec![waiting], ..Status::default() });
-        let accepted =
-            Event { duration: Some(312), transport: Some("smtp://mail.example.org:587".into()), ..Event::default() };
+        let accepted = Event {
+            duration: Some(312),
+            transport: Some("smtp://mail.example.org:587".into()),
+            relay: Some("main".into()),
+            ..Event::default()
+        };
         insta::assert_json_snapshot!("why_accepted", Why { events: vec![accepted], ..Why::default() });
     }
 }

@@ -71,6 +71,9 @@ fn wait(tries: i32) -> bool {
     pause * u32::try_from(tries).unwrap_or(u32::MAX) < BUSY
 }
 
+/// How long PostgreSQL and we may be parted before the connection counts as lost.
+const PARTED: Duration = Duration::from_secs(30);
+
 /// The advisory lock of [`Write::Alone`]: "post" in ASCII.
 const ALONE: i64 = 0x706F_7374;
 
@@ -108,7 +111,9 @@ impl Connection {
             .keepalives(true)
             .keepalives_idle(Duration::from_secs(15))
             .keepalives_interval(Duration::from_secs(5))
-            .keepalives_retries(3);
+            .keepalives_retries(3)
+            // Those speak only where nothing waits for an answer.
+            .tcp_user_timeout(PARTED);
         let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -116,7 +121,12 @@ impl Connection {
             .map_err(|e| Error::Unavailable(e.to_string()))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let client = config.connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls))?;
+        let mut client = config.connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls))?;
+        // And the server must find out, so that another may take over: by itself it would wait for hours.
+        client.batch_execute(&format!(
+            "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = {}",
+            PARTED.as_millis()
+        ))?;
         Ok(Connection {
             driver: Driver::Postgres(Box::new(client), HashMap::new()),
             keep: Keep::All,

@@ -30,6 +30,8 @@ pub struct Event {
     pub duration: Option<i64>,
     /// Which transport took it, where one did.
     pub transport: Option<String>,
+    /// Over which of several relays a try went.
+    pub relay: Option<String>,
 }
 
 /// What somebody wants who is subscribed.
@@ -98,7 +100,7 @@ impl Store {
         // A delivery knows the transport of its last try alone.
         let sql = format!(
             "SELECT a.began, a.ended, deliveries.occasion, a.stage, a.code, a.status, a.text, a.outcome, \
-               CASE WHEN a.outcome = 'accepted' AND a.number = deliveries.attempts THEN deliveries.transport END \
+               CASE WHEN a.outcome = 'accepted' AND a.number = deliveries.attempts THEN deliveries.transport END, a.relay \
              FROM deliveries JOIN attempts a ON a.delivery = deliveries.id WHERE {TO_HASH} ORDER BY a.began, a.delivery, a.number"
         );
         c.each(&sql, &[hash.as_str().into()], |row| {
@@ -109,6 +111,7 @@ impl Store {
                 // Without a stage it is a later process that recorded the end.
                 duration: ended.filter(|_| stage.is_some()).map(|ended| (ended - began).max(0)),
                 transport: row.maybe_text(8)?,
+                relay: row.maybe_text(9)?,
                 kind: row.maybe_text(7)?.unwrap_or_else(|| "sending".to_owned()),
                 edition: Some(row.text(2)?),
                 stage,

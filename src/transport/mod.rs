@@ -20,9 +20,11 @@ use std::sync::Arc;
 
 pub mod memory;
 pub mod outbox;
+pub mod relay;
 pub mod sendmail;
 pub mod smtp;
 
+pub use relay::Relay;
 pub use smtp::Timeouts;
 
 /// A secret that no log shows.

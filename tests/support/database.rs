@@ -169,7 +169,7 @@ fn server() -> Option<&'static str> {
 }
 
 /// The folder of the newest PostgreSQL's programs.
-fn binaries() -> Option<PathBuf> {
+pub(crate) fn binaries() -> Option<PathBuf> {
     let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
     let mut found: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -215,7 +215,7 @@ fn start(binaries: &Path) -> (String, Child) {
 }
 
 /// The user and group of `postgres`, else of `nobody`.
-fn unprivileged() -> (u32, u32) {
+pub(crate) fn unprivileged() -> (u32, u32) {
     let passwd = fs::read_to_string("/etc/passwd").expect("a Unix");
     let ids = |name: &str| {
         let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;

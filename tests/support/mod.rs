@@ -1,5 +1,6 @@
 //! What several tests share.
 
+pub(crate) mod chaos;
 pub(crate) mod database;
 pub(crate) mod dkim;
 pub(crate) mod dns;

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,6 +42,8 @@ const VARIABLE: &str = "POSTRIDER_TEST_SINK";
 pub(crate) struct Settings {
     /// Holds the ledger, and for TLS `cert.pem` and `key.pem`.
     pub(crate) folder: PathBuf,
+    /// Where it listens: on loopback, unless networks of the test's own lead here.
+    pub(crate) address: IpAddr,
     pub(crate) tls: Security,
     /// The user and password to ask for, offered as these mechanisms.
     pub(crate) login: Option<(String, String, String)>,
@@ -61,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) pipelining: bool,
     /// How many messages a connection may bring, and how it ends when one more is offered.
     pub(crate) farewell: Option<(usize, Farewell)>,
+    /// What it says at RCPT, whoever it is.
+    pub(crate) refusal: Option<String>,
 }
 
 /// How a connection ends.
@@ -111,6 +115,7 @@ impl Settings {
     pub(crate) fn in_folder(folder: &Path) -> Self {
         Settings {
             folder: folder.into(),
+            address: Ipv4Addr::LOCALHOST.into(),
             tls: Security::Clear,
             login: None,
             latency: 0,
@@ -121,6 +126,7 @@ impl Settings {
             size: 1_000_000,
             pipelining: true,
             farewell: None,
+            refusal: None,
         }
     }
 
@@ -231,7 +237,7 @@ fn open(settings: Settings) -> (TcpListener, Arc<State>) {
     let ledger = OpenOptions::new().create(true).append(true).open(settings.ledger()).expect("a folder to write to");
     let tls = (settings.tls != Security::Clear).then(|| pipe::server_config(&settings.folder));
     let (tries, sessions, random) = (Mutex::default(), AtomicU64::new(0), Random::seeded(settings.seed));
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listener = TcpListener::bind((settings.address, 0)).expect("a free port");
     (listener, Arc::new(State { settings, ledger, tls, tries, sessions, random }))
 }
 
@@ -400,6 +406,9 @@ impl Talk<'_> {
 
     /// What goes wrong at RCPT, if anything.
     fn fault(&self, rcpt: &str) -> Option<String> {
+        if let Some(refusal) = &self.state.settings.refusal {
+            return Some(refusal.clone());
+        }
         let fault = fault_of(rcpt);
         let mut tries = self.state.tries.lock().expect("no thread panics with it");
         let nth = tries.entry(rcpt.into()).and_modify(|n| *n += 1).or_insert(1);

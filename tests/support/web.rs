@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use postrider::clock::Clock;
 use postrider::config::Config;
 use postrider::delivery;
-use postrider::dispatch::{Dispatch, End, Progress};
+use postrider::dispatch::{Dispatch, End, Progress, Relays};
 use postrider::message::{Signer, quoted};
 use postrider::random::Random;
 use postrider::store::sql::Connection;
@@ -178,8 +178,8 @@ impl Served {
         let random = Random::seeded(9);
         let dispatch = Dispatch {
             store: &self.store(),
+            relays: &Relays::sole(transport.clone(), 4),
             remote: None,
-            transport: &transport,
             settings: &delivery::Settings::default(),
             mail: parsed.mail.as_ref().expect("a sender"),
             keyring: &self.keyring,

@@ -72,9 +72,12 @@ fn sender(judge: &mut Judge<'_>) {
         return;
     };
     let domain = from.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
-    let leaves_by = judge.made().and_then(|made| providers::host_of(&made.settings.transport));
-    if let Some(provider) = providers::of(&domain).filter(|provider| !leaves_by.is_some_and(|host| provider.has(&host)))
-    {
+    let leaves_by = judge.made().map_or(&[][..], |made| made.transports);
+    let is_theirs = |provider: &&providers::Provider| {
+        let by = |way: &&str| providers::host_of(way).is_some_and(|host| provider.has(&host));
+        !leaves_by.is_empty() && leaves_by.iter().all(by)
+    };
+    if let Some(provider) = providers::of(&domain).filter(|provider| !is_theirs(provider)) {
         let message = format!(
             "Mails from {domain} are expected from {}'s own servers: sent by others they are not authenticated (SPF, DKIM, DMARC), and may go to spam or come back",
             provider.name

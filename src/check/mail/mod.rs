@@ -55,6 +55,8 @@ pub struct Made<'a> {
     pub config: &'a Source,
     /// Its `[mail]` table.
     pub settings: &'a message::Settings,
+    /// The ways by which it leaves: `smtp://…`
+    pub transports: &'a [&'a str],
     /// The name of the `[[digest]]`.
     pub digest: &'a str,
     /// The files of the posts in it.

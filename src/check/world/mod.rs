@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::delivery::route::Route;
 use crate::message::Settings;
 use crate::message::dkim::Key;
-use crate::transport::Transport;
+use crate::transport::Relay;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
@@ -42,9 +42,7 @@ pub struct World<'a> {
     /// Its `[mail]` table.
     pub mail: &'a Settings,
     /// Where mails leave.
-    pub route: &'a Route,
-    /// The way out, opened.
-    pub transport: &'a Transport,
+    pub ways: &'a [Way],
     /// The keys that sign.
     pub keys: &'a [Key],
     /// The DNS server to ask, if not the machine's own.
@@ -55,6 +53,17 @@ pub struct World<'a> {
     pub largest: usize,
     /// The machine's own.
     pub clock: Clock,
+}
+
+/// One of the ways by which mails leave.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// The key of the configuration under which it stands.
+    pub key: &'static str,
+    /// Where it leads.
+    pub route: Route,
+    /// Opened.
+    pub relay: Relay,
 }
 
 /// What is wrong out there, sorted. Mails that are left in a folder meet no world.
@@ -69,11 +78,12 @@ pub fn findings(world: &World<'_>) -> Vec<Finding> {
     found
 }
 
-/// That something of the configuration keeps mails from leaving, as an error says it.
-pub fn unusable(source: &Source, key: &str, severity: Severity, why: &str) -> Finding {
+/// That something of the configuration keeps mails from leaving, as an error says it. `relay`: the name of the `[[relay]]`, where the
+/// key is in one.
+pub fn unusable(source: &Source, relay: &str, key: &str, severity: Severity, why: &str) -> Finding {
     let (what, help) = why.split_once("\n  help: ").unwrap_or((why, "correct it; a run would stop there"));
     let anchor = if key == "mail.dkim" { "dkim" } else { "the-server" };
-    at_key(source, key, severity, what.to_owned(), help, anchor)
+    in_table(source, relay, key, severity, what.to_owned(), help, anchor)
 }
 
 /// About a record in the DNS; its name is the place.
@@ -83,7 +93,20 @@ fn at_name(name: &str, severity: Severity, message: String, help: &str, anchor: 
 
 /// About a key of the configuration, such as `mail.from`.
 fn at_key(source: &Source, key: &str, severity: Severity, message: String, help: &str, anchor: &str) -> Finding {
-    let place = place::in_config(source, "", key);
+    in_table(source, "", key, severity, message, help, anchor)
+}
+
+/// The same, about a key of the one of several tables that has this name.
+fn in_table(
+    source: &Source,
+    name: &str,
+    key: &str,
+    severity: Severity,
+    message: String,
+    help: &str,
+    anchor: &str,
+) -> Finding {
+    let place = place::in_config(source, name, key);
     Finding { url: Some(explained(anchor)), ..super::mail::finding(place, severity, message, help) }
 }
 

@@ -13,7 +13,6 @@ pub(super) fn judge(world: &World<'_>) -> Vec<Finding> {
     let mail = world.mail;
     let from = mail.from.address.domain();
     let envelope = mail.bounces.as_ref().map_or(from, |bounces| bounces.domain());
-    let relay = relay::of(world.route);
     let inbox = world.config.inbox.as_ref().and_then(|inbox| inbox.address.as_ref());
     let reached = |key, domain, severity, what| Reached { key, domain, severity, what };
     let mut all = vec![match (&mail.reply_to, &mail.bounces) {
@@ -47,10 +46,13 @@ pub(super) fn judge(world: &World<'_>) -> Vec<Finding> {
         found.push(unknown(world, from));
         return found;
     }
-    found.extend(spf::judge(&known, envelope, relay));
     found.extend(world.keys.iter().flat_map(|key| dkim::judge(&known, key)));
-    found.extend(dkim::unsigned(world, relay));
-    found.extend(dmarc::judge(world, &known, envelope, relay));
+    // What holds for all of them is found more than once, and told once.
+    for relay in world.ways.iter().map(|way| relay::of(&way.route)) {
+        found.extend(spf::judge(&known, envelope, relay));
+        found.extend(dkim::unsigned(world, relay));
+        found.extend(dmarc::judge(world, &known, envelope, relay));
+    }
     found.extend(all.iter().filter_map(|to| mx::judge(&known, world.source, to)));
     found
 }

@@ -1,21 +1,31 @@
 //! The server that takes the mails: whether it lets us in, and takes what is to come. It is left before any MAIL FROM.
 
-use super::{Finding, LONGEST, Severity, World, at_key};
+use super::{Finding, LONGEST, Severity, Way, World, in_table};
 use crate::transport::{NotReady, Probe, Transport};
+use std::thread;
 
 const ANCHOR: &str = "the-server";
 
-/// What is wrong with the way out.
+/// What is wrong with the ways out, asked side by side.
 pub(super) fn judge(world: &World<'_>) -> Vec<Finding> {
+    thread::scope(|scope| {
+        let asked: Vec<_> = world.ways.iter().map(|way| scope.spawn(move || judge_one(world, way))).collect();
+        asked.into_iter().filter_map(|asked| asked.join().ok().flatten()).collect()
+    })
+}
+
+fn judge_one(world: &World<'_>, way: &Way) -> Option<Finding> {
     let watch = world.clock.stopwatch();
-    let probed = match world.transport {
-        Transport::Smtp(_) => world.transport.probe(&|| watch.elapsed() > LONGEST),
-        Transport::Outbox(_) | Transport::Sendmail(_) | Transport::Memory(_) => return Vec::new(),
+    let transport = &way.relay.transport;
+    let probed = match transport {
+        Transport::Smtp(_) => transport.probe(&|| watch.elapsed() > LONGEST),
+        Transport::Outbox(_) | Transport::Sendmail(_) | Transport::Memory(_) => return None,
     };
-    problem(probed, world.largest)
-        .map(|(severity, message, help)| at_key(world.source, "mail.transport", severity, message, help, ANCHOR))
-        .into_iter()
-        .collect()
+    let terms = &way.relay.terms;
+    problem(probed, world.largest).map(|(severity, message, help)| {
+        let name = terms.name.as_deref().unwrap_or_default();
+        in_table(world.source, name, way.key, severity, terms.said(&message), &terms.keyed(help), ANCHOR)
+    })
 }
 
 fn problem(probed: Result<Probe, NotReady>, largest: usize) -> Option<(Severity, String, &'static str)> {

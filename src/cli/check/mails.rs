@@ -108,9 +108,11 @@ pub(in crate::cli) fn findings<'p>(
 ) -> Result<Vec<Finding>> {
     let Cycle { setup, blog, .. } = cycle;
     let posts: Vec<Source> = posts.map(|path| source(setup, path)).collect();
+    let transports: Vec<&str> = setup.config.ways_out().iter().map(|way| way.transport).collect();
     let made = Made {
         config: &config(setup),
         settings: setup.mail()?,
+        transports: &transports,
         digest,
         posts: &posts,
         templates: overrides,

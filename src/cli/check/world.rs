@@ -3,10 +3,11 @@
 use super::super::cycle::Cycle;
 use super::super::setup::Setup;
 use super::mails;
-use crate::check::world::{self, Digest, World};
+use crate::check::mail::Source;
+use crate::check::world::{self, Digest, Way, World};
 use crate::check::{Finding, Severity};
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, WayOut};
 use crate::delivery::route::Route;
 use crate::edition::Settings;
 use crate::keys;
@@ -48,7 +49,8 @@ pub(super) fn judge(setup: &Setup, site: &Url, digests: &[Digest<'_>], largest: 
         judged.findings = world::store(&source, &place);
     }
     let mail = setup.mail()?;
-    if mail.transport.trim().starts_with("outbox:") {
+    let ways = setup.config.ways_out();
+    if ways.iter().all(|way| way.transport.trim().starts_with("outbox:")) {
         return Ok(judged);
     }
     judged.findings.extend(world::times(&source, &setup.config.delivery.rates, digests));
@@ -57,41 +59,51 @@ pub(super) fn judge(setup: &Setup, site: &Url, digests: &[Digest<'_>], largest: 
         match keys::key(table, &setup.config.path_of(Path::new(&table.key))) {
             Ok(key) => signing.push(key),
             Err(error) => {
-                judged.findings.push(world::unusable(&source, "mail.dkim", Severity::Error, &error.to_string()));
+                judged.findings.push(world::unusable(&source, "", "mail.dkim", Severity::Error, &error.to_string()));
             }
         }
     }
-    let secrets =
-        [(&mail.transport, "mail.transport"), (mail.password.as_ref().unwrap_or(&mail.transport), "mail.password")];
-    let lacking = secrets.into_iter().find_map(|(text, key)| Some((key, config::resolved(text, key).err()?)));
-    let opened = match &lacking {
-        Some((key, why)) => Err(world::unusable(&source, key, Severity::Note, why)),
-        None => setup.transport().map_err(|error| {
-            world::unusable(&source, "mail.transport", Severity::Error, &super::say::sentence(&error))
-        }),
-    };
-    match opened {
-        Err(finding) => judged.findings.push(finding),
-        Ok((route, transport)) if !matches!(route, Route::Outbox(_)) => {
-            judged.asked = true;
-            judged.findings.extend(world::findings(&World {
-                config: &setup.config,
-                source: &source,
-                mail,
-                route: &route,
-                transport: &transport,
-                keys: &signing,
-                dns: dns()?,
-                site,
-                largest,
-                clock: Clock::system(),
-            }));
+    let mut opened = Vec::new();
+    for way in &ways {
+        match open(setup, &source, way) {
+            Ok(way) => opened.push(way),
+            Err(finding) => judged.findings.push(*finding),
         }
-        Ok(_) => {}
+    }
+    opened.retain(|way| !matches!(way.route, Route::Outbox(_)));
+    if !opened.is_empty() {
+        judged.asked = true;
+        judged.findings.extend(world::findings(&World {
+            config: &setup.config,
+            source: &source,
+            mail,
+            ways: &opened,
+            keys: &signing,
+            dns: dns()?,
+            site,
+            largest,
+            clock: Clock::system(),
+        }));
     }
     judged.findings.sort();
     judged.findings.dedup();
     Ok(judged)
+}
+
+/// A way out, opened; or why it cannot be.
+fn open(setup: &Setup, source: &Source, way: &WayOut<'_>) -> Result<Way, Box<Finding>> {
+    let name = way.terms.name.as_deref().unwrap_or_default();
+    let secrets = [(Some(way.transport), way.key), (way.password, way.password_key())];
+    // What the environment holds is not at hand everywhere; a run says what it lacks.
+    for (text, key) in secrets.into_iter().filter_map(|(text, key)| Some((text?, key))) {
+        config::resolved(text, key)
+            .map_err(|why| Box::new(world::unusable(source, name, key, Severity::Note, &why)))?;
+    }
+    let opened = setup.mail().and_then(|mail| Ok(mail.check()?));
+    let opened = opened.and_then(|()| Ok(Way { key: way.key, route: setup.route(way)?, relay: setup.relay(way)? }));
+    opened.map_err(|error| {
+        Box::new(world::unusable(source, name, way.key, Severity::Error, &super::say::sentence(&error)))
+    })
 }
 
 /// The digests with their readers, as far as they are known before a run.

@@ -10,14 +10,14 @@ use crate::clock::Clock;
 use crate::daemon::pulse::Pulse;
 use crate::daemon::rounds::Rounds;
 use crate::daemon::{self, manager};
+use crate::dispatch::Relays;
 use crate::http;
 use crate::message::Signer;
-use crate::notify::By;
+use crate::notify::{By, News};
 use crate::random::Random;
 use crate::store::{Mode, Store};
 use crate::subscribe::desk::Desk;
 use crate::token::Keyring;
-use crate::transport::Transport;
 use crate::web::webhooks::Hooks;
 use crate::web::{self, Web};
 use anyhow::{Context, Result, anyhow};
@@ -97,7 +97,7 @@ struct Crew<'a> {
     store: Store,
     keyring: Keyring,
     /// Without a sender there is nothing to deliver, and nobody is asked anything.
-    way_out: Option<(Transport, Signer)>,
+    way_out: Option<(Relays, Signer)>,
     web: Web,
     probe: Option<String>,
 }
@@ -110,7 +110,7 @@ impl<'a> Crew<'a> {
         let keyring = setup.keyring(&store)?;
         let way_out = match setup.config.mail {
             None => None,
-            Some(_) => Some((setup.transport()?.1, setup.signer()?)),
+            Some(_) => Some((Relays::new(setup.relays()?), setup.signer()?)),
         };
         let probe = inbox::probe(setup)?;
         let templates = setup.templates()?;
@@ -128,12 +128,12 @@ impl<'a> Crew<'a> {
             tracing::warn!("{what}; {help}");
         }
         let (for_rounds, for_delivery) = (Pulse::new(setup.clock), Pulse::new(setup.clock));
-        let delivery_told = |failure: Option<&str>| work::told(setup, failure);
+        let delivery_told = |news: News<'_>| work::told(setup, news);
         let delivery = match &way_out {
-            Some((transport, signer)) => {
+            Some((relays, signer)) => {
                 let keys = (&keyring, signer);
                 let daemon = (&*signals.halt, &for_delivery);
-                Some(work::delivery(setup, store, transport, keys, probe.as_deref(), daemon, &delivery_told)?)
+                Some(work::delivery(setup, store, relays, keys, probe.as_deref(), daemon, &delivery_told)?)
             }
             None => None,
         };
@@ -144,7 +144,7 @@ impl<'a> Crew<'a> {
                 if let Some(failure) = failure {
                     tracing::error!("{failure}");
                 }
-                notice::after(By::Run, setup, failure);
+                notice::after(By::Run, setup, News { failure, ..News::default() });
             },
             clock: setup.clock,
             stop: &signals.halt,

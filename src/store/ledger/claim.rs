@@ -6,8 +6,17 @@ use super::super::time;
 use super::{Claim, Claimed, Connection, Error, LEASE, Text};
 use crate::address::EmailAddress;
 use crate::delivery::pace::{Allowance, Window, allowance};
+use crate::delivery::relay::Terms;
 use crate::delivery::{Limits, Rate};
 use chrono::{DateTime, TimeDelta, Utc};
+
+/// For whom rows are claimed.
+#[derive(Clone, Copy)]
+pub(super) struct Claimant<'a> {
+    pub(super) worker: &'a str,
+    /// By which of several relays they are to go.
+    pub(super) relay: Option<&'a str>,
+}
 
 /// A part of the queue and what it may do now.
 struct Lane<'a> {
@@ -18,13 +27,15 @@ struct Lane<'a> {
 /// Claims due rows by a lease.
 pub(super) fn claim(
     c: &mut Connection,
-    worker: &str,
+    claimant: Claimant<'_>,
     limit: i64,
     limits: &Limits,
     now: DateTime<Utc>,
 ) -> Result<Claim, Error> {
-    let mut lanes = lanes(c, limits, now)?;
-    let mut left = match allowed(c, None, &limits.rates, now)? {
+    let own = claimant.relay.and_then(|name| limits.relay(name));
+    let mut lanes = lanes(c, limits, own, now)?;
+    let all = allowed(c, Counted::default(), &limits.rates, now)?;
+    let mut left = match all.and(of_relay(c, own, now)?) {
         Allowance::Now(n) => limit.min(n),
         Allowance::Wait(millis) => return next(c, &lanes, Some(millis), now),
     };
@@ -36,7 +47,7 @@ pub(super) fn claim(
             if left <= 0 || *n <= 0 {
                 continue;
             }
-            let (claimed, mut kept) = take(c, worker, (lane.name, which), left.min(*n), limits, now)?;
+            let (claimed, mut kept) = take(c, claimant, (lane.name, which), left.min(*n), limits, now)?;
             found += claimed;
             left -= kept.len() as i64;
             *n -= kept.len() as i64;
@@ -64,21 +75,22 @@ pub(super) fn first_due(c: &mut Connection, now: DateTime<Utc>) -> Result<Option
 /// in the wrong lane is moved to its own, and not kept.
 fn take(
     c: &mut Connection,
-    worker: &str,
+    claimant: Claimant<'_>,
     (lane, which): (&str, &str),
     limit: i64,
     limits: &Limits,
     now: DateTime<Utc>,
 ) -> Result<(usize, Vec<Claimed>), Error> {
     let sql = format!(
-        "UPDATE deliveries SET worker = $1, lease = CAST($2 AS BIGINT) + CAST($3 AS BIGINT) \
+        "UPDATE deliveries SET worker = $1, relay = $6, lease = CAST($2 AS BIGINT) + CAST($3 AS BIGINT) \
          WHERE id IN (SELECT d.id FROM deliveries d WHERE d.lane = $5 AND d.state IN ('queued', 'uncertain') AND d.due <= $2 \
             AND (d.worker IS NULL OR d.lease < $2) \
             AND {which} ORDER BY d.due, d.id LIMIT $4 {{skip}}) \
          RETURNING id, subscriber, occasion, variant, letter, address, hash, name, \
             COALESCE((SELECT e.released FROM editions e WHERE e.id = deliveries.edition), queued)"
     );
-    let rows = c.query(&sql, &[worker.into(), now.into(), LEASE.into(), limit.into(), lane.into()])?;
+    let Claimant { worker, relay } = claimant;
+    let rows = c.query(&sql, &[worker.into(), now.into(), LEASE.into(), limit.into(), lane.into(), relay.into()])?;
     let mut kept = Vec::with_capacity(rows.len());
     for row in &rows {
         let row = read(row)?;
@@ -112,19 +124,41 @@ fn read(row: &Row) -> Result<Claimed, Error> {
 
 /// The lanes with limits first, since others might leave nothing for them. A lane whose limit was taken out of the configuration
 /// has none, until its rows have moved.
-fn lanes<'a>(c: &mut Connection, limits: &'a Limits, now: DateTime<Utc>) -> Result<Vec<Lane<'a>>, Error> {
+fn lanes<'a>(
+    c: &mut Connection,
+    limits: &'a Limits,
+    own: Option<&Terms>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Lane<'a>>, Error> {
     let mut lanes = Vec::new();
-    for (domain, rates) in limits.domains.iter() {
-        lanes.push(Lane { name: domain.as_str(), allowance: allowed(c, Some(domain.as_str()), rates, now)? });
+    for name in limits.lanes() {
+        let all = allowed(c, Counted { lane: Some(name), relay: None }, limits.domains.rates(name), now)?;
+        let own = own.map(|terms| {
+            allowed(c, Counted { lane: Some(name), relay: terms.name.as_deref() }, terms.domains.rates(name), now)
+        });
+        lanes.push(Lane { name, allowance: own.transpose()?.map_or(all, |own| all.and(own)) });
     }
     lanes.push(Lane { name: "", allowance: Allowance::Now(i64::MAX) });
     Ok(lanes)
 }
 
+/// What a relay may take, be it for whom it may.
+fn of_relay(c: &mut Connection, own: Option<&Terms>, now: DateTime<Utc>) -> Result<Allowance, Error> {
+    let Some(terms) = own else { return Ok(Allowance::Now(i64::MAX)) };
+    let allowed = allowed(c, Counted { lane: None, relay: terms.name.as_deref() }, &terms.rates_at(now), now)?;
+    Ok(match (allowed, terms.warm_up) {
+        // It may have room sooner than a day after the oldest try: when its warm-up comes to the next step.
+        (Allowance::Wait(millis), Some(warm_up)) => {
+            Allowance::Wait(millis.min((warm_up.next_step(now) - now).num_milliseconds().max(1)))
+        }
+        (allowed, _) => allowed,
+    })
+}
+
 /// Puts the rows of lanes that the configuration no longer knows back among all others.
 pub(super) fn clear_lanes(c: &mut Connection, limits: &Limits) -> Result<(), Error> {
     for lane in own_lanes(c)? {
-        if limits.domains.rates(&lane).is_empty() {
+        if !limits.has_lane(&lane) {
             let sql = "UPDATE deliveries SET lane = '' WHERE lane = $1 AND state IN ('queued', 'uncertain')";
             c.execute(sql, &[lane.into()])?;
         }
@@ -184,29 +218,38 @@ fn next_due(c: &mut Connection, lane: &str, now: DateTime<Utc>) -> Result<Option
     next.map(time).transpose()
 }
 
-/// Tries begun and rows promised in each window, of one lane or of all. A clock that went back has left tries in its future: those
+/// Which tries and promises count against a limit: those of a lane or of all, by one relay or by any.
+#[derive(Clone, Copy, Default)]
+struct Counted<'a> {
+    lane: Option<&'a str>,
+    relay: Option<&'a str>,
+}
+
+/// Tries begun and rows promised in each window. A clock that went back has left tries in its future: those
 /// further off than the window would bar the way for as long as it went back, and do not count.
-fn allowed(c: &mut Connection, lane: Option<&str>, rates: &[Rate], now: DateTime<Utc>) -> Result<Allowance, Error> {
+fn allowed(c: &mut Connection, which: Counted<'_>, rates: &[Rate], now: DateTime<Utc>) -> Result<Allowance, Error> {
     if rates.is_empty() {
         return Ok(Allowance::Now(i64::MAX));
     }
-    let (promised, begun) = match lane {
-        None => ("", "began > $1 AND began <= $2"),
-        Some(_) => (" AND lane = $2", "lane = $3 AND began > $1 AND began <= $2"),
+    let of: Vec<(&str, &str)> =
+        [("lane", which.lane), ("relay", which.relay)].into_iter().filter_map(|(key, of)| Some((key, of?))).collect();
+    let narrowed = |first: usize| -> String {
+        of.iter().enumerate().map(|(n, (key, _))| format!(" AND {key} = ${}", first + n)).collect()
     };
-    let of_lane = |mut values: Vec<super::super::sql::Value>| {
-        values.extend(lane.map(Into::into));
+    let values = |mut values: Vec<super::super::sql::Value>| {
+        values.extend(of.iter().map(|(_, value)| (*value).into()));
         values
     };
     let sql = format!(
-        "SELECT COUNT(*) FROM deliveries WHERE worker IS NOT NULL AND state IN ('queued', 'uncertain') AND lease >= $1{promised}"
+        "SELECT COUNT(*) FROM deliveries WHERE worker IS NOT NULL AND state IN ('queued', 'uncertain') AND lease >= $1{}",
+        narrowed(2)
     );
-    let promised = c.query_one(&sql, &of_lane(vec![now.into()]))?.map_or(Ok(0), |row| row.int(0))?;
+    let promised = c.query_one(&sql, &values(vec![now.into()]))?.map_or(Ok(0), |row| row.int(0))?;
+    let sql = format!("SELECT COUNT(*), MIN(began) FROM attempts WHERE began > $1 AND began <= $2{}", narrowed(3));
     let mut windows = Vec::new();
     for rate in rates {
         let window = TimeDelta::milliseconds(rate.window);
-        let sql = format!("SELECT COUNT(*), MIN(began) FROM attempts WHERE {begun}");
-        let row = c.query_one(&sql, &of_lane(vec![(now - window).into(), (now + window).into()]))?;
+        let row = c.query_one(&sql, &values(vec![(now - window).into(), (now + window).into()]))?;
         let (used, oldest) = row.map_or(Ok((0, None)), |row| Ok::<_, Error>((row.int(0)?, row.maybe_int(1)?)))?;
         let from = (now - window).timestamp_millis();
         windows.push(Window {

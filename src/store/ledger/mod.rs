@@ -112,18 +112,21 @@ type Judge = Box<dyn FnOnce(Begun) -> Settled + Send>;
 
 enum Command {
     Claim {
+        way: Arc<Way>,
         limit: i64,
         limits: Arc<Limits>,
         now: DateTime<Utc>,
         answer: SyncSender<Result<Claim, Error>>,
     },
     Begin {
+        way: Arc<Way>,
         settle: Option<Settled>,
         delivery: String,
         now: DateTime<Utc>,
         answer: SyncSender<Result<Option<Begun>, Error>>,
     },
     TurnDown {
+        way: Arc<Way>,
         settle: Option<Settled>,
         delivery: String,
         now: DateTime<Utc>,
@@ -175,8 +178,23 @@ enum Command {
     },
 }
 
-/// The handle on the writer thread. Its worker lives until it is dropped.
+/// By which way deliveries go: what is written beside them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// Which of several relays; only what is claimed for it counts against its limits.
+    pub relay: Option<String>,
+    /// How the ledger calls the transport.
+    pub transport: String,
+}
+
+/// The handle on the writer thread, for what goes by one way. The worker lives until the last handle is dropped.
 pub struct Ledger {
+    way: Arc<Way>,
+    writer: Arc<Handle>,
+}
+
+/// What all handles of a worker share.
+struct Handle {
     worker: String,
     commands: Option<SyncSender<Command>>,
     thread: Option<JoinHandle<()>>,
@@ -189,7 +207,7 @@ const LEASE: i64 = 120_000;
 const GROUP: usize = 256;
 
 impl Ledger {
-    /// Begins the life of a worker. `transport` is written beside what it sends.
+    /// Begins the life of a worker that has one way out. `transport` is written beside what it sends.
     pub fn start(store: &Store, worker: String, transport: String) -> Result<Ledger, Error> {
         let place = store.place().clone();
         let beside = place.file().map(PathBuf::from);
@@ -210,24 +228,30 @@ impl Ledger {
             match begun {
                 Ok((connection, life)) => {
                     let _ = ready.send(Ok(()));
-                    Writer { connection, worker: id, transport, beside, failure: told, _life: life }.serve(&inbox);
+                    Writer { connection, worker: id, beside, failure: told, _life: life }.serve(&inbox);
                 }
                 Err(error) => drop(ready.send(Err(error))),
             }
         });
         let thread = thread.map_err(|e| Error::Unavailable(format!("no thread for the ledger: {e}")))?;
         started.recv().map_err(|_| gone())??;
-        Ok(Ledger { worker, commands: Some(commands), thread: Some(thread), failure })
+        let writer = Handle { worker, commands: Some(commands), thread: Some(thread), failure };
+        Ok(Ledger { way: Arc::new(Way { relay: None, transport }), writer: Arc::new(writer) })
+    }
+
+    /// The same worker, for what goes by another way.
+    pub fn by(&self, way: Way) -> Ledger {
+        Ledger { way: Arc::new(way), writer: Arc::clone(&self.writer) }
     }
 
     /// The worker's id.
     pub fn worker(&self) -> &str {
-        &self.worker
+        &self.writer.worker
     }
 
     /// Takes up to `limit` due rows, within the limits. No rows: ask again at once.
     pub fn claim(&self, limit: i64, limits: &Arc<Limits>, now: DateTime<Utc>) -> Result<Claim, Error> {
-        self.ask(|answer| Command::Claim { limit, limits: limits.clone(), now, answer })?.wait()
+        self.ask(|answer| Command::Claim { way: self.way.clone(), limit, limits: limits.clone(), now, answer })?.wait()
     }
 
     /// Records how the connection's last try ended and makes the next delivery Sending, in one commit; the answer comes after it.
@@ -238,7 +262,7 @@ impl Ledger {
         delivery: &str,
         now: DateTime<Utc>,
     ) -> Result<Pending<Option<Begun>>, Error> {
-        self.ask(|answer| Command::Begin { settle, delivery: delivery.to_owned(), now, answer })
+        self.ask(|answer| Command::Begin { way: self.way.clone(), settle, delivery: delivery.to_owned(), now, answer })
     }
 
     /// Records a try that ended before the body, which `judge` judges, and how the connection's last one ended. None: the row is no
@@ -251,7 +275,8 @@ impl Ledger {
         judge: impl FnOnce(Begun) -> Settled + Send + 'static,
     ) -> Result<Option<Settled>, Error> {
         let (delivery, judge) = (delivery.to_owned(), Box::new(judge));
-        self.ask(|answer| Command::TurnDown { settle, delivery, now, judge, answer })?.wait()
+        let way = self.way.clone();
+        self.ask(|answer| Command::TurnDown { way, settle, delivery, now, judge, answer })?.wait()
     }
 
     /// Records how a try ended.
@@ -269,7 +294,7 @@ impl Ledger {
         self.ask(|answer| Command::Release { deliveries, answer })?.wait()
     }
 
-    /// After the breaker tripped: refused deliveries are queued again and what they suppressed is not.
+    /// After the breaker tripped: refused deliveries are queued again and what they suppressed is not; deferred ones are due now.
     pub fn undo(&self, deliveries: Vec<String>, now: DateTime<Utc>) -> Result<(), Error> {
         self.ask(|answer| Command::Undo { deliveries, now, answer })?.wait()
     }
@@ -307,8 +332,8 @@ impl Ledger {
 
     fn ask<T>(&self, command: impl FnOnce(SyncSender<Result<T, Error>>) -> Command) -> Result<Pending<T>, Error> {
         let (send, answer) = sync_channel(1);
-        let pending = Pending { answer, failure: self.failure.clone() };
-        if let Some(commands) = &self.commands {
+        let pending = Pending { answer, failure: self.writer.failure.clone() };
+        if let Some(commands) = &self.writer.commands {
             // Where nobody takes it, the channel of its answer closes with it.
             let _ = commands.send(command(send));
         }
@@ -324,7 +349,7 @@ impl<T> Pending<T> {
     }
 }
 
-impl Drop for Ledger {
+impl Drop for Handle {
     fn drop(&mut self) {
         self.commands = None;
         if let Some(thread) = self.thread.take() {
@@ -340,7 +365,6 @@ fn gone() -> Error {
 struct Writer {
     connection: Connection,
     worker: String,
-    transport: String,
     beside: Option<PathBuf>,
     failure: Failure,
     _life: Life,
@@ -362,7 +386,7 @@ impl Writer {
             let worker = self.worker.clone();
             let done = self.connection.transaction(Write::Shared, |c| {
                 while let Some(command) = commands.pop_front() {
-                    let (answer, failed) = run(c, &worker, &self.transport, self.beside.as_deref(), command);
+                    let (answer, failed) = run(c, &worker, self.beside.as_deref(), command);
                     answers.push(answer);
                     // Nothing of a group is committed of which one statement failed: PostgreSQL would turn the COMMIT into a rollback
                     // and say so to nobody.
@@ -392,21 +416,21 @@ impl Writer {
 fn run(
     c: &mut Connection,
     worker: &str,
-    transport: &str,
     beside: Option<&std::path::Path>,
     command: Command,
 ) -> (Answer, Option<Error>) {
     match command {
-        Command::Claim { limit, limits, now, answer } => {
-            when_done(answer, claim::claim(c, worker, limit, &limits, now))
+        Command::Claim { way, limit, limits, now, answer } => {
+            let claimant = claim::Claimant { worker, relay: way.relay.as_deref() };
+            when_done(answer, claim::claim(c, claimant, limit, &limits, now))
         }
-        Command::Begin { settle, delivery, now, answer } => {
+        Command::Begin { way, settle, delivery, now, answer } => {
             let settled = settle.map_or(Ok(()), |s| work::settle(c, worker, &s));
-            when_done(answer, settled.and_then(|()| work::begin(c, worker, transport, &delivery, now)))
+            when_done(answer, settled.and_then(|()| work::begin(c, worker, &way.transport, &delivery, now)))
         }
-        Command::TurnDown { settle, delivery, now, judge, answer } => {
+        Command::TurnDown { way, settle, delivery, now, judge, answer } => {
             let settled = settle.map_or(Ok(()), |s| work::settle(c, worker, &s));
-            let begun = settled.and_then(|()| work::begin(c, worker, transport, &delivery, now));
+            let begun = settled.and_then(|()| work::begin(c, worker, &way.transport, &delivery, now));
             let judged = begun.and_then(|begun| match begun.map(judge) {
                 Some(settled) => work::settle(c, worker, &settled).map(|()| Some(settled)),
                 None => Ok(None),

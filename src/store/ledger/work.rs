@@ -28,7 +28,7 @@ pub(super) fn begin(
              NOT EXISTS (SELECT 1 FROM suppressions p WHERE p.hash = deliveries.hash) \
              AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status = 'active') \
              AND EXISTS (SELECT 1 FROM editions e WHERE e.id = deliveries.edition AND e.state = 'open') END \
-         RETURNING attempts, first_at, resends, lane"
+         RETURNING attempts, first_at, resends, lane, relay"
     );
     let row = c.query_one(&sql, &[delivery.into(), worker.into(), now.into(), transport.into()])?;
     let Some(row) = row else {
@@ -46,8 +46,8 @@ pub(super) fn begin(
     let begun = Begun { attempt: row.int(0)?, first_at: time(row.int(1)?)?, resends: row.int(2)? };
     let lane = Some(row.text(3)?).filter(|lane| !lane.is_empty());
     c.execute(
-        "INSERT INTO attempts (delivery, number, began, lane) VALUES ($1, $2, $3, $4)",
-        &[delivery.into(), begun.attempt.into(), now.into(), lane.into()],
+        "INSERT INTO attempts (delivery, number, began, lane, relay) VALUES ($1, $2, $3, $4, $5)",
+        &[delivery.into(), begun.attempt.into(), now.into(), lane.into(), row.maybe_text(4)?.into()],
     )?;
     Ok(Some(begun))
 }
@@ -140,7 +140,7 @@ pub(super) fn undo(c: &mut Connection, deliveries: &[String], now: DateTime<Utc>
         let row = c.query_one("SELECT hash FROM deliveries WHERE id = $1", &[delivery.into()])?;
         let Some(hash) = row.map(|row| row.text(0)).transpose()? else { continue };
         c.execute("DELETE FROM suppressions WHERE delivery = $1 AND reason = 'bounce'", &[delivery.into()])?;
-        let sql = "UPDATE deliveries SET state = 'queued', due = $2 WHERE id = $1 AND state = 'refused'";
+        let sql = "UPDATE deliveries SET state = 'queued', due = $2 WHERE id = $1 AND state IN ('refused', 'queued')";
         c.execute(sql, &[delivery.into(), now.into()])?;
         // And what its suppression withdrew in other editions: nobody is skipped for a refusal that did not count (P1).
         // As it was: in doubt only where its last try is.
