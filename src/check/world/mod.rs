@@ -27,7 +27,7 @@ use std::thread;
 use std::time::Duration;
 
 pub use store::store;
-pub use time::{Digest, times};
+pub use time::{Digest, Rates, times};
 
 /// Nothing new is begun after this.
 const LONGEST: Duration = Duration::from_secs(20);

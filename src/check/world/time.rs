@@ -20,15 +20,25 @@ pub struct Digest<'a> {
     pub gap: Option<TimeDelta>,
 }
 
+/// How much may go.
+#[derive(Clone, Debug, Default)]
+pub struct Rates {
+    /// By all ways out together.
+    pub together: Vec<Rate>,
+    /// By each of several relays.
+    pub relays: Vec<Vec<Rate>>,
+}
+
 /// What is wrong with the rates for these digests.
-pub fn times(source: &Source, rates: &[Rate], digests: &[Digest<'_>]) -> Vec<Finding> {
+pub fn times(source: &Source, rates: &Rates, digests: &[Digest<'_>]) -> Vec<Finding> {
+    let key = if rates.relays.iter().any(|rates| !rates.is_empty()) { "relay.rates" } else { "delivery.rates" };
     let mut found = Vec::new();
     for digest in digests {
         let Digest { name, readers, gap } = *digest;
-        if let Some((gap, needs)) = gap.zip(slowest(rates, readers)).filter(|(gap, needs)| needs >= gap) {
+        if let Some((gap, needs)) = gap.map(|gap| (gap, rates.needed(readers))).filter(|(gap, needs)| needs >= gap) {
             found.push(at_key(
                 source,
-                "delivery.rates",
+                key,
                 Severity::Warning,
                 format!(
                     "At these rates an edition of {name} takes {} to reach its {readers} readers, and the next is due after {}",
@@ -51,10 +61,29 @@ pub fn times(source: &Source, rates: &[Rate], digests: &[Digest<'_>]) -> Vec<Fin
     found
 }
 
-/// How long it takes until the last of so many may go, by the rate that takes longest.
-fn slowest(rates: &[Rate], mails: i64) -> Option<TimeDelta> {
-    let of = |rate: &Rate| ((mails - 1).max(0) / rate.messages.max(1)).checked_mul(rate.window);
-    rates.iter().filter_map(of).max().and_then(TimeDelta::try_milliseconds)
+/// Nobody waits longer: a hundred years, in milliseconds.
+const FOREVER: i64 = 100 * 365 * 86_400_000;
+
+impl Rates {
+    /// How long it takes until the last of so many may go.
+    fn needed(&self, mails: i64) -> TimeDelta {
+        let (mut short, mut long) = (0, FOREVER);
+        while short < long {
+            let middle = short + (long - short) / 2;
+            if self.gone_by(middle) >= mails { long = middle } else { short = middle + 1 }
+        }
+        TimeDelta::milliseconds(long)
+    }
+
+    /// How many may have gone so many milliseconds after the first.
+    fn gone_by(&self, millis: i64) -> i64 {
+        let by = |rates: &[Rate]| {
+            let of = |rate: &Rate| rate.messages.saturating_mul(millis / rate.window.max(1) + 1);
+            rates.iter().map(of).min().unwrap_or(i64::MAX)
+        };
+        let relays = self.relays.iter().map(|rates| by(rates)).reduce(i64::saturating_add);
+        by(&self.together).min(relays.unwrap_or(i64::MAX))
+    }
 }
 
 fn span(time: TimeDelta) -> String {
@@ -69,13 +98,37 @@ fn span(time: TimeDelta) -> String {
 mod tests {
     use super::*;
 
+    fn rates(rates: &[&str]) -> Vec<Rate> {
+        rates.iter().map(|rate| rate.parse().expect("a rate")).collect()
+    }
+
+    #[test]
+    fn several_relays_take_more_together() {
+        let relays = vec![rates(&["100/h", "300/d"]), rates(&["200/d"])];
+        let both = Rates { together: Vec::new(), relays: relays.clone() };
+        for (mails, hours) in [(0, 0), (300, 0), (301, 1), (400, 1), (500, 2), (501, 24), (1000, 24), (1001, 48)] {
+            assert_eq!(both.needed(mails), TimeDelta::hours(hours), "{mails}");
+        }
+        let limited = Rates { together: rates(&["400/d"]), relays: relays.clone() };
+        assert_eq!(limited.needed(401), TimeDelta::days(1));
+        let one_without = Rates { together: Vec::new(), relays: [relays, vec![Vec::new()]].concat() };
+        assert_eq!(one_without.needed(1_000_000), TimeDelta::zero());
+        let source = Source {
+            path: "config.toml".to_owned(),
+            text: "[[relay]]\nname = 'a'\nrates = ['200/d']\n[[digest]]\nname = 'daily'\n".to_owned(),
+        };
+        let digest = Digest { name: "daily", readers: 501, gap: Some(TimeDelta::days(1)) };
+        let found = times(&source, &both, &[digest]);
+        assert_eq!(found.into_iter().map(|f| f.line).collect::<Vec<_>>(), [Some(3)]);
+    }
+
     #[test]
     fn an_edition_must_be_out_before_the_next() {
         let source = Source {
             path: "config.toml".to_owned(),
             text: "[delivery]\nrates = ['100/h', '1000/d']\n[[digest]]\nname = 'daily'\n".to_owned(),
         };
-        let rates: Vec<Rate> = ["100/h", "1000/d"].map(|rate| rate.parse().expect("a rate")).into();
+        let rates = Rates { together: rates(&["100/h", "1000/d"]), relays: Vec::new() };
         let judge = |readers, gap| {
             let found = times(&source, &rates, &[Digest { name: "daily", readers, gap }]);
             found.into_iter().map(|f| (f.line.unwrap_or(0), f.message)).collect::<Vec<_>>()

@@ -4,7 +4,7 @@ use super::super::cycle::Cycle;
 use super::super::setup::Setup;
 use super::mails;
 use crate::check::mail::Source;
-use crate::check::world::{self, Digest, Way, World};
+use crate::check::world::{self, Digest, Rates, Way, World};
 use crate::check::{Finding, Severity};
 use crate::clock::Clock;
 use crate::config::{self, WayOut};
@@ -53,7 +53,9 @@ pub(super) fn judge(setup: &Setup, site: &Url, digests: &[Digest<'_>], largest: 
     if ways.iter().all(|way| way.transport.trim().starts_with("outbox:")) {
         return Ok(judged);
     }
-    judged.findings.extend(world::times(&source, &setup.config.delivery.rates, digests));
+    let relays = ways.iter().map(|way| way.terms.rates_at(Clock::system().now())).collect();
+    let rates = Rates { together: setup.config.delivery.rates.clone(), relays };
+    judged.findings.extend(world::times(&source, &rates, digests));
     let mut signing: Vec<Key> = Vec::new();
     for table in &mail.dkim {
         match keys::key(table, &setup.config.path_of(Path::new(&table.key))) {
