@@ -1,6 +1,6 @@
 //! Whether an edition gets out in time: readers against the rates that are allowed.
 
-use super::{Finding, Severity, Source, at_key, explained};
+use super::{Finding, Severity, Source, explained, in_table};
 use crate::check::mail::{self, place};
 use crate::delivery::Rate;
 use chrono::TimeDelta;
@@ -25,19 +25,21 @@ pub struct Digest<'a> {
 pub struct Rates {
     /// By all ways out together.
     pub together: Vec<Rate>,
-    /// By each of several relays.
-    pub relays: Vec<Vec<Rate>>,
+    /// By each of several relays, with its name.
+    pub relays: Vec<(String, Vec<Rate>)>,
 }
 
 /// What is wrong with the rates for these digests.
 pub fn times(source: &Source, rates: &Rates, digests: &[Digest<'_>]) -> Vec<Finding> {
-    let key = if rates.relays.iter().any(|rates| !rates.is_empty()) { "relay.rates" } else { "delivery.rates" };
+    let relay = rates.relays.iter().find(|(_, rates)| !rates.is_empty());
+    let (table, key) = relay.map_or(("", "delivery.rates"), |(name, _)| (name, "relay.rates"));
     let mut found = Vec::new();
     for digest in digests {
         let Digest { name, readers, gap } = *digest;
         if let Some((gap, needs)) = gap.map(|gap| (gap, rates.needed(readers))).filter(|(gap, needs)| needs >= gap) {
-            found.push(at_key(
+            found.push(in_table(
                 source,
+                table,
                 key,
                 Severity::Warning,
                 format!(
@@ -81,7 +83,7 @@ impl Rates {
             let of = |rate: &Rate| rate.messages.saturating_mul(millis / rate.window.max(1) + 1);
             rates.iter().map(of).min().unwrap_or(i64::MAX)
         };
-        let relays = self.relays.iter().map(|rates| by(rates)).reduce(i64::saturating_add);
+        let relays = self.relays.iter().map(|(_, rates)| by(rates)).reduce(i64::saturating_add);
         by(&self.together).min(relays.unwrap_or(i64::MAX))
     }
 }
@@ -104,14 +106,15 @@ mod tests {
 
     #[test]
     fn several_relays_take_more_together() {
-        let relays = vec![rates(&["100/h", "300/d"]), rates(&["200/d"])];
+        let relay = |name: &str, texts: &[&str]| (name.to_owned(), rates(texts));
+        let relays = vec![relay("a", &["100/h", "300/d"]), relay("b", &["200/d"])];
         let both = Rates { together: Vec::new(), relays: relays.clone() };
         for (mails, hours) in [(0, 0), (300, 0), (301, 1), (400, 1), (500, 2), (501, 24), (1000, 24), (1001, 48)] {
             assert_eq!(both.needed(mails), TimeDelta::hours(hours), "{mails}");
         }
         let limited = Rates { together: rates(&["400/d"]), relays: relays.clone() };
         assert_eq!(limited.needed(401), TimeDelta::days(1));
-        let one_without = Rates { together: Vec::new(), relays: [relays, vec![Vec::new()]].concat() };
+        let one_without = Rates { together: Vec::new(), relays: [relays, vec![relay("c", &[])]].concat() };
         assert_eq!(one_without.needed(1_000_000), TimeDelta::zero());
         let source = Source {
             path: "config.toml".to_owned(),

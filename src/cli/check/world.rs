@@ -53,7 +53,9 @@ pub(super) fn judge(setup: &Setup, site: &Url, digests: &[Digest<'_>], largest: 
     if ways.iter().all(|way| way.transport.trim().starts_with("outbox:")) {
         return Ok(judged);
     }
-    let relays = ways.iter().map(|way| way.terms.rates_at(Clock::system().now())).collect();
+    let now = Clock::system().now();
+    let of_relay = |way: &WayOut<'_>| (way.terms.name.clone().unwrap_or_default(), way.terms.rates_at(now));
+    let relays = ways.iter().map(of_relay).collect();
     let rates = Rates { together: setup.config.delivery.rates.clone(), relays };
     judged.findings.extend(world::times(&source, &rates, digests));
     let mut signing: Vec<Key> = Vec::new();
