@@ -1,6 +1,7 @@
 //! A store moves between SQLite and PostgreSQL: all of it or nothing, and the one that was left mails nobody from then on (P1).
 
 use crate::support::database::{Base, every_store, every_two};
+use crate::support::edition::monday;
 use crate::support::sink::{Settings, Sink};
 use crate::support::site::{NOON, Plan, Site, copies, everyone_once, readers};
 use postrider::store::copying::{Compared, Failed, copy};
@@ -336,17 +337,53 @@ fn what_could_not_arrive_as_it_is_is_refused() {
     }
 }
 
+/// Interrupted between the two commits, one alone is in service, and the same again finishes it.
 #[test]
-fn where_the_store_that_is_left_cannot_be_closed_it_says_that_there_are_two() {
-    let (from, to) = (file(), file());
-    filled(&from);
-    from.connection()
-        .batch("CREATE TRIGGER refuses BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'not today'); END")
-        .unwrap();
-    let refused = said(moved(&from, &to));
-    assert!(refused.contains(" could not be closed (") && refused.contains("not today"), "{refused}");
-    assert!(refused.ends_with("\n  help: use one of them alone, and remove the other"));
-    assert_eq!(rows(&to), rows(&from));
+fn where_the_store_that_is_left_cannot_be_closed_the_new_one_is_not_in_service() {
+    every_store(|to| {
+        let from = file();
+        filled(&from);
+        from.connection()
+            .batch("CREATE TRIGGER refuses BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'not today'); END")
+            .unwrap();
+        let refused = said(moved(&from, to));
+        assert!(refused.contains(" could not be closed (") && refused.contains("not today"), "{refused}");
+        assert!(refused.ends_with(", and goes on\n  help: say the same again to finish it"), "{refused}");
+        let unfinished = Store::open(&to.place, Mode::MustExist).map(|_| ()).unwrap_err().to_string();
+        assert!(unfinished.contains(" that was not finished: nothing was done, "), "{unfinished}");
+        // Not for another store either.
+        let other = file();
+        filled(&other);
+        assert!(said(moved(&other, to)).contains("there is something in "));
+        from.connection().batch("DROP TRIGGER refuses").unwrap();
+        drop(Store::open(&from.place, Mode::MustExist).expect("it goes on"));
+        from.connection().batch("DELETE FROM attempts WHERE delivery = 'd1'").unwrap();
+        moved(&from, to).unwrap();
+        assert!(is_moved(&from));
+        assert_eq!(rows(to), rows(&from));
+        drop(Store::open(&to.place, Mode::MustExist).expect("it is in service"));
+    });
+}
+
+/// And after the second of them.
+#[test]
+fn where_the_new_one_was_not_put_into_service_the_same_again_does_it() {
+    every_two(|from, to| {
+        filled(from);
+        let place = Store::open(&from.place, Mode::MustExist).unwrap().place().shown();
+        moved(from, to).unwrap();
+        let unfinished = |base: &Base| {
+            base.change(&format!("INSERT INTO meta (key, value) VALUES ('arriving', '{place}')"));
+            Store::open(&base.place, Mode::MustExist).map(|_| ()).unwrap_err().to_string()
+        };
+        assert!(unfinished(to).contains(&format!("is a copy of {place} that was not finished")));
+        moved(from, to).unwrap();
+        assert_eq!(rows(to), rows(from));
+        // Where the other one is gone, somebody says so.
+        unfinished(to);
+        drop(Store::open(&to.place, Mode::Reclaim).unwrap().hold_since_backup(monday()).unwrap());
+        drop(Store::open(&to.place, Mode::MustExist).expect("it is in service"));
+    });
 }
 
 /// What a killed process leaves is empty, and what it read from is free.

@@ -125,6 +125,21 @@ fn one_that_is_busy_whoever_comes_goes_out_of_service() {
     everyone_once(&second.sink, &people);
 }
 
+/// Else the whole list would come to be in doubt, one after another.
+#[test]
+fn one_that_never_says_whether_it_took_a_message_goes_out_of_service() {
+    let mute = server(|settings| settings.mute = true);
+    let (second, people) = (sound(), readers(200));
+    let tables = [table("first", mute.sink.port(), ""), table("second", second.sink.port(), "priority = 10")];
+    let site = site(&people, &tables);
+    let run = site.json(NOON, &["run"]);
+    assert!(run["relays"][0]["failed"].as_str().unwrap().contains("once it has the message"), "{run}");
+    let first = mute.sink.taken();
+    // Twenty, and what the other connection had in hand.
+    assert!((20..=22).contains(&first), "{first}");
+    assert_eq!((copies(&second.sink.accepted()).len(), site.listed("uncertain").len()), (200 - first, first));
+}
+
 #[test]
 fn what_one_refused_for_its_policy_goes_by_another_at_once() {
     for refusal in ["550 5.7.1 you are not welcome here", "550 5.7.26 unauthenticated mail"] {

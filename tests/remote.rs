@@ -381,10 +381,19 @@ fn without_network_nothing_is_done() {
 fn a_branch_set_back_or_deleted_is_no_store() {
     let blog = Blog::begun(3);
     let old = blog.at(BRANCH).unwrap();
-    assert_eq!(blog.run(NOON, &["run", "--quiet"]).code, Some(0));
+    assert_eq!(blog.run(LATER, &["run", "--quiet"]).code, Some(0));
     let new = blog.at(BRANCH).unwrap();
+    // Which of the two it was, the times say, and no advice must bring the older one back.
+    let advice = format!("belongs in both: `git push --force origin NEWER:{BRANCH} NEWER:{WITNESS}`");
+    blog.set(WITNESS, &old);
+    blog.refuses(LATER, &advice);
+    blog.set(WITNESS, &new);
     blog.set(BRANCH, &old);
-    blog.refuses(LATER, "was moved or deleted by somebody else");
+    blog.refuses(LATER, &advice);
+    git(&blog.site.path("."), &["fetch", "--quiet", "origin", BRANCH, WITNESS]);
+    let written = git(&blog.site.path("."), &["show", "-s", "--format=%ct", &old, &new]);
+    let times: Vec<i64> = written.lines().map(|line| line.parse().unwrap()).collect();
+    assert!(times[0] < times[1], "{written}");
     git(&blog.origin(), &["update-ref", "-d", BRANCH]);
     blog.refuses(LATER, &format!("git push --force origin {new}:{BRANCH}"));
     // Not even where a first run is allowed.

@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 const IN_A_ROW: usize = 10;
 const OF_WINDOW: usize = 20;
 const WINDOW: usize = 100;
-/// Lost connections with no message taken or refused between, after which the server is called broken.
+/// Lost connections, be it before a message or after all of it, with no message taken or refused between, after which the server is
+/// called broken.
 const LOST_IN_A_ROW: usize = 20;
 /// Rebukes for the pace with no message taken or refused between. More than of lost connections: several connections hear the
 /// same rebuke at once, and the pace must have been halved a few times before that is called of no use.
@@ -28,6 +29,8 @@ pub enum Tripped {
     Refusals(Refusal),
     /// The server drops one connection after another.
     Connections,
+    /// The server drops one connection after another, the last of them when it had all of a message.
+    Doubt,
     /// The server takes nothing more, however slow the pace.
     Throttled,
 }
@@ -56,6 +59,9 @@ impl Tripped {
             Tripped::Connections => {
                 "takes nothing: it drops one connection after another, makes no sense, or is busy before a recipient is named\n  help: `why ADDRESS` shows its words; the rest is queued; look at the server, then run again"
             }
+            Tripped::Doubt => {
+                "drops one connection after another once it has the message, and does not say whether it took it\n  help: `status` lists to whom; the rest is queued; look at the server, then run again"
+            }
             Tripped::Throttled => {
                 "takes no more for now, however slow the pace\n  help: the rest is queued; run again when its limit allows, and set delivery.rates to what it allows"
             }
@@ -67,7 +73,7 @@ impl Breaker {
     /// Takes in one outcome; says so where it trips.
     pub fn watch(&mut self, delivery: &str, outcome: Outcome) -> Option<Tripped> {
         match outcome {
-            Outcome::Deferred(Fault::Connection) => self.lost += 1,
+            Outcome::Deferred(Fault::Connection) | Outcome::Unknown => self.lost += 1,
             Outcome::Deferred(Fault::Throttled) => self.throttled += 1,
             // Only what is said of a message shows that the server is at work.
             _ => (self.lost, self.throttled) = (0, 0),
@@ -78,7 +84,7 @@ impl Breaker {
         }
         if self.lost >= LOST_IN_A_ROW {
             (self.lost, self.throttled) = (0, 0);
-            return Some(Tripped::Connections);
+            return Some(if outcome == Outcome::Unknown { Tripped::Doubt } else { Tripped::Connections });
         }
         if self.throttled >= THROTTLED_IN_A_ROW {
             (self.lost, self.throttled) = (0, 0);
@@ -101,7 +107,8 @@ impl Breaker {
     pub fn hit(&self, tripped: Tripped) -> Vec<String> {
         let hits = match tripped {
             Tripped::Refusals(kind) => Outcome::Refused(kind),
-            Tripped::Connections => Outcome::Deferred(Fault::Connection),
+            // What is in doubt stays so.
+            Tripped::Connections | Tripped::Doubt => Outcome::Deferred(Fault::Connection),
             Tripped::Throttled => Outcome::Deferred(Fault::Throttled),
         };
         let same = self.recent.iter().filter(|(_, outcome)| *outcome == hits);
@@ -159,7 +166,6 @@ mod tests {
             Outcome::Deferred(Fault::Recipient),
             Outcome::Deferred(Fault::Greylisted),
             Outcome::Accepted,
-            Outcome::Unknown,
         ];
         for outcome in never {
             assert_eq!(trips([outcome; 300]), None, "{outcome:?}");
@@ -197,6 +203,23 @@ mod tests {
         assert_eq!(tripped, [19, 39, 59]);
     }
 
+    /// Else a whole list would be in doubt, and at a resend have it twice.
+    #[test]
+    fn nor_is_one_left_alone_that_never_says_whether_it_took_a_message() {
+        let (lost, doubt) = (Outcome::Deferred(Fault::Connection), Outcome::Unknown);
+        assert_eq!(trips([doubt; 20]), Some(19));
+        assert_eq!(trips([doubt; 19].into_iter().chain([Outcome::Accepted]).chain([doubt; 19])), None);
+        let mut breaker = Breaker::default();
+        let mut tripped = [doubt, lost].into_iter().cycle().enumerate();
+        let tripped = tripped.find_map(|(n, outcome)| breaker.watch(&n.to_string(), outcome)).unwrap();
+        assert_eq!(tripped, Tripped::Connections);
+        // What is in doubt is not queued again as if nothing had been sent.
+        assert_eq!(
+            breaker.hit(Tripped::Doubt),
+            (0..20).filter(|n| n % 2 == 1).map(|n| n.to_string()).collect::<Vec<_>>()
+        );
+    }
+
     #[test]
     fn a_server_that_takes_nothing_at_any_pace_is_left_alone() {
         let throttled = Outcome::Deferred(Fault::Throttled);
@@ -215,13 +238,19 @@ mod tests {
         let of_us = [Refusal::Hard, Refusal::Content].map(Tripped::Refusals);
         assert!(!of_us.into_iter().any(Tripped::is_of_the_relay));
         let of_it = [Refusal::Policy, Refusal::Sender].map(Tripped::Refusals);
-        assert!(of_it.into_iter().chain([Tripped::Connections, Tripped::Throttled]).all(Tripped::is_of_the_relay));
+        assert!(
+            of_it
+                .into_iter()
+                .chain([Tripped::Connections, Tripped::Doubt, Tripped::Throttled])
+                .all(Tripped::is_of_the_relay)
+        );
     }
 
     #[test]
     fn whatever_trips_says_what_to_do() {
         let kinds = [Refusal::Hard, Refusal::Policy, Refusal::Content, Refusal::Sender].map(Tripped::Refusals);
-        let mut said: Vec<_> = kinds.into_iter().chain([Tripped::Connections, Tripped::Throttled]).collect();
+        let mut said: Vec<_> =
+            kinds.into_iter().chain([Tripped::Connections, Tripped::Doubt, Tripped::Throttled]).collect();
         for tripped in &said {
             let (what, help) = tripped.what_to_do().split_once("\n  help: ").unwrap();
             assert!(
@@ -231,7 +260,7 @@ mod tests {
         }
         said.sort_by_key(|tripped| tripped.what_to_do());
         said.dedup_by_key(|tripped| tripped.what_to_do());
-        assert_eq!(said.len(), 6);
+        assert_eq!(said.len(), 7);
         let sender = Tripped::Refusals(Refusal::Sender).what_to_do();
         assert!(
             ["SPF", "DKIM", "DMARC", "mail.from", "mail.bounces"].iter().all(|word| sender.contains(word)),

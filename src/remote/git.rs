@@ -186,7 +186,10 @@ impl Git {
     pub(super) fn mend(&self, seen: &Seen) -> String {
         let Git { branch, witness, .. } = self;
         match (&seen.branch, &seen.witness) {
-            (_, Some(commit)) => format!(
+            (Some(branch_at), Some(witness_at)) => format!(
+                "one of the two was set back. `git fetch {REMOTE} {branch} {witness}`, then `git show -s --format='%H %ci' {branch_at} {witness_at}` says when each was written; that which is newer, NEWER, belongs in both: `git push --force {REMOTE} NEWER:{branch} NEWER:{witness}`"
+            ),
+            (None, Some(commit)) => format!(
                 "`git fetch {REMOTE} {witness} && git push --force {REMOTE} {commit}:{branch}` brings back what Postrider left there"
             ),
             _ => format!(

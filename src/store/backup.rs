@@ -2,7 +2,7 @@
 //! and now, so whatever may have been sent in that time waits for a person (P1).
 
 use super::sql::{Connection, Write};
-use super::{Error, MOVED, Mode, Place, Store, WITHDRAW, meta, set_meta, time};
+use super::{ARRIVING, Error, MOVED, Mode, Place, Store, WITHDRAW, meta, set_meta, time};
 use crate::post::PostId;
 use chrono::{DateTime, Utc};
 use std::collections::HashSet;
@@ -81,7 +81,7 @@ impl Store {
                 "UPDATE deliveries SET {WITHDRAW} WHERE edition IS NULL AND state IN ('queued', 'uncertain', 'sending')"
             );
             let withdrawn = c.execute(&letters, &[])?;
-            c.execute("DELETE FROM meta WHERE key = $1", &[MOVED.into()])?;
+            c.execute("DELETE FROM meta WHERE key IN ($1, $2)", &[MOVED.into(), ARRIVING.into()])?;
             set_meta(c, RESTORED, &now.timestamp_millis().to_string())?;
             Ok(Restored { taken, held, withdrawn, ..Restored::default() })
         })

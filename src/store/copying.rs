@@ -1,8 +1,9 @@
 //! A store moves to another database: all of it or nothing, and compared before it counts. Two stores that know the same people must
-//! not both mail them, so the one that was left says so from then on (P1).
+//! not both mail them (P1): the new one is closed until the one that was left is, which says so from then on. Wherever this is
+//! interrupted, one of them is in service at most, and the same again finishes it.
 
 use super::sql::{Connection, Row, Table, Write};
-use super::{Error, MIGRATIONS, MOVED, Place, bring_up, set_meta, version};
+use super::{ARRIVING, Error, MIGRATIONS, MOVED, Place, bring_up, in_service, meta, set_meta, version};
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// A table of two stores, compared.
@@ -39,46 +40,62 @@ struct Sum {
 ///
 /// # Errors
 /// [`Failed`]: then the new one is as empty as it was (a new file stays: another process may have it open); but where only the closing
-/// failed, which it says.
+/// of the one or the opening of the other failed, which it says.
 pub fn copy(from: &Place, to: &Place, progress: &dyn Fn(u64, u64)) -> Result<Vec<Compared>, Failed> {
     if from.clone().canonical() == to.clone().canonical() {
         return Err(Error::Unavailable(format!("both are the same store, {}", from.shown())).into());
     }
     from.must_exist().map_err(|_| none(from))?;
+    // A file's whole name is known once it is there.
+    let name = |place: &Place| place.clone().canonical().shown();
     let mut source = from.connect()?;
-    up_to_date(&mut source, from)?;
-    if to.must_exist().is_ok() {
-        // Before the store is taken from anybody; and it may be the same one by another name.
-        empty(&mut to.connect()?, to)?;
-    }
+    // Before the store is taken from anybody; and it may be the same one by another name.
+    let found = match to.must_exist() {
+        Ok(()) => found(&mut to.connect()?, to, &name(from))?,
+        Err(_) => Found::Nothing,
+    };
+    ready(&mut source, from, found, &name(to))?;
     let tables = tables()?;
     let mut filled = false;
     let copied = source.by_itself(&tables, |source| {
-        up_to_date(source, from)?;
+        ready(source, from, found, &name(to))?;
         let mut target = to.connect()?;
-        let compared = fill(source, &mut target, to, &tables, progress)?;
+        let compared = fill(source, &mut target, to, &name(from), &tables, progress)?;
         filled = true;
         target.settle_in()?;
-        // Last: should it not come to this, the new one is not in use yet, and the other one goes on.
-        set_meta(source, MOVED, &to.clone().canonical().shown())?;
+        set_meta(source, MOVED, &name(to))?;
         Ok(compared)
     });
-    copied.map_err(|failed| match filled {
+    let compared = copied.map_err(|failed: Failed| match filled {
         true => Error::Unavailable(format!(
-            "all of it is in {}, but {} could not be closed ({failed})\n  help: use one of them alone, and remove the other",
+            "all of it is in {}, but {} could not be closed ({failed}), and goes on\n  help: say the same again to finish it",
             to.shown(),
             from.shown()
         ))
         .into(),
         false => failed,
-    })
+    })?;
+    open(to).map_err(|error| {
+        Error::Unavailable(format!(
+            "all of it is in {}, and {} is closed, but the new one could not be put into service ({error})\n  help: say the same again to finish it",
+            to.shown(),
+            from.shown()
+        ))
+    })?;
+    Ok(compared)
 }
 
-/// Writes all of a store into an empty one, and reads it back, in one transaction.
+/// The new one is in service.
+fn open(to: &Place) -> Result<(), Error> {
+    to.connect()?.execute("DELETE FROM meta WHERE key = $1", &[ARRIVING.into()]).map(|_| ())
+}
+
+/// Writes all of a store into an empty one, reads it back and closes it, in one transaction.
 fn fill(
     source: &mut Connection,
     target: &mut Connection,
     to: &Place,
+    from: &str,
     tables: &[Table],
     progress: &dyn Fn(u64, u64),
 ) -> Result<Vec<Compared>, Failed> {
@@ -97,10 +114,15 @@ fn fill(
     };
     target.expect_rows()?;
     target.transaction(Write::Alone, |target| {
-        empty(target, to)?;
+        let found = found(target, to, from)?;
         bring_up(target)?;
-        target.execute("DELETE FROM meta", &[])?;
         let aside = target.lay_aside(tables)?;
+        if found == Found::Unfinished {
+            for table in tables.iter().rev() {
+                target.execute(&format!("DELETE FROM {}", table.name), &[])?;
+            }
+        }
+        target.execute("DELETE FROM meta", &[])?;
         let mut sums = Vec::with_capacity(tables.len());
         for table in tables {
             let mut sum = Sum::new();
@@ -126,10 +148,13 @@ fn fill(
             })?;
             compared.push(Compared { table: table.name.clone(), rows: sum.rows, equal: sum.equals(back) });
         }
-        match compared.iter().all(|table| table.equal) {
-            true => Ok(compared),
-            false => Err(Failed::Differs(compared)),
+        if !compared.iter().all(|table| table.equal) {
+            return Err(Failed::Differs(compared));
         }
+        // Where the other one was closed already.
+        target.execute("DELETE FROM meta WHERE key = $1", &[MOVED.into()])?;
+        set_meta(target, ARRIVING, from)?;
+        Ok(compared)
     })
 }
 
@@ -140,8 +165,8 @@ fn tables() -> Result<Vec<Table>, Error> {
     model.tables()
 }
 
-/// A copy must not change what it copies.
-fn up_to_date(source: &mut Connection, from: &Place) -> Result<(), Error> {
+/// A copy must not change what it copies. One that was closed for this very copy is still to arrive.
+fn ready(source: &mut Connection, from: &Place, found: Found, to: &str) -> Result<(), Error> {
     let known = MIGRATIONS.len() as i64;
     match version(source)? {
         None => Err(none(from)),
@@ -150,12 +175,21 @@ fn up_to_date(source: &mut Connection, from: &Place) -> Result<(), Error> {
             "the store {} is of version {found}, and this program's are of version {known}\n  help: bring it up to date first: any command does, such as `postrider status`",
             from.shown()
         ))),
-        Some(_) => super::not_moved(source, from),
+        Some(_) if found == Found::Unfinished && meta(source, MOVED)?.as_deref() == Some(to) => Ok(()),
+        Some(_) => in_service(source, from),
     }
 }
 
-/// An error where something is there.
-fn empty(target: &mut Connection, to: &Place) -> Result<(), Error> {
+/// What a copy is written over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    /// A copy of the same store that was interrupted: it was never in service.
+    Unfinished,
+}
+
+/// An error where something else is there.
+fn found(target: &mut Connection, to: &Place, from: &str) -> Result<Found, Error> {
     let filled = || {
         Error::Unavailable(format!(
             "there is something in {} already, and nothing was copied\n  help: name a new file, or an empty database",
@@ -164,20 +198,23 @@ fn empty(target: &mut Connection, to: &Place) -> Result<(), Error> {
     };
     let known = MIGRATIONS.len() as i64;
     match version(target) {
-        Ok(None) => return Ok(()),
+        Ok(None) => return Ok(Found::Nothing),
         Ok(Some(found)) if found > known => return Err(Error::NewerSchema { found, known }),
         Ok(Some(found)) if found < known => return Err(filled()),
         // Of another program.
         Err(Error::Corrupt(_)) => return Err(filled()),
         other => other?,
     };
+    if meta(target, ARRIVING)?.as_deref() == Some(from) {
+        return Ok(Found::Unfinished);
+    }
     for table in tables()? {
         let but = if table.name == "meta" { "WHERE key <> 'version'" } else { "" };
         if target.query_one(&format!("SELECT 1 FROM {} {but} LIMIT 1", table.name), &[])?.is_some() {
             return Err(filled());
         }
     }
-    Ok(())
+    Ok(Found::Nothing)
 }
 
 fn none(from: &Place) -> Error {

@@ -68,6 +68,8 @@ const WITHDRAW: &str = "state = CASE WHEN state = 'uncertain' OR resends > 0 THE
 
 /// The note of a store that was copied to another database: which one.
 const MOVED: &str = "moved";
+/// The note of a store that such a copy is about to become: of which one. It goes once that one is closed.
+const ARRIVING: &str = "arriving";
 
 /// Why the store cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -98,6 +100,16 @@ pub enum Error {
         /// The one that was left.
         from: String,
         /// The one that knows what happened since.
+        to: String,
+    },
+    /// It is a copy of another, which may still be in use.
+    #[error(
+        "the store {to} is a copy of {from} that was not finished: nothing was done, or people would be mailed from both\n  help: say `postrider store copy` again, from there to here; if there is nothing there any more, `postrider store restore` goes on with this one, and holds what the other may have sent"
+    )]
+    Arriving {
+        /// The one that it is a copy of.
+        from: String,
+        /// This one.
         to: String,
     },
     /// It is not a store, or is damaged.
@@ -237,7 +249,7 @@ impl Store {
         }
         // Last: a copy sees from then on that somebody is here, and before that has ended.
         if mode != Mode::Reclaim {
-            not_moved(&mut connection, &place)?;
+            in_service(&mut connection, &place)?;
         }
         Ok(Store { place: place.canonical(), connection: Mutex::new(connection) })
     }
@@ -359,10 +371,13 @@ fn bring_up(c: &mut Connection) -> Result<(), Error> {
     set_meta(c, "version", &MIGRATIONS.len().to_string())
 }
 
-/// An error where the store was copied to another database.
-fn not_moved(c: &mut Connection, place: &Place) -> Result<(), Error> {
-    match meta(c, MOVED)? {
-        Some(to) => Err(Error::Moved { from: place.shown(), to }),
+/// An error where the store was copied to another database, or is itself a copy that was not finished.
+fn in_service(c: &mut Connection, place: &Place) -> Result<(), Error> {
+    if let Some(to) = meta(c, MOVED)? {
+        return Err(Error::Moved { from: place.shown(), to });
+    }
+    match meta(c, ARRIVING)? {
+        Some(from) => Err(Error::Arriving { from, to: place.shown() }),
         None => Ok(()),
     }
 }

@@ -63,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) pipelining: bool,
     /// How many messages a connection may bring, and how it ends when one more is offered.
     pub(crate) farewell: Option<(usize, Farewell)>,
+    /// Whether it keeps a message and hangs up without a word.
+    pub(crate) mute: bool,
     /// What it says at RCPT, whoever it is.
     pub(crate) refusal: Option<String>,
 }
@@ -126,6 +128,7 @@ impl Settings {
             size: 1_000_000,
             pipelining: true,
             farewell: None,
+            mute: false,
             refusal: None,
         }
     }
@@ -458,7 +461,7 @@ impl Talk<'_> {
         let id = header.and_then(|line| line.split_once(':')).map_or("-", |(_, id)| id.trim());
         let sha256 = HEXLOWER.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body).as_ref());
         (&self.state.ledger).write_all(format!("{rcpt}\t{id}\t{sha256}\t{}\n", self.session).as_bytes())?;
-        if fault == "dropafter" {
+        if self.state.settings.mute || fault == "dropafter" {
             return Ok(false);
         }
         self.stage("dot");
