@@ -311,8 +311,23 @@ fn at(path: &str, text: &str, error: &toml::de::Error) -> Error {
     Error::At { path: path.to_owned(), line, message: explain(error.message()) }
 }
 
-/// serde's words for an unknown key, with the nearest known one.
+/// serde's words in ours; for an unknown key, with the nearest known one.
 fn explain(message: &str) -> String {
+    // chrono's, which reads days alone here.
+    if ["input is out of range", "input contains invalid characters", "premature end of input"].contains(&message) {
+        return "this is not a day\n  help: write it as \"2026-11-23\"".to_owned();
+    }
+    if message == "invalid type: map, expected a sequence" {
+        return "there may be several tables of this kind\n  help: write it in double brackets, such as [[digest]]"
+            .to_owned();
+    }
+    let numbers = [
+        ("expected a nonzero u16", "expected a number from 1 to 65535"),
+        ("expected u16", "expected a number from 0 to 65535"),
+    ];
+    if let Some((theirs, ours)) = numbers.iter().find(|(theirs, _)| message.ends_with(theirs)) {
+        return message.replace(theirs, ours);
+    }
     let Some(rest) = message.strip_prefix("unknown field `") else { return message.to_owned() };
     let Some((key, known)) = rest.split_once('`') else { return message.to_owned() };
     let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
@@ -349,6 +364,30 @@ mod tests {
     fn an_unknown_key_is_an_error_with_its_line_and_the_nearest() {
         let error = parse("[site]\ntitle = \"x\"\n[feeds]\nlimti = 3\n").unwrap_err().to_string();
         assert_eq!(error, "blog/config.toml:4: the key `limti` is not known\n  help: did you mean `limit`?");
+    }
+
+    #[test]
+    fn what_a_type_expects_is_said_in_words() {
+        let relay = "[posts]\n[[relay]]\nname = 'a'\ntransport = 'smtp://localhost'\n";
+        for (lines, line, said) in [
+            ("priority = -1", 5, "invalid value: integer `-1`, expected a number from 0 to 65535"),
+            ("weight = 0", 5, "invalid value: integer `0`, expected a number from 1 to 65535"),
+            (
+                "warm_up = { since = \"2026-13-01\", first_day = 1 }",
+                5,
+                "this is not a day\n  help: write it as \"2026-11-23\"",
+            ),
+            (
+                "warm_up = { since = \"soon\", first_day = 1 }",
+                5,
+                "this is not a day\n  help: write it as \"2026-11-23\"",
+            ),
+        ] {
+            let error = parse(&format!("{relay}{lines}\n")).unwrap_err().to_string();
+            assert_eq!(error, format!("blog/config.toml:{line}: {said}"));
+        }
+        let error = parse("[posts]\n[relay]\nname = 'a'\n").unwrap_err().to_string();
+        assert!(error.starts_with("blog/config.toml:2: there may be several tables of this kind\n"), "{error}");
     }
 
     #[test]

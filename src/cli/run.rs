@@ -179,8 +179,8 @@ fn finish(global: &Global, site: &Site, mut run: report::Run, told: Option<Told<
             End::RateLimited(millis) => say::remark(
                 global,
                 format!(
-                    "no more may go for {} minutes ({}, or the server asks for a slower pace); run again then",
-                    millis / 60_000 + 1,
+                    "no more may go for {} ({}, or the server asks for a slower pace); run again then",
+                    say::count(millis / 60_000 + 1, "minute"),
                     if run.relays.is_empty() { "delivery.rates" } else { "delivery.rates, relay.rates" },
                 ),
             ),

@@ -283,7 +283,8 @@ impl Setup {
             }
             _ => None,
         };
-        let options = Options { root: &self.config.root, password, helo: None, timeouts: Timeouts::default() };
+        let timeouts = if self.config.relays.len() > 1 { Timeouts::among_several() } else { Timeouts::default() };
+        let options = Options { root: &self.config.root, password, helo: None, timeouts };
         let transport = Transport::open(&route, options).map_err(|e| anyhow!("{}", way.terms.said(&e.to_string())))?;
         Ok(Relay { terms: way.terms.clone(), transport })
     }

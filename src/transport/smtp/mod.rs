@@ -51,6 +51,15 @@ impl Default for Timeouts {
     }
 }
 
+impl Timeouts {
+    /// Where another server would take what this one leaves waiting: until a message begins it need not be waited for as long as
+    /// for the only one, and nothing is in doubt.
+    pub fn among_several() -> Self {
+        let minute = Duration::from_secs(60);
+        Timeouts { greeting: minute, command: minute, ..Timeouts::default() }
+    }
+}
+
 /// A server, and all that is needed to talk to it.
 #[derive(Debug)]
 pub struct Smtp {
