@@ -184,6 +184,24 @@ fn the_branch_keeps_the_store_and_this_machine_nothing() {
     assert_eq!(before[0], fs::read(checkout.join("HEAD")).unwrap());
 }
 
+/// What all of them have in hand together is what may be in doubt, and each push is of many.
+#[test]
+fn several_relays_share_a_checkpoint() {
+    let blog = Blog::begun(250);
+    let config = fs::read_to_string(blog.site.path("config.toml")).unwrap();
+    let transport = format!("transport = \"smtp://127.0.0.1:{}\"\n", blog.sink.port());
+    let relay = |name: &str| format!("[[relay]]\nname = \"{name}\"\n{transport}\n");
+    let relays = format!("{}{}[store]", relay("a"), relay("b"));
+    blog.site.write("config.toml", &config.replacen(&transport, "", 1).replacen("[store]", &relays, 1));
+    let pushes = blog.around.path().join("pushes");
+    let ran = blog.run_with_git(&format!("case \"$WHAT\" in *push*) echo x >> {};; esac", pushes.display()));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    everyone_once(&blog.sink, &blog.readers);
+    // Five of fifty each, and the first and the last; what is under way when one is made makes it smaller.
+    let pushes = fs::read_to_string(pushes).unwrap().lines().count();
+    assert!((7..=12).contains(&pushes), "{pushes}");
+}
+
 /// The way to the remote is that of the checkout, also where it is written into a file that its configuration includes for itself alone,
 /// as GitHub's checkout does with its token.
 #[test]
