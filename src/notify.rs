@@ -7,11 +7,10 @@
 use crate::address::{Mailbox, mask_all};
 use crate::message::{self, Envelope, Message, Signer, header, quoted};
 use crate::random::{Random, base32};
-use crate::reply::Outcome;
 use crate::store::numbers::Edition;
 use crate::store::{self, Store};
 use crate::template::text::shorten;
-use crate::transport::relay::{self, Reached};
+use crate::transport::relay;
 use crate::transport::{Job, Relay};
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -171,14 +170,8 @@ impl Notifier<'_> {
         let envelope = Envelope { from: from.address.clone(), to: to.address.clone() };
         let bytes = self.signer.sign(bytes.into_bytes(), now).map_err(|e| Error::NotSent(e.to_string()))?;
         let message = Message { envelope, bytes };
-        let Reached { mut session, .. } = relay::reach(self.relays).map_err(|e| Error::NotSent(e.to_string()))?;
-        let sent = session.send(&Job { edition: OCCASION, delivery: &id, message: &message });
-        let sent = sent.map_err(|e| Error::NotSent(e.to_string()))?;
-        session.quit();
-        match sent.outcome {
-            Outcome::Accepted => Ok(()),
-            _ => Err(Error::NotSent(format!("the server did not take it: {}", sent.reply))),
-        }
+        let job = Job { edition: OCCASION, delivery: &id, message: &message };
+        relay::send(self.relays, &job).map_err(Error::NotSent)
     }
 }
 

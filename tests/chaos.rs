@@ -15,6 +15,7 @@ use postrider::random::Random;
 use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -43,6 +44,9 @@ enum Event {
     /// The database dies, and is started again.
     Restart,
 }
+
+/// The networks have the same addresses each time.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// One of the machines.
 struct Machine {
@@ -83,6 +87,7 @@ fn a_machine_that_is_cut_off_for_good_is_taken_for_dead() {
     if record::number("POSTRIDER_CHAOS").is_none() {
         return;
     }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let people = readers(200);
     let mut chaos = Chaos::begin("resend", &people);
     while chaos.sink.taken() < 40 {
@@ -106,6 +111,7 @@ fn a_machine_that_is_cut_off_for_good_is_taken_for_dead() {
 
 fn chaos(uncertain: &'static str) {
     let Some(count) = record::number("POSTRIDER_CHAOS") else { return };
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let people = readers(count as usize);
     let mut chaos = Chaos::begin(uncertain, &people);
     let mut next = 0;

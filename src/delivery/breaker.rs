@@ -10,14 +10,18 @@ const WINDOW: usize = 100;
 /// Lost connections, be it before a message or after all of it, with no message taken or refused between, after which the server is
 /// called broken.
 const LOST_IN_A_ROW: usize = 20;
+/// The same where another relay is there to go on.
+const LOST_AMONG_SEVERAL: usize = 8;
 /// Rebukes for the pace with no message taken or refused between. More than of lost connections: several connections hear the
 /// same rebuke at once, and the pace must have been halved a few times before that is called of no use.
 const THROTTLED_IN_A_ROW: usize = 50;
 
 /// Watches outcomes as they come, of all connections together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Breaker {
     recent: VecDeque<(String, Outcome)>,
+    /// So many lost connections are too many.
+    most_lost: usize,
     lost: usize,
     throttled: usize,
 }
@@ -70,6 +74,12 @@ impl Tripped {
 }
 
 impl Breaker {
+    /// For one of so many relays.
+    pub fn for_one_of(relays: usize) -> Self {
+        let most_lost = if relays > 1 { LOST_AMONG_SEVERAL } else { LOST_IN_A_ROW };
+        Breaker { recent: VecDeque::new(), most_lost, lost: 0, throttled: 0 }
+    }
+
     /// Takes in one outcome; says so where it trips.
     pub fn watch(&mut self, delivery: &str, outcome: Outcome) -> Option<Tripped> {
         match outcome {
@@ -82,7 +92,7 @@ impl Breaker {
         if self.recent.len() > WINDOW {
             self.recent.pop_front();
         }
-        if self.lost >= LOST_IN_A_ROW {
+        if self.lost >= self.most_lost {
             (self.lost, self.throttled) = (0, 0);
             return Some(if outcome == Outcome::Unknown { Tripped::Doubt } else { Tripped::Connections });
         }
@@ -133,7 +143,7 @@ mod tests {
     const POLICY: Outcome = Outcome::Refused(Refusal::Policy);
 
     fn trips(outcomes: impl IntoIterator<Item = Outcome>) -> Option<usize> {
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::for_one_of(1);
         outcomes.into_iter().enumerate().position(|(n, o)| breaker.watch(&n.to_string(), o).is_some())
     }
 
@@ -174,7 +184,7 @@ mod tests {
 
     #[test]
     fn it_names_the_deliveries_that_were_hit() {
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::for_one_of(1);
         breaker.watch("fine", Outcome::Accepted);
         let tripped = (0..10).find_map(|n| breaker.watch(&n.to_string(), POLICY));
         assert_eq!(tripped, Some(Tripped::Refusals(Refusal::Policy)));
@@ -185,7 +195,7 @@ mod tests {
         let hit = breaker.hit(Tripped::Refusals(Refusal::Policy));
         assert_eq!(hit, (0..12).map(|n| n.to_string()).collect::<Vec<_>>());
         for (fault, tripped) in [(Fault::Connection, Tripped::Connections), (Fault::Throttled, Tripped::Throttled)] {
-            let mut breaker = Breaker::default();
+            let mut breaker = Breaker::for_one_of(1);
             breaker.watch("fine", Outcome::Accepted);
             let mut many = (0..100).map(|n| (n, breaker.watch(&n.to_string(), Outcome::Deferred(fault))));
             let last = many.find(|(_, said)| *said == Some(tripped)).map(|(n, _)| n).unwrap();
@@ -198,9 +208,11 @@ mod tests {
         let lost = Outcome::Deferred(Fault::Connection);
         assert_eq!(trips([lost; 20]), Some(19));
         assert_eq!(trips([lost; 19].into_iter().chain([Outcome::Accepted]).chain([lost; 19])), None);
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::for_one_of(1);
         let tripped: Vec<_> = (0..60).filter(|_| breaker.watch("x", lost) == Some(Tripped::Connections)).collect();
         assert_eq!(tripped, [19, 39, 59]);
+        let mut breaker = Breaker::for_one_of(2);
+        assert_eq!((0..60).find(|_| breaker.watch("x", lost).is_some()), Some(7));
     }
 
     /// Else a whole list would be in doubt, and at a resend have it twice.
@@ -209,7 +221,7 @@ mod tests {
         let (lost, doubt) = (Outcome::Deferred(Fault::Connection), Outcome::Unknown);
         assert_eq!(trips([doubt; 20]), Some(19));
         assert_eq!(trips([doubt; 19].into_iter().chain([Outcome::Accepted]).chain([doubt; 19])), None);
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::for_one_of(1);
         let mut tripped = [doubt, lost].into_iter().cycle().enumerate();
         let tripped = tripped.find_map(|(n, outcome)| breaker.watch(&n.to_string(), outcome)).unwrap();
         assert_eq!(tripped, Tripped::Connections);
@@ -223,7 +235,7 @@ mod tests {
     #[test]
     fn a_server_that_takes_nothing_at_any_pace_is_left_alone() {
         let throttled = Outcome::Deferred(Fault::Throttled);
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::for_one_of(1);
         let tripped: Vec<_> = (0..120).filter(|_| breaker.watch("x", throttled) == Some(Tripped::Throttled)).collect();
         assert_eq!(tripped, [49, 99]);
         assert_eq!(trips([throttled; 49].into_iter().chain([Outcome::Accepted]).chain([throttled; 49])), None);

@@ -17,6 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+/// A pace of one message in so many milliseconds is of no use where another relay may take them.
+const TOO_SLOW: i64 = 8_000;
+
 /// What all relays that work at the same time share.
 pub(super) struct House<'a> {
     pub(super) dispatch: &'a Dispatch<'a>,
@@ -138,7 +141,7 @@ impl<'a> Floor<'a> {
             tray: Tray::new(connections, if house.dispatch.remote.is_some() { 0 } else { connections * 4 }),
             end: Mutex::default(),
             out: Mutex::default(),
-            breaker: Mutex::default(),
+            breaker: Mutex::new(Breaker::for_one_of(house.dispatch.relays.all().len())),
             throttle: Mutex::default(),
             unreachable: Mutex::default(),
             is_lost: AtomicBool::new(false),
@@ -296,6 +299,9 @@ impl<'a> Floor<'a> {
             && let Some(limit) = throttle.limit()
         {
             let Rate { messages, window } = limit;
+            if self.dispatch.relays.all().len() > 1 && window >= TOO_SLOW * messages {
+                self.fail(Out::Tripped(Tripped::Throttled));
+            }
             let who = self.relay.terms.title();
             tracing::warn!("{who} asks for a slower pace: {messages} messages in {} s from now on", window / 1000);
         }

@@ -51,10 +51,11 @@ pub fn copy(from: &Place, to: &Place, progress: &dyn Fn(u64, u64)) -> Result<Vec
     let mut source = from.connect()?;
     // Before the store is taken from anybody; and it may be the same one by another name.
     let found = match to.must_exist() {
-        Ok(()) => found(&mut to.connect()?, to, &name(from))?,
-        Err(_) => Found::Nothing,
+        Ok(()) => found(&mut to.connect()?, to, &name(from)),
+        Err(_) => Ok(Found::Nothing),
     };
-    ready(&mut source, from, found, &name(to))?;
+    ready(&mut source, from, found.as_ref().map_or(Found::Nothing, |found| *found), &name(to))?;
+    let found = found?;
     let tables = tables()?;
     let mut filled = false;
     let copied = source.by_itself(&tables, |source| {

@@ -1,7 +1,8 @@
 //! A way out with what holds for it.
 
-use super::{NotReady, Session, Transport};
+use super::{Job, NotReady, Session, Transport};
 use crate::delivery::relay::Terms;
+use crate::reply::Outcome;
 
 /// One of the ways by which mails leave.
 #[derive(Clone, Debug)]
@@ -25,6 +26,32 @@ pub struct Reached<'a> {
     pub session: Session,
     /// How the ledger calls the way.
     pub via: &'a str,
+}
+
+/// A single mail by the first of them that takes it.
+///
+/// # Errors
+/// Why the first does not, where none does.
+pub fn send(relays: &[Relay], job: &Job<'_>) -> Result<(), String> {
+    let one = |relay: &Relay| {
+        let mut session = relay.transport.session();
+        session.ready().map_err(|why| why.to_string())?;
+        let sent = session.send(job).map_err(|why| why.to_string())?;
+        session.quit();
+        match sent.outcome {
+            Outcome::Accepted => Ok(()),
+            _ => Err(format!("the server did not take it: {}", sent.reply)),
+        }
+    };
+    let mut first = Err("there is no way out".to_owned());
+    for (n, relay) in relays.iter().enumerate() {
+        match one(relay) {
+            Ok(()) => return Ok(()),
+            Err(why) if n == 0 => first = Err(why),
+            Err(_) => {}
+        }
+    }
+    first
 }
 
 /// The first of them that can be reached, for a single mail.

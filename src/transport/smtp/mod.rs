@@ -52,11 +52,11 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// Where another server would take what this one leaves waiting: until a message begins it need not be waited for as long as
-    /// for the only one, and nothing is in doubt.
+    /// Where another server would take what this one leaves waiting: until a body is sent nothing is in doubt, and it need not be
+    /// waited for as long as for the only one.
     pub fn among_several() -> Self {
         let minute = Duration::from_secs(60);
-        Timeouts { greeting: minute, command: minute, ..Timeouts::default() }
+        Timeouts { greeting: minute, command: minute, data: minute, ..Timeouts::default() }
     }
 }
 
