@@ -10,8 +10,7 @@ use crate::random::{Random, base32};
 use crate::store::numbers::Edition;
 use crate::store::{self, Store};
 use crate::template::text::shorten;
-use crate::transport::relay;
-use crate::transport::{Job, Relay};
+use crate::transport::{Job, Relay, relay};
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -149,10 +149,9 @@ impl Chaos {
         let plan =
             Plan { uncertain, connections: CONNECTIONS, store: cluster.url(Ipv4Addr::LOCALHOST), ..Plan::to(&sink) };
         // Nobody is there to take it: all of it stays queued.
-        let site = Site::new(Plan { transport: "smtp://127.0.0.1:9".to_owned(), ..plan.clone() }, people);
+        let mut site = Site::new(Plan { transport: "smtp://127.0.0.1:9".to_owned(), ..plan.clone() }, people);
         let ran = site.go(&["run", "--quiet"]);
         assert_eq!((ran.code, site.deliveries("queued")), (Some(1), people.len() as i64), "{ran:?}");
-        let mut site = site;
         site.plan = plan;
         site.write_config();
         let config = fs::read_to_string(site.path("config.toml")).unwrap();

@@ -20,7 +20,7 @@ fn tell(by: By, setup: &Setup, news: News<'_>) -> Result<()> {
     // A connection of its own: the run's may be what broke. Without a store there is no memory, and still a mail.
     let store = setup.store(Mode::MustExist).ok();
     let (store, signer, random) = (store.as_ref(), &setup.signer()?, &setup.random);
-    let notifier = Notifier { by, store, relays: &relays, mail, signer, random };
+    let notifier = Notifier { by, store, relays: relays.all(), mail, signer, random };
     notifier.tell(to, news, setup.clock.now())?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::setup::{Setup, stop_flag};
 use super::tell::{self, Told};
 use super::{Exit, inbox, notice, progress, say};
 use crate::clock::Span;
-use crate::dispatch::{Dispatch, End, Progress, Relays, Used};
+use crate::dispatch::{Dispatch, End, Progress, Used};
 use crate::live;
 use crate::notify::{By, News};
 use crate::post::{Site, problem};
@@ -93,7 +93,7 @@ pub(super) fn run(global: &Global, wait: Option<Span>) -> Result<Exit> {
 /// All that a run does, from the posts to the last reply. With why each of the relays went out of service that did.
 fn deliver(global: &Global, setup: &Setup, stop: &AtomicBool, wait: Option<Span>) -> Result<(Exit, Vec<String>)> {
     // What is wrong with the way out or the secret shows before anything is frozen.
-    let relays = Relays::new(setup.relays()?);
+    let relays = setup.relays()?;
     let signer = setup.signer()?;
     let cycle = Cycle::open(global, setup, Mode::Create)?;
     let keyring = setup.keyring(&cycle.store)?;

@@ -4,6 +4,7 @@ use super::arguments::Global;
 use crate::clock::Clock;
 use crate::config::{self, Config, SiteTable, WayOut};
 use crate::delivery::route::Route;
+use crate::dispatch::Relays;
 use crate::edition;
 use crate::keys;
 use crate::message::{self, Signer};
@@ -248,11 +249,10 @@ impl Setup {
     }
 
     /// The ways out, the first ones first. `--now` ahead of the machine's clock only where no mail can reach a reader.
-    pub(super) fn relays(&self) -> Result<Vec<Relay>> {
+    pub(super) fn relays(&self) -> Result<Relays> {
         self.mail()?.check()?;
-        let mut relays: Vec<Relay> = self.config.ways_out().iter().map(|way| self.relay(way)).collect::<Result<_>>()?;
-        relays.sort_by_key(|relay| relay.terms.priority);
-        Ok(relays)
+        let relays = self.config.ways_out().iter().map(|way| self.relay(way)).collect::<Result<_>>()?;
+        Ok(Relays::new(relays))
     }
 
     /// Where mails leave, as it is written.

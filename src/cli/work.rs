@@ -20,7 +20,7 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
     let stop = stop_flag()?;
     let setup = Setup::load(global)?;
     setup.stays()?;
-    let relays = Relays::new(setup.relays()?);
+    let relays = setup.relays()?;
     let signer = setup.signer()?;
     let store = setup.existing_store()?;
     let keyring = setup.keyring(&store)?;

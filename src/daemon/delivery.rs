@@ -71,12 +71,12 @@ impl Delivery<'_> {
             let round = self.round(&mut store);
             let failed = backoff.has_failed();
             let (failure, next) = judge(&round, &mut backoff);
-            // Who was always well has no news: it would end the trouble of another machine that is not.
             let out = match &round {
                 // What stopped it names them.
                 Ok(dispatched) if failure.is_none() => dispatched.out(),
                 _ => Vec::new(),
             };
+            // Who was always well has no news: it would end the trouble of another machine that is not.
             if next != Next::Leave && (failed || failure.is_some() || !out.is_empty()) {
                 (self.told)(News { failure: failure.as_deref(), out: &out });
             }

@@ -12,7 +12,7 @@ use std::num::NonZeroU16;
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// What `why`, warnings and metrics call it. The ledger counts by it: a relay that gets another name is a new one.
+    /// What `why` and warnings call it. The ledger counts by it: a relay that gets another name is a new one.
     pub name: String,
     /// As `mail.transport`.
     pub transport: String,
@@ -142,7 +142,7 @@ impl Terms {
         self.name.as_ref().map_or("the server".to_owned(), |name| format!("the relay {name}"))
     }
 
-    /// A sentence about its settings, which speaks of `mail.transport`, with whose they are.
+    /// A sentence about its settings, which speaks of `mail.transport` or `delivery.rates`, with whose they are.
     pub fn said(&self, sentence: &str) -> String {
         match &self.name {
             None => sentence.to_owned(),
@@ -154,7 +154,10 @@ impl Terms {
     pub fn keyed(&self, sentence: &str) -> String {
         match self.name {
             None => sentence.to_owned(),
-            Some(_) => sentence.replace("mail.transport", "relay.transport").replace("mail.password", "relay.password"),
+            Some(_) => {
+                let said = sentence.replace("mail.transport", "relay.transport");
+                said.replace("mail.password", "relay.password").replace("delivery.rates", "relay.rates")
+            }
         }
     }
 
@@ -221,8 +224,8 @@ mod tests {
 
     #[test]
     fn what_is_said_of_a_relay_names_its_own_keys() {
-        let said = "check the user in mail.transport and mail.password";
-        let of_relay = "the relay ses: check the user in relay.transport and relay.password";
+        let said = "check mail.transport, mail.password and delivery.rates";
+        let of_relay = "the relay ses: check relay.transport, relay.password and relay.rates";
         assert_eq!([settings("").terms(1).said(said), Terms::sole(1).said(said)], [of_relay, said]);
     }
 

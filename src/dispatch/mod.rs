@@ -288,7 +288,7 @@ impl Dispatch<'_> {
         breaker: &Breaker,
         tripped: Tripped,
     ) -> Result<String, store::Error> {
-        let (who, what) = (terms.title(), tripped.what_to_do());
+        let (who, what) = (terms.title(), terms.keyed(tripped.what_to_do()));
         let deliveries = breaker.hit(tripped);
         let Tripped::Refusals(_) = tripped else {
             // Nothing was refused. But another relay need not wait until this one might be asked again.

@@ -110,7 +110,7 @@ impl<'a> Crew<'a> {
         let keyring = setup.keyring(&store)?;
         let way_out = match setup.config.mail {
             None => None,
-            Some(_) => Some((Relays::new(setup.relays()?), setup.signer()?)),
+            Some(_) => Some((setup.relays()?, setup.signer()?)),
         };
         let probe = inbox::probe(setup)?;
         let templates = setup.templates()?;
