@@ -8,6 +8,7 @@ use crate::support::site::{EDITION, NOON, Plan, Ran, Site, end, everyone_once, h
 use chrono::TimeDelta;
 use postrider::random::Random;
 use postrider::reply::{Fault, Outcome, Refusal};
+use postrider::report::Counts;
 use postrider::store::editions::{Beyond, Changed, Retry};
 use postrider::store::ledger::Pending;
 use serde_json::json;
@@ -80,6 +81,34 @@ fn both_databases_tell_how_fast_it_goes_and_whether_there_is_work() {
         let events = store.story(&who, &Random::seeded(1)).unwrap().events;
         let accepted = events.iter().find(|event| event.kind == "accepted").unwrap();
         assert_eq!((accepted.duration, accepted.transport.is_some()), (Some(1000), true));
+    });
+}
+
+/// Each way of counting, from the first delivery to the last: while most wait, and while most are accepted.
+#[test]
+fn both_databases_count_an_edition_alike_at_each_step_of_it() {
+    every_store(|base| {
+        let store = released(base, 16);
+        let one = ledger(&store, "one");
+        let counts = || store.editions(1).unwrap()[0].counts;
+        let mut expected = Counts { queued: 16, ..Counts::default() };
+        for (n, row) in claim(&one, 16, monday()).iter().enumerate() {
+            let begun = one.begin(None, &row.id, monday()).and_then(Pending::wait).unwrap().unwrap();
+            assert_eq!(counts(), expected, "under way, {n}");
+            let (outcome, place) = match n {
+                3 => (Outcome::Refused(Refusal::Other), &mut expected.refused),
+                4 | 12 => (Outcome::Deferred(Fault::Recipient), &mut expected.deferred),
+                5 => (Outcome::Unknown, &mut expected.uncertain),
+                _ => (Outcome::Accepted, &mut expected.accepted),
+            };
+            *place += 1;
+            expected.queued -= 1;
+            one.settle(ended(row, begun, outcome, monday())).unwrap();
+            assert_eq!(counts(), expected, "settled, {n}");
+        }
+        assert_eq!(expected.recipients(), 16);
+        base.change("UPDATE editions SET recipients = NULL");
+        assert_eq!(counts(), expected, "as a store of old has it, where nobody noted how many there are");
     });
 }
 
