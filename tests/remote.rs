@@ -305,7 +305,11 @@ fn killed_while_it_sends_it_leaves_what_it_had_in_hand() {
     end(run);
     // Nobody disturbs it as long as it may live; who only looks sees that.
     blog.refuses(NOON, "another run has the store");
+    let status = blog.run(NOON, &["status"]);
+    assert!(status.err.contains("what it did since its last push is not seen here"), "{status:?}");
     assert!(blog.held(NOON).is_empty());
+    let here = || fs::read_dir(blog.temporary()).unwrap().count();
+    assert_eq!(here(), 0, "what it left on this machine is cleared away by the next here");
     assert_eq!(blog.run(LATER, &["run", "--quiet"]).code, Some(0));
     let held = blog.nobody_twice_nobody_lost(LATER, "killed while sending");
     let one = held.first().expect("it was killed with something in hand");

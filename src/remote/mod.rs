@@ -28,6 +28,7 @@
 //! guessed about: the remote is asked where the refs are.
 
 mod git;
+mod workplace;
 
 use crate::clock::Clock;
 use crate::random::Random;
@@ -38,12 +39,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use flate2::Compression;
 use flate2::read::{GzDecoder, GzEncoder};
 use git::{Commit, Git, Pushed, Seen};
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io::Read;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
+use workplace::Workplace;
 
 /// How many deliveries are in doubt at most when a run dies.
 pub const CHECKPOINT: i64 = 100;
@@ -58,8 +59,7 @@ const LOOKS: usize = 5;
 
 /// The store of a branch, on this machine for as long as this process needs it.
 pub struct Remote {
-    /// Nobody else's, and gone with us.
-    folder: PathBuf,
+    folder: Workplace,
     place: Place,
     git: Git,
     keys: Keys,
@@ -88,16 +88,13 @@ impl Remote {
     /// Whatever is not the store, whole and of one of these keys, or certainly none.
     pub fn fetch(checkout: &Path, branch: &str, keys: Keys, random: &Random, clock: Clock) -> Result<Remote, Error> {
         let run = random.id();
-        let folder = std::env::temp_dir().join(format!("postrider-{run}"));
-        let cannot = |e: std::io::Error| Error::Unavailable(format!("{} cannot be made: {e}", folder.display()));
-        DirBuilder::new().mode(0o700).create(&folder).map_err(cannot)?;
-        let git = Git::open(checkout, &folder.join("git"), branch).map_err(|why| {
-            let _ = fs::remove_dir_all(&folder);
+        let folder = Workplace::make(&run).map_err(Error::Unavailable)?;
+        let git = Git::open(checkout, &folder.path().join("git"), branch).map_err(|why| {
             Error::Unavailable(format!(
                 "store.remote: {why}\n  help: the configuration must lie in a git repository that has an `origin`"
             ))
         })?;
-        let place = Place::File(folder.join("store.db"));
+        let place = Place::File(folder.path().join("store.db"));
         let remote = Remote { folder, place, git, keys, run, clock, course: Mutex::default() };
         let base = remote.bring()?;
         remote.course().base = base;
@@ -120,13 +117,17 @@ impl Remote {
         }
     }
 
-    /// For who only looks: what a run that is gone had in hand is held, as the next run will hold it.
+    /// For who only looks: what a run that is gone had in hand is held, as the next run will hold it. Of one that may live it is said
+    /// that more may have been sent than is seen.
     pub fn look(&self, store: &Store) -> Result<(), Error> {
         let now = self.clock.now();
-        match self.another(store, now)? {
-            Some(_) => Ok(()),
-            None => store.hold_checkpoint(now).map(drop),
-        }
+        let Some(tenure) = self.another(store, now)? else { return store.hold_checkpoint(now).map(drop) };
+        tracing::warn!(
+            "another run has the store in the branch {} (should it have died, until {}): what it did since its last push is not seen here",
+            self.git.shown(),
+            tenure.until.format("%H:%M:%S UTC")
+        );
+        Ok(())
     }
 
     /// Takes the store: from here on until [`Remote::give_back`] no other run does anything.
@@ -222,7 +223,7 @@ impl Remote {
         })?;
         let mut bytes = Vec::new();
         GzDecoder::new(&packed[..]).read_to_end(&mut bytes).map_err(|_| self.damaged())?;
-        fs::write(self.folder.join("store.db"), bytes).map_err(|e| self.cannot_keep(&e))
+        fs::write(self.folder.path().join("store.db"), bytes).map_err(|e| self.cannot_keep(&e))
     }
 
     fn damaged(&self) -> Error {
@@ -230,12 +231,12 @@ impl Remote {
     }
 
     fn cannot_keep(&self, why: &std::io::Error) -> Error {
-        Error::Unavailable(format!("the store cannot be kept in {}: {why}", self.folder.display()))
+        Error::Unavailable(format!("the store cannot be kept in {}: {why}", self.folder.path().display()))
     }
 
     /// Packed and sealed, as it goes into the branch.
     fn pack(&self) -> Result<Vec<u8>, Error> {
-        let path = self.folder.join("packed.db");
+        let path = self.folder.path().join("packed.db");
         let _ = fs::remove_file(&path);
         Store::open(&self.place, Mode::MustExist)?.pack(&path)?;
         let (mut packed, file) = (Vec::new(), fs::File::open(&path).map_err(|e| self.cannot_keep(&e))?);
@@ -301,11 +302,5 @@ impl Remote {
                 "the branch {branch} was moved by somebody else, and this run has stopped: what it recorded since its last push is lost\n  help: the {CHECKPOINT} deliveries at most that it had in hand are held by the next run, and `postrider status` lists them"
             ),
         })
-    }
-}
-
-impl Drop for Remote {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
