@@ -310,7 +310,8 @@ fn compose(by: By, tell: Tell, standing: &Standing, remembers: bool) -> (String,
         for (edition, held) in &standing.in_doubt {
             add(&format!("  {edition}: {}", count(*held)));
         }
-        add("\n  postrider status    lists them by address");
+        add("\n  postrider status                  lists them by address");
+        add("  postrider retry EDITION --held    sends it once more, so that some may have it twice");
     }
     if !standing.open.is_empty() {
         add("\nOn their way:\n");

@@ -236,6 +236,37 @@ fn retry_takes_those_with_the_code_and_says_who_gets_nothing() {
 }
 
 #[test]
+fn what_is_held_in_doubt_goes_once_more_when_a_person_says_so() {
+    let people = strings(&["dropafter@sink.test", "dropafter+left@sink.test", "fine@sink.test"]);
+    let folder = tempfile::tempdir().unwrap();
+    let sink = Sink::here(Settings::in_folder(folder.path()));
+    let site = Site::new(Plan { uncertain: "hold", ..Plan::to(&sink) }, &people);
+    assert_eq!(site.json(NOON, &["run"])["editions"][0]["held"], 2);
+    site.write_readers(&[people[0].clone(), people[2].clone()]);
+    let said = site.at(NOON, &["status"]).out;
+    assert!(said.contains("`postrider retry EDITION --held` sends it once more\n"), "{said}");
+    site.json("2026-11-23T12:01:00Z", &["run"]);
+    assert_eq!(sink.taken(), 3, "nothing of it goes by itself");
+    let retry = |expected: &str| {
+        let ran = site.at("2026-11-23T12:02:00Z", &["retry", EDITION, "--held"]);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
+        assert_eq!(ran.out, format!("{EDITION}: {expected}\n  1 has left since and gets nothing\n"));
+    };
+    retry("queued again for 1 reader, and comes twice to whom it has reached; `postrider run` sends it");
+    retry("nothing that is held can be sent");
+    assert_eq!(site.json("2026-11-23T12:03:00Z", &["status"])["editions"][0]["uncertain"], 1);
+    let again = site.json("2026-11-23T12:03:00Z", &["run"])["editions"][0].clone();
+    assert_eq!((&again["state"], &again["held"], &again["accepted"]), (&json!("done"), &json!(2), &json!(1)));
+    let taken = sink.accepted();
+    let copies: Vec<_> =
+        taken.iter().filter(|mail| mail.rcpt == people[0]).map(|mail| (&mail.message_id, &mail.sha256)).collect();
+    assert!(copies.len() == 2 && copies[0] == copies[1] && taken.len() == 4, "{taken:?}");
+    assert_eq!(site.listed("resent"), [people[0].clone()].into(), "who may have it twice is listed");
+    let both = site.at(NOON, &["retry", EDITION, "--held", "--outbox"]);
+    assert_eq!(both.code, Some(2), "{both:?}");
+}
+
+#[test]
 fn what_was_given_up_is_tried_again() {
     let (site, sink, _folder) = site(&strings(&["450-3@sink.test"]));
     for time in ["12:00", "13:10", "14:20"] {

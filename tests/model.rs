@@ -75,6 +75,7 @@ enum Step {
     Cancel(usize),
     HoldRested(usize),
     Retry(usize, usize),
+    RetryHeld(usize),
     Undo(usize),
     Finish(usize),
 }
@@ -113,7 +114,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => edition.clone().prop_map(Step::Approve),
         1 => edition.clone().prop_map(Step::Cancel),
         2 => worker.clone().prop_map(Step::HoldRested),
-        4 => (edition, 0..CODES.len()).prop_map(|(e, code)| Step::Retry(e, code)),
+        4 => (edition.clone(), 0..CODES.len()).prop_map(|(e, code)| Step::Retry(e, code)),
+        2 => edition.prop_map(Step::RetryHeld),
         4 => worker.clone().prop_map(Step::Undo),
         4 => worker.prop_map(Step::Finish),
     ]
@@ -338,6 +340,14 @@ impl<'a> World<'a> {
                 let Some(edition) = self.edition(at) else { return };
                 let changed = self.store.retry(&edition, Retry::Refused(CODES[code]), self.now).expect("it answers");
                 let expected = self.expected.retry(&edition, CODES[code], self.millis());
+                assert_eq!(changed, expected.map_or(Changed::NotNow, Changed::Done));
+            }
+            Step::RetryHeld(at) => {
+                let Some(edition) = self.edition(at) else { return };
+                let changed = self.store.retry(&edition, Retry::Held, self.now).expect("it answers");
+                let expected = self.expected.retry_held(&edition, self.millis());
+                // Somebody wants it, whatever the configuration says.
+                self.may_copy |= expected.is_some_and(|count| count > 0);
                 assert_eq!(changed, expected.map_or(Changed::NotNow, Changed::Done));
             }
             Step::Undo(at) => self.undo(at),

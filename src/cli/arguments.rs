@@ -125,16 +125,19 @@ pub enum Command {
         /// Its id
         edition: String,
     },
-    /// Queue refused and given-up deliveries of an edition again
+    /// Queue refused and given-up deliveries of an edition again, or those in doubt
     Retry {
         /// Its id
         edition: String,
         /// Only those refused with this code: 550, 5.7.1, or all of 5.7
-        #[arg(long, value_name = "CODE", conflicts_with = "outbox", value_parser = code)]
+        #[arg(long, value_name = "CODE", conflicts_with_all = ["outbox", "held"], value_parser = code)]
         failed_with: Option<String>,
         /// Those that only went to an outbox
-        #[arg(long)]
+        #[arg(long, conflicts_with = "held")]
         outbox: bool,
+        /// Those in doubt that are held: who has got it already gets it twice
+        #[arg(long)]
+        held: bool,
     },
     /// The list of readers
     Subscribers {

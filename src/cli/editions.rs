@@ -109,18 +109,11 @@ fn write_pages(global: &Global, setup: &Setup, store: &Store) {
 }
 
 /// `postrider retry`
-pub(super) fn retry(global: &Global, edition: &str, failed_with: Option<&str>, outbox: bool) -> Result<Exit> {
-    Setup::load(global)?.change(|setup| queued_again(global, setup, edition, failed_with, outbox))
+pub(super) fn retry(global: &Global, edition: &str, which: Retry<'_>) -> Result<Exit> {
+    Setup::load(global)?.change(|setup| queued_again(global, setup, edition, which))
 }
 
-fn queued_again(
-    global: &Global,
-    setup: &Setup,
-    edition: &str,
-    failed_with: Option<&str>,
-    outbox: bool,
-) -> Result<Exit> {
-    let which = if outbox { Retry::Outbox } else { Retry::Refused(failed_with) };
+fn queued_again(global: &Global, setup: &Setup, edition: &str, which: Retry<'_>) -> Result<Exit> {
     let store = setup.existing_store()?;
     let beyond = store.beyond_retry(edition, which)?;
     let count = match store.retry(edition, which, setup.clock.now())? {
@@ -134,13 +127,19 @@ fn queued_again(
         }))?;
         return Ok(Exit::Done);
     }
-    say::line(match (count, outbox, failed_with) {
-        (1.., ..) => {
-            format!("{edition}: queued again for {}; `postrider run` sends it", say::count(count as i64, "reader"))
+    let whom = match which {
+        Retry::Held => ", and comes twice to whom it has reached",
+        Retry::Refused(_) | Retry::Outbox => "",
+    };
+    say::line(match (count, which) {
+        (1.., _) => {
+            let readers = say::count(count as i64, "reader");
+            format!("{edition}: queued again for {readers}{whom}; `postrider run` sends it")
         }
-        (0, true, _) => format!("{edition}: nothing that went only to an outbox can be sent"),
-        (0, _, Some(code)) => format!("{edition}: nothing that was refused with {code} can be sent"),
-        (0, ..) => format!("{edition}: nothing that was refused can be sent"),
+        (0, Retry::Outbox) => format!("{edition}: nothing that went only to an outbox can be sent"),
+        (0, Retry::Held) => format!("{edition}: nothing that is held can be sent"),
+        (0, Retry::Refused(Some(code))) => format!("{edition}: nothing that was refused with {code} can be sent"),
+        (0, Retry::Refused(None)) => format!("{edition}: nothing that was refused can be sent"),
     });
     left_alone(beyond).iter().for_each(say::line);
     Ok(Exit::Done)

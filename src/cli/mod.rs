@@ -30,6 +30,7 @@ pub use arguments::Arguments;
 pub use setup::Signals;
 
 use crate::clock::Clock;
+use crate::store::editions::Retry;
 use arguments::{Command, Global, Log};
 use clap::Parser;
 use std::ffi::OsString;
@@ -72,8 +73,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Why { address } => why::run(global, address),
         Command::Approve { edition, anyway } => editions::approve(global, edition, *anyway),
         Command::Cancel { edition } => editions::cancel(global, edition),
-        Command::Retry { edition, failed_with, outbox } => {
-            editions::retry(global, edition, failed_with.as_deref(), *outbox)
+        Command::Retry { edition, failed_with, outbox, held } => {
+            let which = match (outbox, held) {
+                (true, _) => Retry::Outbox,
+                (_, true) => Retry::Held,
+                _ => Retry::Refused(failed_with.as_deref()),
+            };
+            editions::retry(global, edition, which)
         }
         Command::Subscribers { action } => subscribers::run(global, action),
         Command::Store { action } => store::run(global, action),

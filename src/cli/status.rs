@@ -166,7 +166,7 @@ impl View {
         let lists = [
             (&status.uncertain, "in doubt: no reply was recorded; they are sent once more when they are due"),
             (&status.resent, "sent again in doubt: may have come twice"),
-            (&status.held, "held: may or may not have come; not sent again"),
+            (&status.held, "held: may or may not have come; `postrider retry EDITION --held` sends it once more"),
         ];
         for (list, what) in lists {
             if !list.is_empty() {

@@ -4,7 +4,7 @@ use super::awaited::{await_posts, awaits_posts};
 use super::backup::may_be_sent_already;
 use super::pages::Page;
 use super::sql::{Connection, Write};
-use super::{Error, Store, WITHDRAW, time};
+use super::{Error, ONCE_MORE, Store, WITHDRAW, time};
 use crate::edition::slot::Memory;
 use crate::post::PostId;
 use chrono::{DateTime, Utc};
@@ -274,8 +274,7 @@ impl Store {
         })
     }
 
-    /// Queues deliveries of an edition again: the refused ones (all, or those refused with a code: `550`, `5.7.1`, or all of
-    /// `5.7`), or those that only went to an outbox. Not those whose reader left or is suppressed: see [`Store::beyond_retry`].
+    /// Queues deliveries of an edition again. Not those whose reader left or is suppressed: see [`Store::beyond_retry`].
     pub fn retry(&self, edition: &str, which: Retry<'_>, now: DateTime<Utc>) -> Result<Changed, Error> {
         self.connection().transaction(Write::Alone, |c| {
             let Some(row) = c.query_one("SELECT state FROM editions WHERE id = $1", &[edition.into()])? else {
@@ -290,7 +289,7 @@ impl Store {
             }
             let which = which.condition("$3");
             let sql = format!(
-                "UPDATE deliveries SET state = 'queued', due = $2, first_at = NULL, transport = NULL \
+                "UPDATE deliveries SET {ONCE_MORE}, due = $2, first_at = NULL, transport = NULL, withdrawn_by = NULL \
                  WHERE edition = $1 AND {which} AND NOT {SUPPRESSED} AND NOT {LEFT}"
             );
             let queued = c.execute(&sql, &values)?;
@@ -348,6 +347,8 @@ pub enum Retry<'a> {
     Refused(Option<&'a str>),
     /// Those that only went to an outbox.
     Outbox,
+    /// Those held in doubt: who has got it gets it twice.
+    Held,
 }
 
 impl Retry<'_> {
@@ -356,6 +357,7 @@ impl Retry<'_> {
         match self {
             Retry::Refused(None) => "state = 'refused'".to_owned(),
             Retry::Outbox => "state = 'accepted' AND transport LIKE 'outbox%'".to_owned(),
+            Retry::Held => "state = 'held'".to_owned(),
             Retry::Refused(Some(_)) => format!(
                 "state = 'refused' AND EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = deliveries.id AND a.number = deliveries.attempts \
                  AND (CAST(a.code AS TEXT) = {code} OR a.status = {code} OR a.status LIKE {code} || '.%'))"

@@ -65,6 +65,9 @@ const MIGRATIONS: [&str; 16] = [
 
 /// What becomes of a delivery that waits when it is withdrawn. One that may have been taken already is not called cancelled.
 const WITHDRAW: &str = "state = CASE WHEN state = 'uncertain' OR resends > 0 THEN 'held' ELSE 'cancelled' END, worker = NULL, lease = NULL";
+/// Puts a delivery that was at its end back into the queue: in doubt only where its last try is.
+const ONCE_MORE: &str = "state = CASE WHEN (SELECT a.outcome FROM attempts a WHERE a.delivery = deliveries.id \
+     AND a.number = deliveries.attempts) = 'unknown' THEN 'uncertain' ELSE 'queued' END";
 
 /// The note of a store that was copied to another database: which one.
 const MOVED: &str = "moved";

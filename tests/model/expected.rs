@@ -306,23 +306,36 @@ impl Expected {
 
     /// How many are queued again; none where the edition is neither under way nor done.
     pub(super) fn retry(&mut self, edition: &str, code: Option<&str>, now: i64) -> Option<u64> {
-        if !matches!(self.editions[edition].state, "done" | "open") {
-            return None;
-        }
-        let mut count = 0;
-        for delivery in self.deliveries.values_mut() {
-            let last = delivery.tries.last();
-            let meant = code.is_none_or(|code| {
+        self.once_more(edition, State::Refused, now, |last| {
+            code.is_none_or(|code| {
                 last.is_some_and(|last| {
                     let status = last.status.as_deref().unwrap_or_default();
                     last.code.is_some_and(|c| c.to_string() == code)
                         || status == code
                         || status.starts_with(&format!("{code}."))
                 })
-            });
-            let refused = delivery.edition == edition && delivery.row.state == State::Refused;
-            if refused && meant && self.readers[delivery.reader].may_be_mailed() {
-                (delivery.row.state, delivery.row.due, delivery.row.first_at) = (State::Queued, now, None);
+            })
+        })
+    }
+
+    /// The same of what is held in doubt.
+    pub(super) fn retry_held(&mut self, edition: &str, now: i64) -> Option<u64> {
+        self.once_more(edition, State::Held, now, |_| true)
+    }
+
+    fn once_more(&mut self, edition: &str, at: State, now: i64, meant: impl Fn(Option<&Try>) -> bool) -> Option<u64> {
+        if !matches!(self.editions[edition].state, "done" | "open") {
+            return None;
+        }
+        let mut count = 0;
+        for delivery in self.deliveries.values_mut() {
+            let last = delivery.tries.last();
+            let is_of_them = delivery.edition == edition && delivery.row.state == at && meant(last);
+            if is_of_them && self.readers[delivery.reader].may_be_mailed() {
+                let in_doubt = last.is_some_and(|last| last.outcome.as_deref() == Some("unknown"));
+                let state = if in_doubt { State::Uncertain } else { State::Queued };
+                (delivery.row.state, delivery.row.due, delivery.row.first_at) = (state, now, None);
+                delivery.row.withdrawn_by = None;
                 count += 1;
             }
         }

@@ -4,7 +4,7 @@ use super::super::bounces::count_refusal;
 use super::super::letters::LETTER_MAY_GO;
 use super::super::retention::note_past;
 use super::super::subscribers::{TO_HASH, suppress_bounced};
-use super::super::{WITHDRAW, lock, time};
+use super::super::{ONCE_MORE, WITHDRAW, lock, time};
 use super::{Begun, Connection, Error, Recovered, Settled};
 use crate::delivery::{State, Uncertain};
 use crate::reply::Outcome;
@@ -143,12 +143,12 @@ pub(super) fn undo(c: &mut Connection, deliveries: &[String], now: DateTime<Utc>
         let sql = "UPDATE deliveries SET state = 'queued', due = $2 WHERE id = $1 AND state IN ('refused', 'queued')";
         c.execute(sql, &[delivery.into(), now.into()])?;
         // And what its suppression withdrew in other editions: nobody is skipped for a refusal that did not count (P1).
-        // As it was: in doubt only where its last try is.
-        let sql = "UPDATE deliveries SET state = CASE WHEN (SELECT a.outcome FROM attempts a WHERE a.delivery = deliveries.id \
-               AND a.number = deliveries.attempts) = 'unknown' THEN 'uncertain' ELSE 'queued' END, due = $2, withdrawn_by = NULL \
+        let sql = format!(
+            "UPDATE deliveries SET {ONCE_MORE}, due = $2, withdrawn_by = NULL \
              WHERE withdrawn_by = $1 AND state IN ('cancelled', 'held') \
-             AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status = 'active')";
-        c.execute(sql, &[delivery.into(), now.into()])?;
+             AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber AND s.status = 'active')"
+        );
+        c.execute(&sql, &[delivery.into(), now.into()])?;
         withdraw_cancelled(c, TO_HASH, &hash)?;
         // Another process may have called an edition done meanwhile.
         let sql = format!(
