@@ -6,7 +6,7 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfi
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -26,6 +26,8 @@ pub enum Question {
     Mx(String),
     /// The addresses of a host, IPv4 and IPv6.
     Host(String),
+    /// The names that stand at an address's [reverse] name (RFC 1035 section 3.5).
+    Ptr(String),
 }
 
 /// A host that takes mail, of an MX record. `.` is no host: the domain takes none (RFC 7505).
@@ -54,6 +56,8 @@ pub struct Answers {
     pub mx: BTreeMap<String, Answer<Exchange>>,
     /// In no order.
     pub host: BTreeMap<String, Answer<IpAddr>>,
+    /// As the server gave them.
+    pub ptr: BTreeMap<String, Answer<String>>,
     /// Names that do not exist at all (RFC 8020); what was asked of them is empty.
     pub nowhere: BTreeSet<String>,
 }
@@ -71,6 +75,7 @@ impl Answers {
             Question::Txt(name) => self.txt.contains_key(name),
             Question::Mx(name) => self.mx.contains_key(name),
             Question::Host(name) => self.host.contains_key(name),
+            Question::Ptr(name) => self.ptr.contains_key(name),
         }
     }
 
@@ -79,14 +84,14 @@ impl Answers {
         fn of<T>(answers: &BTreeMap<String, Answer<T>>) -> impl Iterator<Item = (&str, &Silence)> {
             answers.iter().filter_map(|(name, answer)| Some((name.as_str(), answer.as_ref().err()?)))
         }
-        of(&self.txt).chain(of(&self.mx)).chain(of(&self.host)).collect()
+        of(&self.txt).chain(of(&self.mx)).chain(of(&self.host)).chain(of(&self.ptr)).collect()
     }
 
     fn put(&mut self, question: Question, told: Result<Told, Silence>) {
         fn only<T>(records: Answer<RData>, read: impl Fn(&RData) -> Option<T>) -> Answer<T> {
             records.map(|records| records.iter().filter_map(read).collect())
         }
-        let (Question::Txt(name) | Question::Mx(name) | Question::Host(name)) = &question;
+        let (Question::Txt(name) | Question::Mx(name) | Question::Host(name) | Question::Ptr(name)) = &question;
         let records = told.map(|told| match told {
             Told::Records(records) => records,
             Told::NoSuchName => {
@@ -114,6 +119,13 @@ impl Answers {
             }
             Question::Host(name) => {
                 self.host.insert(name, only(records, RData::ip_addr));
+            }
+            Question::Ptr(name) => {
+                let names = only(records, |data| match data {
+                    RData::PTR(ptr) => Some(plain(&ptr.to_ascii())),
+                    _ => None,
+                });
+                self.ptr.insert(name, names);
             }
         }
     }
@@ -171,6 +183,7 @@ async fn answer(resolver: &TokioResolver, question: &Question) -> Result<Told, S
     match question {
         Question::Txt(name) => ask(resolver, name, RecordType::TXT).await,
         Question::Mx(name) => ask(resolver, name, RecordType::MX).await,
+        Question::Ptr(name) => ask(resolver, name, RecordType::PTR).await,
         Question::Host(name) => {
             let Told::Records(mut found) = ask(resolver, name, RecordType::A).await? else {
                 return Ok(Told::NoSuchName);
@@ -198,6 +211,11 @@ async fn ask(resolver: &TokioResolver, name: &str, kind: RecordType) -> Result<T
         Err(NetError::Timeout) => Err(no_answer()),
         Err(why) => Err(Silence(why.to_string())),
     }
+}
+
+/// The name at which an address's own names stand: `1.2.0.192.in-addr.arpa` (RFC 1035 section 3.5, RFC 3596 section 2.5).
+pub fn reverse(address: IpAddr) -> String {
+    plain(&Name::from(address).to_ascii())
 }
 
 fn no_answer() -> Silence {

@@ -196,8 +196,9 @@ fn record() -> String {
 fn there_is_nothing_to_complain_of_in_a_good_world() {
     let folder = tempfile::tempdir().expect("a folder");
     let zone = Zone::serve(&format!(
-        "example.org TXT v=spf1 include:relay.test -all\nrelay.test TXT v=spf1 ip4:127.0.0.1 ~all\n\
+        "example.org TXT v=spf1 ip4:192.0.2.1 include:relay.test -all\nrelay.test TXT v=spf1 ip4:127.0.0.1 ~all\n\
          example.org MX 10 mx.example.org\nmx.example.org A 192.0.2.1\n\
+         1.2.0.192.in-addr.arpa PTR Mail.example.org.\nmail.example.org A 192.0.2.1\n\
          _dmarc.example.org TXT v=DMARC1; p=reject\ns1._domainkey.example.org TXT {}",
         record()
     ));
@@ -211,7 +212,7 @@ fn there_is_nothing_to_complain_of_in_a_good_world() {
 fn a_bad_world_is_told_with_every_place_and_remedy() {
     let folder = tempfile::tempdir().expect("a folder");
     let zone = Zone::serve(
-        "example.org TXT v=spf1 +all\nexample.org MX 0 .\n_dmarc.example.org TXT v=DMARC1; p=none\n\
+        "example.org TXT v=spf1 ip4:192.0.2.1 ip4:192.0.2.2 +all\n1.2.0.192.in-addr.arpa PTR host-1.isp.test\nhost-1.isp.test A 192.0.2.9\nexample.org MX 0 .\n_dmarc.example.org TXT v=DMARC1; p=none\n\
          s1._domainkey.example.org TXT v=DMARC1; p=AAAA",
     );
     let pages = pages(

@@ -1,10 +1,10 @@
 //! A DNS server on loopback that answers from a table.
 //!
-//! A line is a name, a kind (`TXT`, `MX`, `A`, `AAAA`) and the record; a text is taken as it stands, in pieces of 255 octets. `SERVFAIL` in place of a
+//! A line is a name, a kind (`TXT`, `MX`, `A`, `AAAA`, `PTR`) and the record; a text is taken as it stands, in pieces of 255 octets. `SERVFAIL` in place of a
 //! kind: the server cannot say; `SILENT`: it does not answer. A name that no line holds, nor one below it, does not exist.
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, AAAA, MX, TXT};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, MX, PTR, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
@@ -81,6 +81,7 @@ fn record(kind: &str, data: &str) -> RData {
             RData::MX(MX::new(preference.parse().expect("a number"), host))
         }
         "A" => RData::A(A(data.parse().expect("an address"))),
+        "PTR" => RData::PTR(PTR(Name::from_ascii(data).expect("a name"))),
         "AAAA" => RData::AAAA(AAAA(data.parse().expect("an address"))),
         other => panic!("no record of the kind {other}"),
     }

@@ -6,6 +6,7 @@ mod dkim;
 mod dmarc;
 mod mx;
 mod names;
+mod ptr;
 mod relay;
 mod smtp;
 mod spf;

@@ -1,7 +1,8 @@
 //! Asks the DNS all that there is to know of the domains in the configuration, round by round, and has it judged.
 
 use super::mx::{self, Reached};
-use super::{Finding, LONGEST, Severity, World, at_key, dkim, dmarc, relay, spf};
+use super::{Finding, LONGEST, Severity, World, at_key, dkim, dmarc, ptr, relay, spf};
+use crate::delivery::route::Route;
 use crate::dns::{Answers, Dns, PATIENCE, Question, Silence};
 use std::collections::BTreeSet;
 
@@ -26,12 +27,14 @@ pub(super) fn judge(world: &World<'_>) -> Vec<Finding> {
     all.extend(mail.bounces.iter().map(|to| reached("mail.bounces", to.domain(), Severity::Error, "bounces")));
     all.extend(inbox.map(|to| reached("inbox.address", to.domain(), Severity::Error, "letters to unsubscribe")));
 
+    let ways: Vec<&Route> = world.ways.iter().map(|way| &way.route).collect();
     let mut known = Answers::default();
     let asked = Dns::open(world.dns, PATIENCE).map(|dns| {
         let watch = world.clock.stopwatch();
         for _ in 0..ROUNDS {
             let mut questions: BTreeSet<Question> = spf::wanted(&known, envelope);
             questions.extend(dmarc::questions(from));
+            questions.extend(ptr::wanted(&known, &ways, envelope));
             questions.extend(world.keys.iter().map(|key| Question::Txt(key.name())));
             questions.extend(all.iter().flat_map(|to| mx::wanted(&known, to.domain)));
             questions.retain(|question| !known.has(question));
@@ -53,6 +56,7 @@ pub(super) fn judge(world: &World<'_>) -> Vec<Finding> {
         found.extend(dkim::unsigned(world, relay));
         found.extend(dmarc::judge(world, &known, envelope, relay));
     }
+    found.extend(ptr::judge(&known, &ways, envelope));
     found.extend(all.iter().filter_map(|to| mx::judge(&known, world.source, to)));
     found
 }

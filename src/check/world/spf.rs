@@ -4,6 +4,7 @@ use super::relay::{Envelope, Relay};
 use super::{Finding, Severity, at_name};
 use crate::dns::{Answers, Question};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// RFC 7208 section 4.6.4: with more lookups than this no receiver gets to an answer.
 const LOOKUPS: usize = 10;
@@ -121,6 +122,19 @@ impl Walk {
 /// What is to be asked next to know all that the record of `domain` leads to.
 pub(super) fn wanted(answers: &Answers, domain: &str) -> BTreeSet<Question> {
     Walk::of(answers, domain).unknown.into_iter().map(Question::Txt).collect()
+}
+
+/// The addresses that the record of `domain` itself names one by one.
+pub(super) fn single_addresses(answers: &Answers, domain: &str) -> BTreeSet<IpAddr> {
+    let texts = answers.txt.get(domain).and_then(|answer| answer.as_ref().ok());
+    let &[record] = &texts.map(|texts| records(texts)).unwrap_or_default()[..] else { return BTreeSet::new() };
+    let named = terms(record).filter(|term| term.sign == '+' && !term.is_modifier);
+    let single = named.filter_map(|term| match term.name.as_str() {
+        "ip4" => term.value.trim_end_matches("/32").parse().ok().map(IpAddr::V4),
+        "ip6" => term.value.trim_end_matches("/128").parse().ok().map(IpAddr::V6),
+        _ => None,
+    });
+    single.collect()
 }
 
 /// What is wrong with the record of the domain in MAIL FROM.
