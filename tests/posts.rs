@@ -135,6 +135,23 @@ fn it_does_not_matter_where_the_folder_begins() {
     }
 }
 
+/// Hugo, Zola and Pelican read `content` alone. What is no such site, but only has posts of one, is read all the same.
+#[test]
+fn posts_that_look_like_a_generator_s_are_read_where_no_site_of_it_is() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/posts");
+    let of_other = tempfile::tempdir().expect("a folder");
+    let posts = corpus.join("hugo-posts/posts");
+    for (root, dir) in
+        [(&*corpus.join("hugo-posts"), "posts"), (&*posts, "."), (of_other.path(), posts.to_str().unwrap())]
+    {
+        assert_eq!(read_dir(root, dir).posts.len(), 3, "{dir}");
+    }
+    for dialect in [Dialect::Hugo, Dialect::Zola] {
+        let settings = Settings { dialect: Some(dialect), ..settings_of("posts") };
+        assert_eq!(read_with(&settings, &corpus.join("hugo-posts")).posts.len(), 3, "{dialect:?}");
+    }
+}
+
 #[test]
 fn our_permalink_goes_before_the_generators_but_not_before_the_posts_own() {
     let blog = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/posts/jekyll");

@@ -273,21 +273,26 @@ fn data_of_folders(folder: &Path, below: &str, depth: usize, found: &mut Vec<Def
 
 /// A site without a configuration, by what its posts look like.
 fn bare(wanted: Option<Dialect>, settings: &Settings, root: &Path, folder: PathBuf) -> Generator {
-    let (dialect, why) = match wanted {
-        Some(dialect) => (dialect, "[posts] says so".to_owned()),
-        None => looks_like(settings, root),
-    };
+    let mut samples = Samples::default();
+    for dir in &settings.dir {
+        samples.content |= dir.components().any(|part| part.as_os_str() == "content");
+        samples.gather(&root.join(dir), MAX_DEPTH + 3);
+    }
+    let (dialect, why) = wanted.map_or_else(|| samples.verdict(), |dialect| (dialect, "[posts] says so".to_owned()));
     let mut generator = Generator::new(dialect, Yaml::Map(Vec::new()));
     generator.why = why;
+    if matches!(dialect, Dialect::Hugo | Dialect::Zola | Dialect::Pelican) && !samples.content {
+        // Such a site reads `content` alone; where there is none, what the settings name is its content.
+        generator.sources = settings.dir.iter().map(|dir| below_site(&root.join(dir), &folder)).collect();
+    }
     placed(generator, &folder)
 }
 
-fn looks_like(settings: &Settings, root: &Path) -> (Dialect, String) {
-    let mut samples = Samples::default();
-    for dir in &settings.dir {
-        samples.gather(&root.join(dir), MAX_DEPTH + 3);
-    }
-    samples.verdict()
+/// A folder's path below the site's; empty, which is all of it, where it lies elsewhere.
+fn below_site(dir: &Path, site: &Path) -> String {
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let below = whole(dir).strip_prefix(whole(site)).map(Path::to_path_buf).unwrap_or_default();
+    below.to_string_lossy().into_owned()
 }
 
 /// Signs that were seen in some of the posts.
@@ -308,7 +313,7 @@ struct Samples {
 
 impl Samples {
     fn gather(&mut self, folder: &Path, depth: usize) {
-        self.content |= folder.components().any(|part| part.as_os_str() == "content");
+        self.content |= folder.ends_with("content");
         self.posts_folder |= folder.ends_with("_posts") || folder.join("_posts").is_dir();
         let Ok(entries) = std::fs::read_dir(folder) else { return };
         let mut entries: Vec<_> = entries.filter_map(Result::ok).map(|entry| (entry.file_name(), entry)).collect();
