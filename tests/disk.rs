@@ -43,7 +43,7 @@ impl Disk {
         let mut inside = Command::new("nsenter");
         inside.arg("-m").arg("-t").arg(self.holder.id().to_string());
         let folder = command.get_current_dir().expect("the site's folder");
-        inside.arg(format!("--wd={}", folder.display())).arg(command.get_program()).args(command.get_args());
+        inside.arg(format!("--wdns={}", folder.display())).arg(command.get_program()).args(command.get_args());
         inside.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         inside
     }

@@ -409,6 +409,31 @@ fn a_file_that_is_no_database_is_refused_and_not_touched() {
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
+/// Else everybody would be mailed again (P6). A first store gets its name when it is whole, so that no crash of ours leaves such a file.
+#[test]
+fn a_file_that_was_cut_to_nothing_is_no_first_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::File(folder.path().join("postrider.db"));
+    let path = folder.path().join("postrider.db");
+    drop(Store::open(&place, Mode::Create).unwrap());
+    let names = || fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    assert_eq!(names(), ["postrider.db"], "nothing is left of the making");
+    fs::remove_file(&path).unwrap();
+    // What a process left that died while it made the first one.
+    fs::write(folder.path().join("postrider.db.new"), "SQLite format 3\0 and no more").unwrap();
+    drop(Store::open(&place, Mode::Create).unwrap());
+    assert_eq!(names(), ["postrider.db"]);
+    fs::write(&path, "").unwrap();
+    for mode in [Mode::Create, Mode::MustExist, Mode::Rehearse, Mode::Reclaim] {
+        let refused = Store::open(&place, mode).err().expect("it holds nothing").to_string();
+        assert!(
+            refused.contains("postrider.db: it is there and empty") && refused.contains("from a backup"),
+            "{refused}"
+        );
+    }
+    assert_eq!(fs::read(&path).unwrap(), b"");
+}
+
 #[test]
 fn a_rehearsal_writes_nothing() {
     every_store(|base| {

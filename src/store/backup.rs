@@ -242,7 +242,7 @@ fn whole(c: &mut Connection) -> Result<(), Error> {
 }
 
 /// Gives a finished file its name, durably.
-fn replace(unfinished: &Path, to: &Path) -> Result<u64, Error> {
+pub(super) fn replace(unfinished: &Path, to: &Path) -> Result<u64, Error> {
     let named = || -> std::io::Result<u64> {
         let file = File::open(unfinished)?;
         file.sync_all()?;
@@ -258,14 +258,14 @@ fn refused(path: &Path, error: &std::io::Error) -> Error {
     Error::Unavailable(format!("{} cannot be written: {error}", path.display()))
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name: OsString = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
 /// What an earlier attempt may have left.
-fn remove(path: &Path) {
+pub(super) fn remove(path: &Path) {
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let _ = fs::remove_file(beside(path, suffix));
     }

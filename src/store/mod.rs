@@ -69,6 +69,9 @@ const WITHDRAW: &str = "state = CASE WHEN state = 'uncertain' OR resends > 0 THE
 const ONCE_MORE: &str = "state = CASE WHEN (SELECT a.outcome FROM attempts a WHERE a.delivery = deliveries.id \
      AND a.number = deliveries.attempts) = 'unknown' THEN 'uncertain' ELSE 'queued' END";
 
+/// What is wrong with a file that holds nothing.
+const EMPTY: &str = "it is there and empty, as a full disk or a copy cut short leaves it";
+
 /// The note of a store that was copied to another database: which one.
 const MOVED: &str = "moved";
 /// The note of a store that such a copy is about to become: of which one. It goes once that one is closed.
@@ -236,6 +239,10 @@ impl Store {
             (Mode::Rehearse, Err(_)) => Place::Memory,
             _ => place.clone(),
         };
+        if let (Mode::Create, Some(path)) = (mode, place.file()) {
+            begin(path).map_err(|e| place.named(e))?;
+        }
+        let was_there = place.file().is_some_and(Path::exists);
         let mut connection = place.connect()?;
         if mode == Mode::Rehearse {
             connection.rehearse()?;
@@ -244,6 +251,8 @@ impl Store {
         match version(&mut connection).map_err(|e| place.named(e))? {
             Some(found) if found > known => return Err(Error::NewerSchema { found, known }),
             Some(found) if found == known => {}
+            // Nobody's first store: that gets its name when it is whole.
+            None if was_there => return Err(place.named(Error::Corrupt(EMPTY.to_owned()))),
             None if matches!(mode, Mode::MustExist | Mode::Reclaim) => return Err(Error::Missing(place.shown())),
             _ => migrate(&mut connection).map_err(|e| place.named(e))?,
         }
@@ -358,6 +367,29 @@ fn version(c: &mut Connection) -> Result<Option<i64>, Error> {
     }
     let version = meta(c, "version")?.and_then(|v| v.parse().ok());
     version.map(Some).ok_or_else(|| Error::Corrupt("it does not say its version".to_owned()))
+}
+
+/// Makes the first store of a file that is not there. It gets its name when it is whole, so that one without a word in it was cut
+/// short by somebody else, and is no first run (P6).
+fn begin(path: &Path) -> Result<(), Error> {
+    let is_new = matches!(std::fs::symlink_metadata(path), Err(e) if e.kind() == std::io::ErrorKind::NotFound);
+    let lock = backup::beside(path, ".begin");
+    // Where that cannot be written, nor can the store, and who opens it says why.
+    let Some(turn) = is_new.then(|| std::fs::File::create(&lock).ok()).flatten() else { return Ok(()) };
+    let _ = turn.lock();
+    let draft = backup::beside(path, ".new");
+    let made = || -> Result<(), Error> {
+        backup::remove(&draft);
+        migrate(&mut Connection::sqlite(&draft)?)?;
+        backup::replace(&draft, path).map(drop)
+    };
+    // Another process may have been faster.
+    let done = if path.exists() { Ok(()) } else { made() };
+    if done.is_err() {
+        backup::remove(&draft);
+    }
+    let _ = std::fs::remove_file(&lock);
+    done
 }
 
 fn migrate(c: &mut Connection) -> Result<(), Error> {
