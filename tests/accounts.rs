@@ -203,7 +203,7 @@ fn retry_takes_those_with_the_code_and_says_who_gets_nothing() {
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
         ran.out
     };
-    let suppressed = "  1 is suppressed and gets nothing; `postrider subscribers list` names them\n";
+    let suppressed = "  1 is suppressed and gets nothing; `postrider subscribers list` names all but erased ones\n";
     assert_eq!(retry("5.1.1"), format!("{EDITION}: nothing that was refused with 5.1.1 can be sent\n{suppressed}"));
     assert_eq!(retry("421"), format!("{EDITION}: nothing that was refused with 421 can be sent\n"));
     assert_eq!(retry("5.7"), format!("{EDITION}: queued again for 2 readers; `postrider run` sends it\n"));
@@ -233,6 +233,37 @@ fn retry_takes_those_with_the_code_and_says_who_gets_nothing() {
         );
         assert!(ran.err.contains(&sentence), "{ran:?}");
     }
+}
+
+/// A first list may be short, and the server a wrong one.
+#[test]
+fn a_short_list_that_is_refused_as_a_whole_costs_nobody_their_place() {
+    let people: Vec<String> = (0..4).map(|n| format!("5.1.1+{n}@sink.test")).collect();
+    let (site, sink, _folder) = site(&people);
+    let ran = site.at(NOON, &["run"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let said = "says of one address after another that it does not exist";
+    assert!(ran.err.contains(said) && ran.err.contains("4 refused deliveries are queued again"), "{ran:?}");
+    let edition = site.json(NOON, &["status"])["editions"][0].clone();
+    assert_eq!((&edition["state"], &edition["deferred"], &edition["refused"]), (&json!("open"), &json!(4), &json!(0)));
+    assert!(!site.go(&["subscribers", "list"]).out.contains("suppressed"));
+    assert_eq!(sink.taken(), 0);
+}
+
+#[test]
+fn who_is_suppressed_for_bounces_may_be_let_in_again() {
+    // The server takes one, so it is right about the others.
+    let people = strings(&["5.1.1+a@sink.test", "5.1.1+b@sink.test", "5.1.1+c@sink.test", "fine@sink.test"]);
+    let (site, _sink, _folder) = site(&people);
+    assert_eq!(site.json(NOON, &["run"])["editions"][0]["refused"], 3);
+    let refused = site.go(&["subscribers", "add", &people[0]]);
+    let way_out = format!("if it works after all, `postrider subscribers add {} --again`", people[0]);
+    assert!(refused.code == Some(1) && refused.err.contains(&way_out), "{refused:?}");
+    let again = site.go(&["subscribers", "add", &people[0], "--again"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert!(site.go(&["why", &people[0]]).out.contains("suppressed (bounce) no more"));
+    let retried = site.json(NOON, &["retry", EDITION]);
+    assert_eq!((&retried["deliveries"], &retried["suppressed"]), (&json!(1), &json!(2)));
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub struct Global {
     /// Let more old posts appear as new than feeds.flood_limit
     #[arg(long, global = true)]
     pub accept_new: bool,
-    /// Let the subscribers' file take away many people at once
+    /// Let the subscribers' file take away many people at once, or all posts be gone
     #[arg(long, global = true)]
     pub accept_removals: bool,
     /// Exit with 3 where the input has problems
@@ -250,6 +250,9 @@ pub enum SubscribersAction {
         /// Topics, separated by ;
         #[arg(long, default_value = "")]
         tags: String,
+        /// Also where the address is suppressed, since mails to it came back or by `remove --suppress`; not after a complaint
+        #[arg(long)]
+        again: bool,
     },
     /// A person leaves
     Remove {

@@ -16,7 +16,7 @@ use anyhow::{Result, anyhow, bail};
 pub(super) fn run(global: &Global, action: &SubscribersAction) -> Result<Exit> {
     let setup = Setup::load(global)?;
     match action {
-        SubscribersAction::Add { address, name, language, digests, tags } => {
+        SubscribersAction::Add { address, name, language, digests, tags, again } => {
             let row = Row {
                 address: parse(address)?,
                 name: name.as_deref().and_then(clean_name),
@@ -25,7 +25,7 @@ pub(super) fn run(global: &Global, action: &SubscribersAction) -> Result<Exit> {
                 topics: Choices::parse(tags),
                 status: Status::Active,
             };
-            setup.change(|setup| add(global, setup, &row))
+            setup.change(|setup| add(global, setup, &row, *again))
         }
         SubscribersAction::Remove { address, suppress } => {
             let address = parse(address)?;
@@ -57,12 +57,19 @@ fn known_digests(setup: &Setup, digests: &str) -> Result<Choices> {
     Ok(choices)
 }
 
-fn add(global: &Global, setup: &Setup, row: &Row) -> Result<Exit> {
+fn add(global: &Global, setup: &Setup, row: &Row, again: bool) -> Result<Exit> {
     let store = setup.store(Mode::Create)?;
+    if again {
+        store.allow_again(&row.address, &setup.random, setup.clock.now())?;
+    }
     if let Some(reason) = store.suppression(&row.address, &setup.random)? {
+        let address = row.address.as_str();
+        let way_out = match reason.as_str() {
+            "bounce" | "manual" => format!("; if it works after all, `postrider subscribers add {address} --again`"),
+            _ => String::new(),
+        };
         bail!(
-            "{} is suppressed ({reason}) and cannot be added\n  help: `postrider why {0}` tells the story",
-            row.address.as_str()
+            "{address} is suppressed ({reason}) and cannot be added\n  help: `postrider why {address}` tells the story{way_out}"
         );
     }
     let done = match store.add_subscriber(row, "cli", &setup.random, setup.clock.now())? {

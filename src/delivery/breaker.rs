@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 const IN_A_ROW: usize = 10;
 const OF_WINDOW: usize = 20;
 const WINDOW: usize = 100;
+/// So many, if they are all there are.
+const OF_ALL: usize = 3;
 /// Lost connections, be it before a message or after all of it, with no message taken or refused between, after which the server is
 /// called broken.
 const LOST_IN_A_ROW: usize = 20;
@@ -112,6 +114,19 @@ impl Breaker {
         Some(Tripped::Refusals(kind))
     }
 
+    /// Asked at the end: whether all of a list that is too short to trip it were refused for one reason. Three that do not exist
+    /// may be all of somebody's first list, and the server a wrong one.
+    pub fn at_the_end(&self) -> Option<Tripped> {
+        let mut refusals = self.recent.iter().filter_map(|(_, outcome)| match outcome {
+            Outcome::Refused(kind) => Some(*kind),
+            _ => None,
+        });
+        let first = refusals.next().filter(|kind| is_ours(*kind))?;
+        let took_none = !self.recent.iter().any(|(_, outcome)| *outcome == Outcome::Accepted);
+        let alike = refusals.try_fold(1, |count, kind| (kind == first).then_some(count + 1))?;
+        (took_none && alike >= OF_ALL).then_some(Tripped::Refusals(first))
+    }
+
     /// The deliveries that what tripped it hit of late. Asked when all connections have come home: what they had under way
     /// when it tripped is hit, too.
     pub fn hit(&self, tripped: Tripped) -> Vec<String> {
@@ -166,6 +181,29 @@ mod tests {
         assert_eq!(trips([HARD; 9].into_iter().chain([POLICY]).chain([HARD; 9])), None);
         assert_eq!(trips([HARD, Outcome::Accepted, Outcome::Accepted].repeat(30)), Some(57));
         assert_eq!(trips([HARD, Outcome::Accepted].into_iter().chain([Outcome::Accepted; 8]).cycle().take(500)), None);
+    }
+
+    #[test]
+    fn a_short_list_that_is_refused_as_a_whole_trips_it_in_the_end() {
+        let ends = |outcomes: &[Outcome]| {
+            let mut breaker = Breaker::for_one_of(1);
+            assert!(outcomes.iter().enumerate().all(|(n, o)| breaker.watch(&n.to_string(), *o).is_none()));
+            breaker.at_the_end()
+        };
+        let greylisted = Outcome::Deferred(Fault::Greylisted);
+        assert_eq!(ends(&[HARD; 3]), Some(Tripped::Refusals(Refusal::Hard)));
+        assert_eq!(ends(&[POLICY, greylisted, POLICY, POLICY]), Some(Tripped::Refusals(Refusal::Policy)));
+        let of_the_readers = Outcome::Refused(Refusal::Mailbox);
+        for fine in [
+            &[HARD; 2][..],
+            &[HARD, HARD, HARD, Outcome::Accepted],
+            &[HARD, HARD, HARD, POLICY],
+            &[of_the_readers; 5],
+            &[greylisted; 5],
+            &[],
+        ] {
+            assert_eq!(ends(fine), None, "{fine:?}");
+        }
     }
 
     #[test]

@@ -249,6 +249,11 @@ impl<'a> Floor<'a> {
             || lock(&self.out).is_some()
     }
 
+    /// Whether there are other relays, on duty or not.
+    pub(super) fn is_one_of_several(&self) -> bool {
+        self.dispatch.relays.all().len() > 1
+    }
+
     /// Whether the last try to reach the server failed.
     pub(super) fn reached(&self, reached: bool) {
         self.is_lost.store(!reached, Ordering::Relaxed);
@@ -299,7 +304,7 @@ impl<'a> Floor<'a> {
             && let Some(limit) = throttle.limit()
         {
             let Rate { messages, window } = limit;
-            if self.dispatch.relays.all().len() > 1 && window >= TOO_SLOW * messages {
+            if self.is_one_of_several() && window >= TOO_SLOW * messages {
                 self.fail(Out::Tripped(Tripped::Throttled));
             }
             let who = self.relay.terms.title();
@@ -372,12 +377,14 @@ impl<'a> Floor<'a> {
 
     /// All of them are home.
     pub(super) fn clear(self) -> Left {
+        let is_one_of_several = self.is_one_of_several();
         let rows = self.tray.clear();
         let nobody = into(self.unreachable).filter(|_| !rows.is_empty()).map(|why| {
-            Out::Broken(format!(
-                "{}\n  help: nothing is lost: the rest is queued; look at the server, then run again",
-                self.relay.terms.said(&why.to_string())
-            ))
+            let help = match is_one_of_several {
+                true => "nothing is lost: what it did not take goes by another, or is queued; look at the server",
+                false => "nothing is lost: the rest is queued; look at the server, then run again",
+            };
+            Out::Broken(format!("{}\n  help: {help}", self.relay.terms.said(&why.to_string())))
         });
         Left { rows, went: into(self.end), out: into(self.out).or(nobody), breaker: into(self.breaker) }
     }

@@ -252,6 +252,10 @@ impl Dispatch<'_> {
     ) -> Result<Option<Went>, store::Error> {
         let Left { rows, went, out, breaker } = left;
         ledger.release(rows.into_iter().map(|row| row.id).collect())?;
+        let out = match (out, breaker.at_the_end()) {
+            (None, Some(tripped)) if self.store.none_was_taken(&breaker.hit(tripped))? => Some(Out::Tripped(tripped)),
+            (out, _) => out,
+        };
         let relays = self.relays;
         match (out, went) {
             (Some(Out::Broken(why)), _) => relays.failed(place.of_all, &why, self.clock),

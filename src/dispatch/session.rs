@@ -24,6 +24,9 @@ const SKELETONS: usize = 32;
 /// Pauses before the tries to reach a server that does not answer; then the session gives up.
 const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
 
+/// A server that let one wait for so long is not tried again at once where another takes mail.
+const LONG_ENOUGH: Duration = Duration::from_secs(30);
+
 /// A row and its finished message.
 struct Letter {
     row: Claimed,
@@ -138,7 +141,12 @@ impl Hands<'_> {
     /// wants to know.
     fn reach(&mut self) -> Result<(), Option<NotReady>> {
         let mut last = None;
+        let watch = self.floor.dispatch.clock.stopwatch();
         for pause in PAUSES {
+            // Another relay is waiting for what this one leaves undone.
+            if self.floor.is_one_of_several() && watch.elapsed() > LONG_ENOUGH {
+                break;
+            }
             if !pause.is_zero() {
                 // Nobody waits with something unrecorded; where that fails, so does the next intent.
                 let _ = self.settle();

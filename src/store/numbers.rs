@@ -116,7 +116,8 @@ impl Store {
         self.connection().each(&sql, &[from.into(), now.into()], |row| {
             let (tries, first) = (row.int(1)?, row.int(2)?);
             let span = (now.timestamp_millis() - first) as f64 / 1000.0;
-            if tries > 1 && span > 0.0 {
+            // Of less than a second nothing can be said.
+            if tries > 1 && span >= 1.0 {
                 // As many steps as there are gaps: two tries in ten seconds are one each ten seconds.
                 paces.push(Pace { edition: row.text(0)?, rate: (tries - 1) as f64 / span });
             }
@@ -130,6 +131,19 @@ impl Store {
         let mut c = self.connection();
         let at_work = c.query(AT_WORK, &[])?.len();
         Ok(at_work > dead(&mut c, self.place().file())?.len())
+    }
+
+    /// Whether no server ever took a delivery of the editions that these are of.
+    pub fn none_was_taken(&self, deliveries: &[String]) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM deliveries d WHERE d.state = 'accepted' \
+             AND d.edition = (SELECT o.edition FROM deliveries o WHERE o.id = $1) LIMIT 1";
+        let mut c = self.connection();
+        for delivery in deliveries {
+            if c.query_one(sql, &[delivery.into()])?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether there is something for a dispatch: a delivery that is due, or one that a dead process left behind.

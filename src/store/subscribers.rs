@@ -203,6 +203,19 @@ impl Store {
         })
     }
 
+    /// Takes back that an address must not be mailed, where mails to it came back or the author said so: it may have been the server's
+    /// fault, or a slip. What its owner said stays.
+    pub fn allow_again(&self, address: &EmailAddress, random: &Random, now: DateTime<Utc>) -> Result<(), Error> {
+        self.connection().transaction(Write::Shared, |c| {
+            let hash = hash_of(c, address, random)?;
+            let sql = "DELETE FROM suppressions WHERE hash = $1 AND reason IN ('bounce', 'manual') RETURNING reason";
+            let Some(row) = c.query_one(sql, &[hash.as_str().into()])? else { return Ok(()) };
+            let sql = "SELECT id FROM subscribers WHERE hash = $1";
+            let Some(person) = c.query_one(sql, &[hash.into()])? else { return Ok(()) };
+            event(c, &person.text(0)?, "allowed", &format!("suppressed ({}) no more", row.text(0)?), random, now)
+        })
+    }
+
     /// Why an address must not be mailed, where that is so.
     pub fn suppression(&self, address: &EmailAddress, random: &Random) -> Result<Option<String>, Error> {
         let mut c = self.connection();

@@ -55,7 +55,7 @@ impl Connection {
 
     /// lettre reads the greeting and says EHLO in one call; what was heard and written tells the two apart.
     async fn greet(smtp: &Smtp, wire: Wire) -> Result<Self, Stopped> {
-        let limit = smtp.timeouts.greeting + smtp.timeouts.command;
+        let limit = smtp.timeouts.greeting.max(smtp.timeouts.command);
         let opened =
             timeout(limit, AsyncSmtpConnection::connect_with_transport(Box::new(wire.clone()), &smtp.helo)).await;
         let stage = if wire.written() == 0 { Stage::Greeting } else { Stage::Ehlo };
