@@ -48,6 +48,14 @@ pub enum Error {
         /// Some of them, by path.
         examples: String,
     },
+    /// There were posts, and not one file of them is there any more.
+    #[error(
+        "no post is there, and there were {before}: nothing was changed, so no feed was emptied\n  help: see that `dir` in [posts] is their folder and that it is there, not an empty checkout or mount; if they are all gone, run once with --accept-removals"
+    )]
+    Emptied {
+        /// How many were known.
+        before: usize,
+    },
     /// A feed came out wrong; the old one stays.
     #[error("{path} was not replaced: {why}\n  help: the feed on disk is the one from before; please report this")]
     Malformed {
@@ -88,6 +96,8 @@ pub struct Publisher<'a> {
     pub now: DateTime<Utc>,
     /// Whether more old posts than the flood limit may appear as new.
     pub accept_new: bool,
+    /// Whether all posts may be gone.
+    pub accept_removals: bool,
 }
 
 /// What was published.
@@ -127,6 +137,10 @@ struct Told {
 impl Publisher<'_> {
     /// Gives every post its identity and writes the feeds that changed.
     pub fn run(&self, mode: Mode) -> Result<Published, Error> {
+        let before = self.known.iter().filter(|known| !known.gone).count();
+        if self.blog.read == 0 && before > 0 && !self.accept_removals {
+            return Err(Error::Emptied { before });
+        }
         let identities = self.identify()?;
         let written = self.store.written_feeds()?;
         let scopes = self.scopes(&written);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use tempfile::TempDir;
 
 const FORMATS: [&str; 3] = ["rss.xml", "atom.xml", "feed.json"];
@@ -69,6 +69,15 @@ impl Blog {
 
     fn build(&self) -> Value {
         self.command(&["build"])
+    }
+
+    /// What a build says in words.
+    fn told(&self) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_postrider"))
+            .current_dir(self.folder.path())
+            .args(["build", "--now", "2027-01-02T00:00:00Z"])
+            .output()
+            .expect("the program starts")
     }
 
     fn files(&self) -> Files {
@@ -287,11 +296,7 @@ fn every_tag_has_a_feed_of_its_own_that_keeps_its_place() {
     assert_eq!(blog.json("language/de/")["language"], "de");
 
     // In words, many feeds are one line.
-    let output = Command::new(env!("CARGO_BIN_EXE_postrider"))
-        .current_dir(blog.folder.path())
-        .args(["build", "--now", "2027-01-02T00:00:00Z"])
-        .output()
-        .expect("the program starts");
+    let output = blog.told();
     let said = String::from_utf8(output.stdout).expect("UTF-8");
     assert_eq!(said, "3 posts read, 3 published\n33 feeds, unchanged\n");
 
@@ -421,11 +426,7 @@ fn too_many_old_posts_are_told_by_example() {
     blog.grow(100..101);
     blog.build();
     blog.grow(1..15);
-    let output = Command::new(env!("CARGO_BIN_EXE_postrider"))
-        .current_dir(blog.folder.path())
-        .args(["build", "--now", "2027-01-02T00:00:00Z"])
-        .output()
-        .expect("the program starts");
+    let output = blog.told();
     let said = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(
         said.contains(
@@ -472,6 +473,28 @@ fn what_a_post_says_of_itself_gets_into_every_feed() {
             assert!(blog.text(feed).contains(&format!("They cost {price}.")), "{feed}");
         }
     }
+}
+
+/// An empty checkout, a disk that is not mounted: readers would see the whole blog go.
+#[test]
+fn no_feed_is_emptied_because_the_posts_are_not_there() {
+    let blog = Blog::new("");
+    blog.grow(1..4);
+    blog.build();
+    let feed = blog.text("rss.xml");
+    let posts: Vec<_> =
+        fs::read_dir(blog.at("posts")).expect("a folder").map(|post| post.expect("a post").path()).collect();
+    posts.iter().for_each(|post| fs::remove_file(post).expect("it was there"));
+    let output = blog.told();
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("no post is there, and there were 3: nothing was changed, so no feed was emptied"), "{said}");
+    assert_eq!(blog.text("rss.xml"), feed);
+    let planned = blog.command(&["plan"]);
+    assert_eq!(planned["feeds"][0]["gone"].as_array().map(Vec::len), Some(3));
+    blog.command(&["build", "--accept-removals"]);
+    assert!(blog.titles("").is_empty());
+    blog.build();
 }
 
 #[test]

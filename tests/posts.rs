@@ -153,6 +153,20 @@ fn posts_that_look_like_a_generator_s_are_read_where_no_site_of_it_is() {
 }
 
 #[test]
+fn the_path_of_a_site_is_added_once_in_whatever_letters_it_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("_posts")).expect("writable");
+    std::fs::write(folder.path().join("_posts/2024-01-02-frost.md"), "---\ntitle: Frost\n---\nWhite.")
+        .expect("writable");
+    for (baseurl, below) in [("/blög", "bl%C3%B6g/"), ("/my blog/", "my%20blog/"), ("notes", "notes/"), ("", "")] {
+        let config = format!("url: https://example.org\nbaseurl: \"{baseurl}\"\n");
+        std::fs::write(folder.path().join("_config.yml"), config).expect("writable");
+        let post = &read(folder.path()).posts[0];
+        assert_eq!(post.link.as_str(), format!("https://example.org/{below}2024/01/02/frost.html"), "{baseurl}");
+    }
+}
+
+#[test]
 fn our_permalink_goes_before_the_generators_but_not_before_the_posts_own() {
     let blog = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/posts/jekyll");
     let settings = Settings { dir: vec![".".into()], permalink: Some("pretty".into()), ..Settings::default() };

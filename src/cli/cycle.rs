@@ -99,12 +99,15 @@ impl<'a> Cycle<'a> {
             known: &self.known,
             now: self.now,
             accept_new: self.global.accept_new,
+            accept_removals: self.global.accept_removals,
         };
         match publisher.run(mode) {
-            // Who looks before a run wants to see what the guard holds up.
-            Err(flood @ publish::Error::Flood { .. }) if mode != publish::Mode::Publish => {
-                say::remark(self.global, format!("a run would stop here: {flood}"));
-                Ok(Publisher { accept_new: true, ..publisher }.run(mode)?)
+            // Who looks before a run wants to see what the guards hold up.
+            Err(guard @ (publish::Error::Flood { .. } | publish::Error::Emptied { .. }))
+                if mode != publish::Mode::Publish =>
+            {
+                say::remark(self.global, format!("a run would stop here: {guard}"));
+                Ok(Publisher { accept_new: true, accept_removals: true, ..publisher }.run(mode)?)
             }
             published => Ok(published?),
         }

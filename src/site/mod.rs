@@ -270,8 +270,12 @@ fn find_translations(posts: &mut [Arc<Post>], language: &str) {
 /// Where posts are served: the site's address, and below it the generator's `baseurl`, once.
 fn base(site: &Site, generator: &Generator) -> Url {
     let path = site.url.path().trim_end_matches('/');
-    if generator.baseurl.is_empty() || path.ends_with(&generator.baseurl) {
-        return site.url.clone();
+    let below = generator.baseurl.get(1..).map(|below| site.url.join(&format!("{below}/")));
+    let Some(Ok(whole)) = below else { return site.url.clone() };
+    // As a URL has it, `ö` as `%C3%B6`.
+    let added = &whole.path()[site.url.path().len()..];
+    match path.ends_with(&format!("/{}", added.trim_end_matches('/'))) {
+        true => site.url.clone(),
+        false => whole,
     }
-    site.url.join(&format!("{}/", &generator.baseurl[1..])).unwrap_or_else(|_| site.url.clone())
 }

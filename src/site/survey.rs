@@ -115,8 +115,9 @@ fn configured(folder: &Path, wanted: Option<Dialect>) -> Result<Option<Generator
         if !is_wanted(dialect) {
             continue;
         }
-        if dialect == Dialect::Jekyll && wanted.is_none() && !holds_posts(folder, MAX_DEPTH + 2) {
-            // Its facts hold, but Jekyll itself would find no post here.
+        let is_jekyll = dialect == Dialect::Jekyll && wanted.is_none();
+        if is_jekyll && !holds_posts(folder, MAX_DEPTH + 2) && holds_texts(folder, MAX_DEPTH) {
+            // Its facts hold, but Jekyll itself would find no post here. (A new site has none anywhere.)
             dialect = Dialect::Plain;
         }
         let all = if dialect == Dialect::Hugo { all.lower_case_keys() } else { all };
@@ -147,6 +148,18 @@ fn holds_posts(folder: &Path, depth: usize) -> bool {
         .filter_map(Result::ok)
         .filter(|entry| is_walked(&entry.file_name()) && entry.file_type().is_ok_and(|kind| kind.is_dir()));
     depth > 0 && folders.any(|entry| holds_posts(&entry.path(), depth - 1))
+}
+
+/// Whether Markdown lies in a folder below this one.
+fn holds_texts(folder: &Path, depth: usize) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    let mut folders = entries.filter_map(Result::ok).filter(|entry| is_walked(&entry.file_name()) && is_folder(entry));
+    folders.any(|entry| {
+        let below = std::fs::read_dir(entry.path()).into_iter().flatten().flatten();
+        let mut names = below.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.any(|name| name.ends_with(".md") || name.ends_with(".markdown"))
+            || depth > 0 && holds_texts(&entry.path(), depth - 1)
+    })
 }
 
 /// Configurations, the surest first.
