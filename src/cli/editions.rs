@@ -151,7 +151,7 @@ fn left_alone(beyond: Beyond) -> Vec<String> {
     if beyond.suppressed > 0 {
         let (are, they) = if beyond.suppressed == 1 { ("is", "gets") } else { ("are", "get") };
         lines.push(format!(
-            "  {} {are} suppressed and {they} nothing; `postrider subscribers list` names them",
+            "  {} {are} suppressed and {they} nothing; `postrider subscribers list` names all but erased ones",
             beyond.suppressed
         ));
     }
@@ -167,6 +167,9 @@ fn not_now(store: &Store, edition: &str) -> Result<String> {
     Ok(match state.as_str() {
         "cancelled" => format!(
             "the edition {edition} was cancelled, and what was withdrawn is not sent again, refused ones included\n  help: their next edition reaches those readers; `postrider why ADDRESS` shows what became of one"
+        ),
+        "done" => format!(
+            "the edition {edition} is older than store.keep, and of its deliveries nothing is left but counts\n  help: `postrider send DIGEST --to ADDRESS` mails one person the latest"
         ),
         "held" => format!(
             "the edition {edition} is held, so nothing of it is sent\n  help: `postrider approve {edition}` releases it; then retry"

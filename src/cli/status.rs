@@ -164,7 +164,10 @@ impl View {
             lines.extend(edition.waits_for().into_iter().map(|what| format!("  {what}")));
         }
         let lists = [
-            (&status.uncertain, "in doubt: no reply was recorded; they are sent once more when they are due"),
+            (
+                &status.uncertain,
+                "in doubt: no reply was recorded; they are sent once more when they are due (of a held edition: once it is approved)",
+            ),
             (&status.resent, "sent again in doubt: may have come twice"),
             (&status.held, "held: may or may not have come; `postrider retry EDITION --held` sends it once more"),
         ];
@@ -182,8 +185,11 @@ impl View {
         }
         for digest in &status.digests {
             let next = digest.next.as_ref().map_or("with the next new post".to_owned(), Clone::clone);
-            let slot = digest.slot.as_deref().unwrap_or("none");
-            lines.push(format!("{}: next {next}; last slot {slot}: {}", digest.name, digest.reason));
+            let last = match &digest.slot {
+                Some(slot) => format!("last slot {slot}: {}", digest.reason),
+                None => digest.reason.clone(),
+            };
+            lines.push(format!("{}: next {next}; {last}", digest.name));
         }
         if status.letters > 0 {
             lines.push(format!(

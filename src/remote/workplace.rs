@@ -20,8 +20,15 @@ impl Workplace {
     /// Makes that of `run` in the folder for temporary files, and clears away those of runs that are gone.
     pub(super) fn make(run: &str) -> Result<Workplace, String> {
         let around = std::env::temp_dir();
+        // Not every command is run from here.
+        let around = std::path::absolute(&around).unwrap_or(around);
         let folder = around.join(format!("{PREFIX}{run}"));
-        let made = make(&folder).map_err(|e| format!("{} cannot be made: {e}", folder.display()))?;
+        let made = make(&folder).map_err(|e| {
+            format!(
+                "{} cannot be made: {e}\n  help: set TMPDIR to a folder where this user may write",
+                folder.display()
+            )
+        })?;
         // Another one's may be in use, or not ours to look into; it is in nobody's way.
         let _ = clear_up(&around, &made.folder);
         Ok(made)
@@ -73,8 +80,15 @@ fn is_run(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b))
 }
 
+/// Whether a run left it behind: all in it is of ours, and nobody has the lock.
 fn is_left(folder: &Path) -> bool {
-    File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    let is_ours =
+        |name: &str| name == LOCK || name == "git" || name.starts_with("store.db") || name.starts_with("packed.db");
+    let lock = folder.join(LOCK);
+    entries.flatten().all(|entry| entry.file_name().to_str().is_some_and(is_ours))
+        && fs::symlink_metadata(&lock).is_ok_and(|found| found.is_file())
+        && File::open(&lock).is_ok_and(|lock| lock.try_lock().is_ok())
 }
 
 #[cfg(test)]
@@ -103,6 +117,8 @@ mod tests {
             left(name);
         }
         fs::create_dir(at("postrider-dddddddddddddddd")).unwrap();
+        left("postrider-ffffffffffffffff");
+        fs::write(at("postrider-ffffffffffffffff").join("diary.txt"), "mine").unwrap();
         symlink(at("postrider-notes"), at("postrider-eeeeeeeeeeeeeeee")).unwrap();
         clear_up(around.path(), own.path()).unwrap();
         let there = || -> BTreeSet<String> {
@@ -116,6 +132,7 @@ mod tests {
             "postrider-bbbbbbbbbbbbbbbb",
             "postrider-dddddddddddddddd",
             "postrider-eeeeeeeeeeeeeeee",
+            "postrider-ffffffffffffffff",
             "postrider-notes",
         ];
         assert_eq!(there(), all.map(str::to_owned).into());

@@ -277,10 +277,11 @@ impl Store {
     /// Queues deliveries of an edition again. Not those whose reader left or is suppressed: see [`Store::beyond_retry`].
     pub fn retry(&self, edition: &str, which: Retry<'_>, now: DateTime<Utc>) -> Result<Changed, Error> {
         self.connection().transaction(Write::Alone, |c| {
-            let Some(row) = c.query_one("SELECT state FROM editions WHERE id = $1", &[edition.into()])? else {
+            let Some(row) = c.query_one("SELECT state, compacted FROM editions WHERE id = $1", &[edition.into()])?
+            else {
                 return Ok(Changed::Unknown);
             };
-            if !matches!(row.text(0)?.as_str(), "done" | "open") {
+            if !matches!(row.text(0)?.as_str(), "done" | "open") || row.maybe_int(1)?.is_some() {
                 return Ok(Changed::NotNow);
             }
             let mut values = vec![edition.into(), now.into()];
@@ -416,7 +417,11 @@ fn approve(
             // What is released again starts its patience anew.
             c.execute("UPDATE editions SET state = 'open', rests = $2 WHERE id = $1", &[edition.into(), now.into()])?;
             let sql = "UPDATE deliveries SET first_at = NULL, due = $2 WHERE edition = $1 AND state = 'queued'";
-            c.execute(sql, &[edition.into(), now.into()]).map(Changed::Done)
+            let queued = c.execute(sql, &[edition.into(), now.into()])?;
+            // What is in doubt is due when it was.
+            let sql = "SELECT COUNT(*) FROM deliveries WHERE edition = $1 AND state = 'uncertain'";
+            let in_doubt = c.query_one(sql, &[edition.into()])?.map_or(Ok(0), |row| row.int(0))?;
+            Ok(Changed::Done(queued + in_doubt as u64))
         }
         _ => Ok(Changed::NotNow),
     }

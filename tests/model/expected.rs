@@ -283,10 +283,13 @@ impl Expected {
         *self.editions.get_mut(edition).expect("it is there") = Edition { state: "open", rests: now };
         let mut count = 0;
         for delivery in self.deliveries.values_mut() {
-            if delivery.edition == edition && delivery.row.state == State::Queued {
-                (delivery.row.first_at, delivery.row.due) = (None, now);
-                count += 1;
+            if delivery.edition != edition {
+                continue;
             }
+            if delivery.row.state == State::Queued {
+                (delivery.row.first_at, delivery.row.due) = (None, now);
+            }
+            count += u64::from(matches!(delivery.row.state, State::Queued | State::Uncertain));
         }
         count
     }

@@ -27,7 +27,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
-pub use store::store;
+pub use store::{missing, store};
 pub use time::{Digest, Rates, times};
 
 /// Nothing new is begun after this.

@@ -52,6 +52,13 @@ pub fn store(source: &Source, place: &Place) -> Vec<Finding> {
     found
 }
 
+/// That it is not there where the configuration says that it must be.
+pub fn missing(source: &Source, place: &Place) -> Option<Finding> {
+    let said = place.must_exist().err()?.to_string();
+    let (what, help) = said.split_once("\n  help: ").unwrap_or((&said, "bring the store back"));
+    Some(at_key(source, "store.must_exist", Severity::Note, what.to_owned(), help, ANCHOR))
+}
+
 /// Why it cannot be used, and what to do.
 fn opened(place: &Place) -> Option<(String, String)> {
     let error: store::Error = Store::open(place, Mode::Rehearse).err()?;

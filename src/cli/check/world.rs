@@ -47,6 +47,8 @@ pub(super) fn judge(setup: &Setup, site: &Url, digests: &[Digest<'_>], largest: 
         && let Ok(place) = Place::parse(url, &setup.config.root)
     {
         judged.findings = world::store(&source, &place);
+        let needed = setup.config.store.must_exist().then(|| world::missing(&source, &place));
+        judged.findings.extend(needed.flatten());
     }
     let mail = setup.mail()?;
     let ways = setup.config.ways_out();
