@@ -174,15 +174,21 @@ fn a_name_that_cannot_be_written_down_is_told() {
     fs::write(posts.join("2026-11-03-a\nb.md"), "x").expect("writable");
     fs::write(posts.join("2026-11-04-a\u{1b}[31mb\u{7}.md"), "---\ntitle: [\n---\nx").expect("writable");
     fs::write(posts.join("2026-11-05-a<b>&\"'#?%.md"), "x").expect("writable");
+    fs::write(posts.join("2026-11-21-z\u{1b}[31m\nerror: forged.md"), "x").expect("writable");
     let found = blog.build();
     assert!(found.tells("_posts/2026-11-01-caf\u{fffd}.md", "not UTF-8"), "{found:?}");
     assert!(found.tells("caf\u{fffd}", "not UTF-8"), "{found:?}");
     assert!(found.tells("_posts/2026-11-04-a\u{1b}[31mb\u{7}.md", "front matter"), "{found:?}");
-    assert_eq!((found.problems.len(), found.published), (3, 3), "{found:?}");
-    // A terminal shows the name, and does not obey it.
-    let said = blog.command("build").output().expect("the program starts");
-    let said = String::from_utf8(said.stderr).expect("UTF-8");
-    assert!(said.contains("2026-11-04-a\\u{1b}[31mb\\u{7}.md") && !said.contains(['\u{1b}', '\u{7}']), "{said}");
+    assert_eq!((found.problems.len(), found.published), (3, 4), "{found:?}");
+    // A terminal shows the name, and does not obey it; nor does it look like a line of ours.
+    for (command, shown) in
+        [("build", "2026-11-04-a\\u{1b}[31mb\\u{7}.md"), ("check", "04-a\\u{1b}"), ("plan", "21-z\\u{1b}[31m\\nerror")]
+    {
+        let said = blog.command(command).output().expect("the program starts");
+        let said = String::from_utf8([said.stdout, said.stderr].concat()).expect("UTF-8");
+        assert!(said.contains(shown) && !said.contains(['\u{1b}', '\u{7}']), "{command}: {said}");
+        assert!(!said.lines().any(|line| line.starts_with("error: forged")), "{command}: {said}");
+    }
 }
 
 /// As root nothing is unreadable, so that the program then runs as nobody.

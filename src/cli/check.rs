@@ -11,6 +11,7 @@ use crate::check::mail::{Mail, Origin};
 use crate::check::{self, Finding, Severity};
 use crate::clock::Clock;
 use crate::http;
+use crate::post::harmless;
 use anyhow::{Result, anyhow, bail};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -154,7 +155,7 @@ fn word(severity: Severity) -> &'static str {
 
 fn show(finding: &Finding) {
     let severity = word(finding.severity);
-    let mut place = finding.path.clone();
+    let mut place = harmless(&finding.path);
     for number in [finding.line, finding.column].into_iter().flatten() {
         place.push_str(&format!(":{number}"));
     }

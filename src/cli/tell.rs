@@ -3,7 +3,7 @@
 use super::say;
 use crate::dispatch::Dispatched;
 use crate::freeze::{Decision, Verdict};
-use crate::post::Site;
+use crate::post::{Site, harmless};
 use crate::report;
 use crate::store::Store;
 use anyhow::Result;
@@ -62,7 +62,7 @@ pub(super) fn tell(site: &Site, run: &report::Run, told: Option<&Told<'_>>) -> R
         say::line(format!("read as {}, for {}", read_as.dialect, read_as.why));
     }
     if let Some(newest) = &posts.newest {
-        say::line(format!("newest: {} is {}", newest.path, newest.url));
+        say::line(format!("newest: {} is {}", harmless(&newest.path), newest.url));
     }
     if !posts.unread.is_empty() {
         let formats: Vec<String> = posts.unread.iter().map(|(format, count)| format!("{count} .{format}")).collect();

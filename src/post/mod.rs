@@ -38,7 +38,7 @@ use url::Url;
 pub use hash::Hash;
 pub use link::Link;
 pub use media::Media;
-pub use problem::Problem;
+pub use problem::{Problem, harmless};
 pub use rare::{Rare, Said};
 pub use settings::Settings;
 pub use shared::Shared;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use std::collections::HashMap;
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// What is wrong, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -24,16 +24,19 @@ impl std::error::Error for Problem {}
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A name may hold what a terminal obeys.
-        for c in self.path.chars() {
-            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
-        }
+        f.write_str(&harmless(&self.path))?;
         match self.line {
             Some(line) => write!(f, ":{line}: {}", self.message)?,
             None => write!(f, ": {}", self.message)?,
         }
         write!(f, "\n  help: {}", self.help)
     }
+}
+
+/// A file's name for people: what a terminal would obey, and what would look like another line, is written out.
+pub fn harmless(name: &str) -> String {
+    let written = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    name.chars().map(written).collect()
 }
 
 /// What many posts share, a tag or an include that is not known, is told once, of the first, with their number.
