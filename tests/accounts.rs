@@ -84,6 +84,28 @@ fn both_databases_tell_how_fast_it_goes_and_whether_there_is_work() {
     });
 }
 
+#[test]
+fn both_databases_know_whether_anybody_got_an_edition() {
+    every_store(|base| {
+        let store = released(base, 4);
+        let one = ledger(&store, "one");
+        let rows = claim(&one, 4, monday());
+        let all: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+        assert!(store.none_was_taken(&all).unwrap());
+        let begun = one.begin(None, &rows[0].id, monday()).and_then(Pending::wait).unwrap().unwrap();
+        one.settle(ended(&rows[0], begun, Outcome::Accepted, monday())).unwrap();
+        assert!(!store.none_was_taken(&all[1..]).unwrap());
+        base.change("UPDATE deliveries SET state = 'refused'");
+        assert!(store.none_was_taken(&all).unwrap());
+        base.change("INSERT INTO letters (id, message) VALUES ('welcome', '')");
+        base.change(&format!(
+            "UPDATE deliveries SET edition = NULL, variant = NULL, letter = 'welcome' WHERE id = '{}'",
+            all[3]
+        ));
+        assert!(!store.none_was_taken(&all).unwrap(), "a letter to one person says nothing of a list");
+    });
+}
+
 /// Each way of counting, from the first delivery to the last: while most wait, and while most are accepted.
 #[test]
 fn both_databases_count_an_edition_alike_at_each_step_of_it() {

@@ -133,10 +133,10 @@ impl Store {
         Ok(at_work > dead(&mut c, self.place().file())?.len())
     }
 
-    /// Whether no server ever took a delivery of the editions that these are of.
+    /// Whether these are of editions of which no server ever took a delivery. Letters are not.
     pub fn none_was_taken(&self, deliveries: &[String]) -> Result<bool, Error> {
-        let sql = "SELECT 1 FROM deliveries d WHERE d.state = 'accepted' \
-             AND d.edition = (SELECT o.edition FROM deliveries o WHERE o.id = $1) LIMIT 1";
+        let sql = "SELECT 1 FROM deliveries o WHERE o.id = $1 AND (o.edition IS NULL \
+             OR EXISTS (SELECT 1 FROM deliveries d WHERE d.edition = o.edition AND d.state = 'accepted'))";
         let mut c = self.connection();
         for delivery in deliveries {
             if c.query_one(sql, &[delivery.into()])?.is_some() {
