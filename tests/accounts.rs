@@ -297,7 +297,7 @@ fn what_is_held_in_doubt_goes_once_more_when_a_person_says_so() {
     assert_eq!(site.json(NOON, &["run"])["editions"][0]["held"], 2);
     site.write_readers(&[people[0].clone(), people[2].clone()]);
     let said = site.at(NOON, &["status"]).out;
-    assert!(said.contains("`postrider retry EDITION --held` sends it once more\n"), "{said}");
+    assert!(said.contains(&format!("`postrider retry {EDITION} --held` sends it once more\n")), "{said}");
     site.json("2026-11-23T12:01:00Z", &["run"]);
     assert_eq!(sink.taken(), 3, "nothing of it goes by itself");
     let retry = |expected: &str| {

@@ -163,13 +163,17 @@ impl View {
             lines.extend(pace(edition));
             lines.extend(edition.waits_for().into_iter().map(|what| format!("  {what}")));
         }
+        let held = format!(
+            "held: may or may not have come; `postrider retry {} --held` sends it once more",
+            the_one(status).unwrap_or("EDITION")
+        );
         let lists = [
             (
                 &status.uncertain,
                 "in doubt: no reply was recorded; they are sent once more when they are due (of a held edition: once it is approved)",
             ),
             (&status.resent, "sent again in doubt: may have come twice"),
-            (&status.held, "held: may or may not have come; `postrider retry EDITION --held` sends it once more"),
+            (&status.held, &held),
         ];
         for (list, what) in lists {
             if !list.is_empty() {
@@ -206,6 +210,13 @@ impl View {
         }
         Ok(lines)
     }
+}
+
+/// The edition that all held deliveries are of, if it is one.
+fn the_one(status: &report::Status) -> Option<&str> {
+    let first = status.held.first()?.edition.as_str();
+    let is_edition = status.editions.iter().any(|edition| edition.id == first);
+    (is_edition && status.held.iter().all(|delivery| delivery.edition == first)).then_some(first)
 }
 
 fn named(deliveries: Vec<Named>) -> Vec<report::Named> {
