@@ -4,9 +4,7 @@
 //! A provider's servers are the provider's care. Of another server its own addresses are looked at. What this machine takes leaves it
 //! by an address that it need not know: then those that the domain's SPF record names one by one.
 
-use super::relay;
-use super::spf;
-use super::{Finding, Severity, at_name};
+use super::{Finding, Severity, at_name, relay, spf};
 use crate::delivery::route::Route;
 use crate::dns::{Answers, Question, reverse};
 use std::collections::BTreeSet;

@@ -24,10 +24,10 @@ fn judge_one(world: &World<'_>, way: &Way) -> Option<Finding> {
     let terms = &way.relay.terms;
     problem(probed, world.largest).map(|(severity, message, help)| {
         let name = terms.name.as_deref().unwrap_or_default();
-        let help = match world.ways.len() {
-            1 => help.to_owned(),
-            _ => terms.keyed(help).replace("a run would stop there", "a run goes on with the others"),
-        };
+        let mut help = terms.keyed(help);
+        if world.ways.len() > 1 {
+            help = help.replace("a run would stop there", "a run goes on with the others");
+        }
         in_table(world.source, name, way.key, severity, terms.said(&message), &help, ANCHOR)
     })
 }
