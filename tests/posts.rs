@@ -158,12 +158,28 @@ fn the_path_of_a_site_is_added_once_in_whatever_letters_it_is_written() {
     std::fs::create_dir(folder.path().join("_posts")).expect("writable");
     std::fs::write(folder.path().join("_posts/2024-01-02-frost.md"), "---\ntitle: Frost\n---\nWhite.")
         .expect("writable");
-    for (baseurl, below) in [("/blög", "bl%C3%B6g/"), ("/my blog/", "my%20blog/"), ("notes", "notes/"), ("", "")] {
+    for (baseurl, below) in
+        [("/blög", "bl%C3%B6g/"), ("/my blog/", "my%20blog/"), ("notes", "notes/"), ("", ""), ("/..", "")]
+    {
         let config = format!("url: https://example.org\nbaseurl: \"{baseurl}\"\n");
         std::fs::write(folder.path().join("_config.yml"), config).expect("writable");
         let post = &read(folder.path()).posts[0];
         assert_eq!(post.link.as_str(), format!("https://example.org/{below}2024/01/02/frost.html"), "{baseurl}");
     }
+}
+
+#[test]
+fn a_new_jekyll_site_is_jekyll_s_before_it_has_a_post() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).expect("writable");
+    write("_config.yml", "title: Notes\n");
+    write("about.markdown", "---\ntitle: About\n---\n");
+    let dialect = || site::generator(&settings_of("."), folder.path()).expect("a sound configuration").rules.dialect();
+    assert_eq!(dialect(), Dialect::Jekyll);
+    // Where its posts are elsewhere, it is another's.
+    std::fs::create_dir(folder.path().join("notes")).expect("writable");
+    write("notes/frost.md", "White.");
+    assert_eq!(dialect(), Dialect::Plain);
 }
 
 #[test]

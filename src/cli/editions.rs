@@ -169,7 +169,7 @@ fn not_now(store: &Store, edition: &str) -> Result<String> {
             "the edition {edition} was cancelled, and what was withdrawn is not sent again, refused ones included\n  help: their next edition reaches those readers; `postrider why ADDRESS` shows what became of one"
         ),
         "done" => format!(
-            "the edition {edition} is older than store.keep, and of its deliveries nothing is left but counts\n  help: `postrider send DIGEST --to ADDRESS` mails one person the latest"
+            "the edition {edition} is older than store.keep, and of its deliveries nothing is left but counts\n  help: their next edition reaches those readers; `postrider why ADDRESS` says what one got since"
         ),
         "held" => format!(
             "the edition {edition} is held, so nothing of it is sent\n  help: `postrider approve {edition}` releases it; then retry"

@@ -20,7 +20,7 @@ impl Workplace {
     /// Makes that of `run` in the folder for temporary files, and clears away those of runs that are gone.
     pub(super) fn make(run: &str) -> Result<Workplace, String> {
         let around = std::env::temp_dir();
-        // Not every command is run from here.
+        // `git` is called in other folders than this one.
         let around = std::path::absolute(&around).unwrap_or(around);
         let folder = around.join(format!("{PREFIX}{run}"));
         let made = make(&folder).map_err(|e| {

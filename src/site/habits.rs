@@ -75,13 +75,14 @@ fn posts(generator: &Generator) -> String {
                 source => format!("{source}/{folder}"),
             };
             let folders = FOLDERS.iter().map(|folder| below(folder));
-            let mut held = folders.filter(|folder| holds_posts(&generator.folder.join(folder), DEPTH));
+            let mut held = folders.filter(|folder| holds_markdown(&generator.folder.join(folder), DEPTH));
             held.next().unwrap_or_else(|| source.to_owned())
         }
     }
 }
 
-fn holds_posts(folder: &Path, depth: usize) -> bool {
+/// Whether Markdown lies in a folder, or below it.
+pub(super) fn holds_markdown(folder: &Path, depth: usize) -> bool {
     let Ok(entries) = std::fs::read_dir(folder) else { return false };
     let mut entries = entries.filter_map(Result::ok);
     entries.any(|entry| {
@@ -89,7 +90,7 @@ fn holds_posts(folder: &Path, depth: usize) -> bool {
         let name = name.to_string_lossy();
         let markdown = [".md", ".markdown"].iter().any(|ending| name.ends_with(ending));
         markdown && !name.starts_with('_')
-            || depth > 0 && entry.path().is_dir() && holds_posts(&entry.path(), depth - 1)
+            || depth > 0 && entry.path().is_dir() && holds_markdown(&entry.path(), depth - 1)
     })
 }
 

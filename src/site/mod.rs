@@ -273,9 +273,8 @@ fn base(site: &Site, generator: &Generator) -> Url {
     let below = generator.baseurl.get(1..).map(|below| site.url.join(&format!("{below}/")));
     let Some(Ok(whole)) = below else { return site.url.clone() };
     // As a URL has it, `ö` as `%C3%B6`.
-    let added = &whole.path()[site.url.path().len()..];
-    match path.ends_with(&format!("/{}", added.trim_end_matches('/'))) {
-        true => site.url.clone(),
-        false => whole,
+    match whole.path().strip_prefix(site.url.path()) {
+        Some(added) if path.ends_with(&format!("/{}", added.trim_end_matches('/'))) => site.url.clone(),
+        _ => whole,
     }
 }

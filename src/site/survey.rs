@@ -1,6 +1,7 @@
 //! Finds out which generator a site is made with, and reads what it is told. Promises: configurations that are programs
 //! are read, never run.
 
+use super::habits::holds_markdown;
 use super::{Error, branches};
 use crate::post::dialect::{Dialect, eleventy, pelican};
 use crate::post::front_matter::{self, Yaml, set};
@@ -116,7 +117,7 @@ fn configured(folder: &Path, wanted: Option<Dialect>) -> Result<Option<Generator
             continue;
         }
         let is_jekyll = dialect == Dialect::Jekyll && wanted.is_none();
-        if is_jekyll && !holds_posts(folder, MAX_DEPTH + 2) && holds_texts(folder, MAX_DEPTH) {
+        if is_jekyll && !holds_posts(folder, MAX_DEPTH + 2) && holds_texts(folder) {
             // Its facts hold, but Jekyll itself would find no post here. (A new site has none anywhere.)
             dialect = Dialect::Plain;
         }
@@ -151,15 +152,10 @@ fn holds_posts(folder: &Path, depth: usize) -> bool {
 }
 
 /// Whether Markdown lies in a folder below this one.
-fn holds_texts(folder: &Path, depth: usize) -> bool {
+fn holds_texts(folder: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(folder) else { return false };
     let mut folders = entries.filter_map(Result::ok).filter(|entry| is_walked(&entry.file_name()) && is_folder(entry));
-    folders.any(|entry| {
-        let below = std::fs::read_dir(entry.path()).into_iter().flatten().flatten();
-        let mut names = below.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        names.any(|name| name.ends_with(".md") || name.ends_with(".markdown"))
-            || depth > 0 && holds_texts(&entry.path(), depth - 1)
-    })
+    folders.any(|entry| holds_markdown(&entry.path(), MAX_DEPTH))
 }
 
 /// Configurations, the surest first.

@@ -374,8 +374,11 @@ fn version(c: &mut Connection) -> Result<Option<i64>, Error> {
 fn begin(path: &Path) -> Result<(), Error> {
     let is_new = matches!(std::fs::symlink_metadata(path), Err(e) if e.kind() == std::io::ErrorKind::NotFound);
     let lock = backup::beside(path, ".begin");
+    if !is_new {
+        return Ok(());
+    }
     // Where that cannot be written, nor can the store, and who opens it says why.
-    let Some(turn) = is_new.then(|| std::fs::File::create(&lock).ok()).flatten() else { return Ok(()) };
+    let Ok(turn) = std::fs::File::create(&lock) else { return Ok(()) };
     let _ = turn.lock();
     let draft = backup::beside(path, ".new");
     let made = || -> Result<(), Error> {

@@ -329,13 +329,16 @@ fn count(
         }
     }
     // Nearly all are accepted or wait in the queue. The fewer of these are counted, and the others are what is left of all.
-    let largest = if mostly_accepted(c, edition)? { "accepted" } else { "queued" };
-    let counted = |state: &&str| recipients.is_none() || *state != largest;
+    let left = match recipients {
+        None => None,
+        Some(_) if mostly_accepted(c, edition)? => Some("accepted"),
+        Some(_) => Some("queued"),
+    };
     // One statement, so that no delivery is counted twice while a run is under way, and from an index alone: an edition of a million
     // is looked at every second. State by state, which takes half as long as in groups.
     let mut sql: String = ["accepted", "queued", "refused", "uncertain", "held", "cancelled"]
         .iter()
-        .filter(|state| counted(state))
+        .filter(|state| left != Some(**state))
         .map(|state| {
             format!("SELECT '{state}', CAST(NULL AS TEXT), COUNT(*) FROM deliveries WHERE edition = $1 AND state = '{state}' UNION ALL ")
         })
@@ -359,14 +362,15 @@ fn count(
         *place += row.int(2)?;
         Ok(())
     })?;
-    match recipients {
-        Some(all) if largest == "queued" => counts.queued = all - counts.recipients(),
-        Some(all) => {
-            // Who waits for a first try, or is under way; whoever was tried before is in the queue and counted apart.
-            counts.queued = queue - counts.deferred + under_way;
-            counts.accepted = all - counts.recipients();
-        }
-        None => counts.queued = queue - counts.deferred + under_way,
+    if left != Some("queued") {
+        // Who waits for a first try, or is under way; whoever was tried before is in the queue, too, and counted apart.
+        counts.queued = queue - counts.deferred + under_way;
+    }
+    let rest = recipients.map_or(0, |all| all - counts.recipients());
+    match left {
+        Some("accepted") => counts.accepted = rest,
+        Some(_) => counts.queued = rest,
+        None => {}
     }
     Ok(counts)
 }

@@ -47,8 +47,9 @@ pub(super) fn judge(setup: &Setup, site: &Url, digests: &[Digest<'_>], largest: 
         && let Ok(place) = Place::parse(url, &setup.config.root)
     {
         judged.findings = world::store(&source, &place);
-        let needed = setup.config.store.must_exist().then(|| world::missing(&source, &place));
-        judged.findings.extend(needed.flatten());
+        if setup.config.store.must_exist() {
+            judged.findings.extend(world::missing(&source, &place));
+        }
     }
     let mail = setup.mail()?;
     let ways = setup.config.ways_out();

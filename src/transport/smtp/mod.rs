@@ -22,9 +22,9 @@ mod words;
 pub struct Timeouts {
     /// TCP, for each address the host has; and the TLS handshake.
     pub connect: Duration,
-    /// The 220.
+    /// The 220, and the reply to the first EHLO with it, where `command` is not longer.
     pub greeting: Duration,
-    /// EHLO, STARTTLS, AUTH, MAIL, RCPT, RSET.
+    /// EHLO after STARTTLS, STARTTLS, AUTH, MAIL, RCPT, RSET.
     pub command: Duration,
     /// The 354 after DATA.
     pub data: Duration,
